@@ -1,0 +1,1 @@
+"""Motions: operations, files, built-ins, retargeting to a portrait."""

@@ -1,0 +1,17 @@
+"""Errors that an artist can act on."""
+
+
+class GagavatarError(Exception):
+    """Something the user can mend. The message is one line: what was wrong, with which file or frame, and the next step."""
+
+
+class MediaError(GagavatarError):
+    """A picture, video or output file cannot be read or written."""
+
+
+class FaceError(GagavatarError):
+    """No usable face where one is needed."""
+
+
+class FileFormatError(GagavatarError):
+    """A motion, avatar or weights file is damaged, of another kind, or from a newer version."""

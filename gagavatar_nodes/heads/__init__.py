@@ -1,0 +1,1 @@
+"""Head models: the bundled CC0 head, the canonical face, FLAME."""

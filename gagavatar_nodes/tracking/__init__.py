@@ -1,0 +1,1 @@
+"""From media to faces: detection, landmarks, pose, matting, smoothing."""

@@ -1,0 +1,44 @@
+"""Named landmarks of the 478-point face model. Left and right are the image's, as seen in a frontal picture."""
+
+import numpy as np
+
+LEFT_EYE_RING = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
+RIGHT_EYE_RING = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
+LEFT_IRIS = slice(468, 473)
+RIGHT_IRIS = slice(473, 478)
+"""An iris is its centre, then four points on its rim."""
+
+EYE_RINGS = (LEFT_EYE_RING, RIGHT_EYE_RING)
+IRISES = (LEFT_IRIS, RIGHT_IRIS)
+EYE_CORNERS = ((33, 133), (263, 362))
+"""Outer and inner corner of each eye."""
+
+UPPER_LIDS = ((246, 161, 160, 159, 158, 157, 173), (466, 388, 387, 386, 385, 384, 398))
+LOWER_LIDS = ((7, 163, 144, 145, 153, 154, 155), (249, 390, 373, 374, 380, 381, 382))
+"""Lid edges from the outer to the inner corner; the fourth point is the middle."""
+
+INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+UPPER_LIP, LOWER_LIP = 13, 14
+"""Middle of the inner lips."""
+MOUTH_CORNERS = (61, 291)
+CHIN = 152
+
+FACE_OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148,
+    176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+
+
+def mouth_aperture(landmarks: np.ndarray) -> np.ndarray:
+    """Distance of the inner lips' middles, [...] from landmarks [..., 478, 3]."""
+    return np.linalg.norm(landmarks[..., UPPER_LIP, :] - landmarks[..., LOWER_LIP, :], axis=-1)
+
+
+def eye_openness(landmarks: np.ndarray) -> np.ndarray:
+    """Lid opening over eye width, [..., 2] from landmarks [..., 478, 3]; about 0.3 for an open eye, under 0.1 for a closed one."""
+    sides = []
+    for side in (0, 1):
+        upper, lower = landmarks[..., UPPER_LIDS[side][3], :], landmarks[..., LOWER_LIDS[side][3], :]
+        outer, inner = (landmarks[..., i, :] for i in EYE_CORNERS[side])
+        sides.append(np.linalg.norm(upper - lower, axis=-1) / np.linalg.norm(outer - inner, axis=-1))
+    return np.stack(sides, axis=-1)

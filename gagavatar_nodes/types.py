@@ -1,0 +1,164 @@
+"""The values that flow from room to room: frozen dataclasses of arrays.
+
+Spaces
+    picture   pixels of the user's picture, x right, y down, pixel centres at integers
+    crop      pixels of the square portrait crop, likewise
+    canonical the canonical face of the landmark model, centimetres: x to the right of a frontal picture, y up, z toward the viewer
+    head      FLAME's axes, the same directions as canonical, in metres x 5: one centimetre is 0.05 (`HEAD_UNITS_PER_CM`)
+    view      of a camera: x left, y up, z away from the camera, head units
+
+Arrays are numpy unless said otherwise. `Gaussians` may also hold torch tensors on any device; rasterizers return what they are given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+    Array = Union[np.ndarray, "torch.Tensor"]
+else:
+    Array = Any
+
+HEAD_UNITS_PER_CM = 0.05
+FOCAL = 12.0
+"""Focal length of the published model, in half-widths of the image."""
+
+ARKIT_NAMES = (
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",
+    "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight",
+    "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight",
+    "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen", "jawRight",
+    "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel",
+    "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker",
+    "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft",
+    "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "noseSneerLeft", "noseSneerRight", "tongueOut",
+)  # fmt: skip
+"""The 52 ARKit blendshapes, in the order of `Motion.arkit`. Left and right are the subject's."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera with its principal point at the image centre and square pixels."""
+
+    transform: np.ndarray
+    """[3, 4] world-to-view `[R | t]` for row vectors: `p_view = p @ R + t`."""
+    focal: float = FOCAL
+    """Focal length in half-widths: `focal * width / 2` pixels."""
+
+    @staticmethod
+    def frontal(distance: float, focal: float = FOCAL) -> Camera:
+        """Camera on the +z axis at `distance` head units, looking at the origin."""
+        R = np.diag([-1.0, 1.0, -1.0])
+        return Camera(np.concatenate([R, [[0.0], [0.0], [distance]]], axis=1).astype(np.float32), focal)
+
+
+@dataclass(frozen=True)
+class Gaussians:
+    """3D Gaussians in world space, ready to be rasterized. All of one kind: numpy float32, or torch on one device."""
+
+    means: Array
+    """[N, 3] head units."""
+    covariances: Array
+    """[N, 6] upper triangle: xx, xy, xz, yy, yz, zz."""
+    opacities: Array
+    """[N] 0..1."""
+    features: Array
+    """[N, C]; the first three are RGB 0..1."""
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+
+@dataclass(frozen=True)
+class HeadPose:
+    """Weak-perspective pose of the canonical face: image `(x, -y, -z) = scale * R @ canonical + translation`, pixels."""
+
+    scale: float
+    """Pixels per centimetre."""
+    rotation: np.ndarray
+    """[3, 3], identity when the face looks into the camera. Positive yaw turns the face to the image's right, positive pitch down."""
+    translation: np.ndarray
+    """[3] pixels, y up and z toward the viewer."""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A tracked and matted portrait: what lifting needs, and the way back into the original picture."""
+
+    picture: np.ndarray
+    """[H, W, 3] uint8 RGB, the user's picture, upright."""
+    crop: np.ndarray
+    """[S, S, 3] uint8 RGB around the head, with the foreground's own colours where the matte is soft."""
+    alpha: np.ndarray
+    """[S, S] float32 0..1, the matte of the person."""
+    crop_to_picture: np.ndarray
+    """[2, 3] float64 similarity that takes crop pixels to picture pixels."""
+    landmarks: np.ndarray
+    """[478, 3] float32 crop pixels; z grows away from the camera."""
+    pose: HeadPose
+    """Pose in crop pixels."""
+    canonical: np.ndarray
+    """[478, 3] float32 the landmarks taken back by the pose, centimetres."""
+
+    @property
+    def size(self) -> int:
+        """Edge of the square crop in pixels."""
+        return self.crop.shape[0]
+
+
+@dataclass(frozen=True)
+class FlameCodes:
+    """FLAME parameters of a motion's T frames. Codes of different editions do not mix."""
+
+    edition: str
+    shape: np.ndarray
+    """[300] or [T, 300]."""
+    expression: np.ndarray
+    """[T, 100]."""
+    jaw: np.ndarray
+    """[T, 3] axis-angle."""
+    eyes: np.ndarray
+    """[T, 6] axis-angle, left then right."""
+    transform: np.ndarray
+    """[T, 3, 4] world-to-view camera, see `Camera.transform`."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A driver's motion: T frames, independent of any avatar."""
+
+    fps: float
+    rotation: np.ndarray
+    """[T, 3, 3] float32, see `HeadPose.rotation`."""
+    translation: np.ndarray
+    """[T, 3] float32 centimetres from the picture's centre, y up, z toward the viewer."""
+    scale: np.ndarray
+    """[T] float32, picture heights per centimetre; only ratios between frames have a meaning."""
+    neutral: np.ndarray
+    """[478, 3] float32 the driver's canonical landmarks at rest, centimetres."""
+    deltas: np.ndarray
+    """[T, 478, 3] float16 canonical landmarks minus `neutral`, centimetres."""
+    arkit: np.ndarray
+    """[T, 52] float32 0..1, in the order of `ARKIT_NAMES`."""
+    gaze: np.ndarray
+    """[T, 2, 2] float32 iris offset from the eye's centre, in eye widths, x right and y up; the eye on the image's left first."""
+    confidence: np.ndarray
+    """[T] float32 0..1 the tracker's face score; 0 marks a bridged frame."""
+    flame: FlameCodes | None = None
+    source: str = ""
+    """What the motion was taken from, for people."""
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rotation)
+
+    @property
+    def bridged(self) -> list[int]:
+        """Indices of the frames that had no face and were filled in from their neighbours."""
+        return np.flatnonzero(self.confidence == 0).tolist()
