@@ -2,7 +2,7 @@
 
 
 class GagavatarError(Exception):
-    """Something the user can mend. The message is one line: what was wrong, with which file or frame, and the next step."""
+    """Something the user can mend: one line that says what was wrong, with which file or frame, and the next step."""
 
 
 class MediaError(GagavatarError):

@@ -3,24 +3,25 @@
 Spaces
     picture   pixels of the user's picture, x right, y down, pixel centres at integers
     crop      pixels of the square portrait crop, likewise
-    canonical the canonical face of the landmark model, centimetres: x to the right of a frontal picture, y up, z toward the viewer
-    head      FLAME's axes, the same directions as canonical, in metres x 5: one centimetre is 0.05 (`HEAD_UNITS_PER_CM`)
+    canonical the landmark model's face, centimetres: x to the right of a frontal picture, y up, z to the viewer
+    head      the directions of canonical in FLAME's unit, metres x 5: a centimetre is 0.05 (`HEAD_UNITS_PER_CM`)
     view      of a camera: x left, y up, z away from the camera, head units
 
-Arrays are numpy unless said otherwise. `Gaussians` may also hold torch tensors on any device; rasterizers return what they are given.
+Arrays are numpy unless said otherwise. `Gaussians` may also hold torch tensors on any device; rasterizers return what
+they are given.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
     import torch
 
-    Array = Union[np.ndarray, "torch.Tensor"]
+    Array: TypeAlias = np.ndarray | torch.Tensor
 else:
     Array = Any
 
@@ -77,12 +78,12 @@ class Gaussians:
 
 @dataclass(frozen=True)
 class HeadPose:
-    """Weak-perspective pose of the canonical face: image `(x, -y, -z) = scale * R @ canonical + translation`, pixels."""
+    """Weak-perspective pose: landmarks in pixels are `(x, -y, -z) = scale * R @ canonical + translation`."""
 
     scale: float
     """Pixels per centimetre."""
     rotation: np.ndarray
-    """[3, 3], identity when the face looks into the camera. Positive yaw turns the face to the image's right, positive pitch down."""
+    """[3, 3] identity when the face looks into the camera. Yaw > 0 turns it to the image's right, pitch > 0 down."""
     translation: np.ndarray
     """[3] pixels, y up and z toward the viewer."""
 
@@ -147,7 +148,7 @@ class Motion:
     arkit: np.ndarray
     """[T, 52] float32 0..1, in the order of `ARKIT_NAMES`."""
     gaze: np.ndarray
-    """[T, 2, 2] float32 iris offset from the eye's centre, in eye widths, x right and y up; the eye on the image's left first."""
+    """[T, 2, 2] float32 iris offset from the eye's centre in eye widths, x right, y up; the image's left eye first."""
     confidence: np.ndarray
     """[T] float32 0..1 the tracker's face score; 0 marks a bridged frame."""
     flame: FlameCodes | None = None

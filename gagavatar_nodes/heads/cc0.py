@@ -1,4 +1,4 @@
-"""The bundled CC0 head: a full head mesh with teeth, tongue and eyes, 52 ARKit expression targets, and a landmark binding."""
+"""The bundled CC0 head: skin, eyes, teeth and tongue, 52 ARKit expression targets, and a landmark binding."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def mouth_aperture(landmarks: np.ndarray) -> np.ndarray:
 
 
 def eye_openness(landmarks: np.ndarray) -> np.ndarray:
-    """Lid opening over eye width, [..., 2] from landmarks [..., 478, 3]; about 0.3 for an open eye, under 0.1 for a closed one."""
+    """Lid opening over eye width, [..., 2] from landmarks [..., 478, 3]: about 0.3 when open, under 0.1 when closed."""
     sides = []
     for side in (0, 1):
         upper, lower = landmarks[..., UPPER_LIDS[side][3], :], landmarks[..., LOWER_LIDS[side][3], :]
