@@ -1,0 +1,48 @@
+"""The square crop around a head."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .opencv import opencv
+
+_ENLARGE = 2.5
+"""Edge of the crop over the longer edge of the landmarks' box: hair and shoulders fit in."""
+_RAISE = 0.02
+"""Of the crop's edge, by which its centre lies above the box's: hair needs more room than the chin."""
+
+
+def portrait_square(box: np.ndarray) -> tuple[int, int, int]:
+    """Left, top and edge in whole pixels of the square crop around a face's landmark box [4]."""
+    center = (box[:2] + box[2:]) / 2
+    edge = max(2, round(float((box[2:] - box[:2]).max()) * _ENLARGE))
+    left, top = np.round(center - edge / 2 - [0, _RAISE * edge]).astype(int)
+    return int(left), int(top), edge
+
+
+def square_to_picture(square: tuple[int, int, int], size: int) -> np.ndarray:
+    """[2, 3] float64 similarity from the pixels of the crop, resized to `size`, to picture pixels."""
+    left, top, edge = square
+    scale = edge / size
+    shift = (scale - 1) / 2
+    return np.array([[scale, 0, left + shift], [0, scale, top + shift]])
+
+
+def cut_square(
+    image: np.ndarray, square: tuple[int, int, int], size: int, *, outside: float | None = None
+) -> np.ndarray:
+    """The crop of `image` [H, W] or [H, W, C], resized to [size, size(, C)] with area averages or, enlarged, cubic.
+
+    Outside of the picture its edge pixels are repeated, or the value `outside` stands.
+    """
+    cv2 = opencv()
+    left, top, edge = square
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + edge, width), min(top + edge, height)
+    margins = (y0 - top, top + edge - y1, x0 - left, left + edge - x1)
+    part = image[y0:y1, x0:x1]
+    if any(margins):
+        mode = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+        part = cv2.copyMakeBorder(part, *margins, mode, value=[outside or 0.0] * 4)
+    interpolation = cv2.INTER_AREA if edge > size else cv2.INTER_CUBIC
+    return cv2.resize(part, (size, size), interpolation=interpolation)

@@ -1,0 +1,109 @@
+"""Which faces a picture shows, and which of them is meant."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+
+from ..errors import FaceError
+from .detector import Detection, FaceDetector
+from .landmarks import FaceLandmarker, Landmarks, region_of_detection
+
+FaceChoice: TypeAlias = "int | tuple[float, float] | None"
+"""None: the largest face; an index: 0 is the largest, 1 the next; a point (x, y) in pixels: the face there."""
+
+_DOUBTFUL = 0.5
+_SURE_DETECTION, _SURE_LANDMARKS = 0.75, 0.95
+"""Scores: real faces have 0.9 and 1.0 but for profiles and paintings, random blobs 0.5 to 0.7 and anything."""
+_REACH = 1.0
+"""A point may lie this many face sizes from a face's centre."""
+
+
+def find_faces(image: np.ndarray, *, small: bool = False) -> list[Landmarks]:
+    """Faces in `image` [H, W, 3] uint8 RGB with their landmarks, largest first.
+
+    Detections that the landmark model does not take for a face are left out, and doubtful ones count only where there
+    is no sure one. `small` looks for small faces even where there are large ones.
+    """
+    detector = FaceDetector()
+    sure, doubtful = _confirm(image, detector.detect_whole(image))
+    if small or not sure:
+        sure += _confirm(image, detector.detect_tiles(image))[0]
+    return sorted(_distinct(sure or doubtful), key=lambda face: -face.size)
+
+
+def _confirm(image: np.ndarray, detections: list[Detection]) -> tuple[list[Landmarks], list[Landmarks]]:
+    """Sure and doubtful faces: a detection must look like a face to the landmark model, and again from close by."""
+    landmarker = FaceLandmarker()
+    sure: list[Landmarks] = []
+    doubtful: list[Landmarks] = []
+    for detection in detections:
+        first = landmarker.detect(image, region_of_detection(detection))
+        if first.score < _DOUBTFUL:
+            continue
+        face = landmarker.refine(image, first)
+        landmark_score = min(first.score, face.score)
+        if detection.score >= _SURE_DETECTION or landmark_score >= _SURE_LANDMARKS:
+            sure.append(face)
+        elif landmark_score >= _DOUBTFUL:
+            doubtful.append(face)
+    return sure, doubtful
+
+
+def _distinct(faces: list[Landmarks]) -> list[Landmarks]:
+    kept: list[Landmarks] = []
+    for face in sorted(faces, key=lambda face: -face.score):
+        if not any(_overlap(face, other) for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _overlap(face: Landmarks, other: Landmarks) -> bool:
+    return box_overlap(face.box, other.box) > 0.5
+
+
+def box_overlap(box: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two boxes [4]."""
+    edges = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
+    intersection = np.clip(edges, 0, None).prod()
+    return float(intersection / ((box[2:] - box[:2]).prod() + (other[2:] - other[:2]).prod() - intersection))
+
+
+def choose_face(image: np.ndarray, choice: FaceChoice = None) -> Landmarks:
+    """The face of `image` [H, W, 3] uint8 RGB that `choice` means.
+
+    Raises:
+        FaceError: there is no face, or none at that index or point.
+    """
+    faces = find_faces(image)
+    picked = _pick(faces, choice)
+    if picked is None:
+        faces = find_faces(image, small=True)
+        picked = _pick(faces, choice)
+    if picked is None:
+        raise FaceError(_refusal(faces, choice))
+    return picked
+
+
+def _pick(faces: list[Landmarks], choice: FaceChoice) -> Landmarks | None:
+    if not faces:
+        return None
+    if choice is None:
+        return faces[0]
+    if isinstance(choice, int):
+        return faces[choice] if 0 <= choice < len(faces) else None
+    distances = [np.linalg.norm(face.box.reshape(2, 2).mean(0) - choice) / face.size for face in faces]
+    nearest = int(np.argmin(distances))
+    return faces[nearest] if distances[nearest] <= _REACH else None
+
+
+def _refusal(faces: list[Landmarks], choice: FaceChoice) -> str:
+    if not faces:
+        return "No face was found: use a picture in which the face is well lit and turned to the camera."
+    count = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
+    if isinstance(choice, int):
+        return f"There is no face {choice}: {count} found, so choose 0 to {len(faces) - 1} (0 is the largest)."
+    assert choice is not None
+    centers = ", ".join("({:.0f}, {:.0f})".format(*face.box.reshape(2, 2).mean(0)) for face in faces[:5])
+    return f"There is no face at ({choice[0]:.0f}, {choice[1]:.0f}): {count} found, at {centers}."

@@ -1,0 +1,114 @@
+"""The matte of the person in a portrait crop: segmentation, GrabCut, a trimap, then closed-form matting."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import GagavatarError
+from .closed_form import closed_form_alpha
+from .onnx_session import session
+from .opencv import opencv
+from .outline import head_outline
+
+METHODS = ("auto", "closed-form", "guided", "pymatting", "none")
+"""`auto` is `closed-form`, ours; `guided` is faster and blurrier; `pymatting` needs that package; `none` keeps all."""
+
+_WORK = 256
+"""Edge at which GrabCut runs; the trimap's band hides its steps."""
+_BAND = 9 / 512
+"""Half-width of the trimap's band, as a share of the crop's edge."""
+
+
+def matte_person(crop: np.ndarray, landmarks: np.ndarray, method: str = "auto") -> np.ndarray:
+    """Alpha [S, S] float32 0..1 of the person in `crop` [S, S, 3] uint8 RGB, whose face is at `landmarks` [478, 3] px.
+
+    Raises:
+        ValueError: `method` is not one of `METHODS`.
+        GagavatarError: pymatting is asked for and not installed.
+    """
+    if method not in METHODS:
+        raise ValueError(f"matting must be one of {', '.join(METHODS)}, but got {method!r}")
+    if method == "none":
+        return np.ones(crop.shape[:2], np.float32)
+    segmentation = segment_person(crop)
+    mask = _grab_cut(crop, landmarks, segmentation)
+    trimap = _trimap(mask, segmentation)
+    if method == "pymatting":
+        return _pymatting_alpha(crop, trimap)
+    guess = _guided_alpha(crop, trimap)
+    return guess if method == "guided" else closed_form_alpha(crop, trimap, guess)
+
+
+def segment_person(crop: np.ndarray) -> np.ndarray:
+    """Probability [S, S] float32 0..1 of each pixel of `crop` [S, S, 3] uint8 RGB to show a person; blocky edges."""
+    cv2 = opencv()
+    tensor = cv2.resize(crop, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32)[None] / 255
+    (probability,) = session("person_segmentation.onnx").run(None, {"input_1": tensor})
+    large = cv2.resize(probability[0, :, :, 0], crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return np.clip(large, 0, 1)
+
+
+def _grab_cut(crop: np.ndarray, landmarks: np.ndarray, segmentation: np.ndarray) -> np.ndarray:
+    """Binary mask [S, S] float32: Rother et al., "GrabCut", SIGGRAPH 2004, set out from segmentation and head."""
+    cv2 = opencv()
+    small = cv2.resize(crop, (_WORK, _WORK), interpolation=cv2.INTER_AREA)
+    belief = cv2.resize(segmentation, (_WORK, _WORK), interpolation=cv2.INTER_AREA)
+    head = _filled(head_outline(landmarks) * (_WORK / crop.shape[0]))
+    labels = np.full(belief.shape, cv2.GC_PR_BGD, np.uint8)
+    labels[belief > 0.5] = cv2.GC_PR_FGD
+    labels[belief > 0.97] = cv2.GC_FGD
+    labels[belief < 0.03] = cv2.GC_BGD
+    labels[head] = cv2.GC_FGD
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.setRNGSeed(0)
+    cv2.grabCut(np.ascontiguousarray(small[..., ::-1]), labels, None, *models, 3, cv2.GC_INIT_WITH_MASK)
+    mask = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.float32)
+    return cv2.resize(mask, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _filled(outline: np.ndarray) -> np.ndarray:
+    canvas = np.zeros((_WORK, _WORK), np.uint8)
+    opencv().fillConvexPoly(canvas, np.round(outline).astype(np.int32), 1)
+    return canvas > 0
+
+
+def _trimap(mask: np.ndarray, segmentation: np.ndarray) -> np.ndarray:
+    """[S, S] float32: 1 and 0 where both agree and away from the mask's edge, else 0.5."""
+    cv2 = opencv()
+    width = 2 * max(1, round(_BAND * mask.shape[0])) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    foreground = cv2.erode((mask > 0.5).astype(np.uint8), kernel, borderValue=1)
+    background = cv2.erode((mask <= 0.5).astype(np.uint8), kernel, borderValue=1)
+    trimap = np.full(mask.shape, 0.5, np.float32)
+    trimap[foreground > 0] = 1
+    trimap[background > 0] = 0
+    return trimap
+
+
+def _guided_alpha(crop: np.ndarray, trimap: np.ndarray) -> np.ndarray:
+    """Colour guided filter: He, Sun and Tang, "Guided Image Filtering", PAMI 2013, section 3.5."""
+    guide = crop.astype(np.float32) / 255
+    radius, epsilon = max(2, round(10 * crop.shape[0] / 512)), 1e-4
+    mean_guide, mean = _box(guide, radius), _box(trimap, radius)
+    products = np.stack([_box(guide * guide[..., i : i + 1], radius) for i in range(3)], axis=-1)
+    covariance = products - mean_guide[..., :, None] * mean_guide[..., None, :] + epsilon * np.eye(3, dtype=np.float32)
+    cross = _box(guide * trimap[..., None], radius) - mean_guide * mean[..., None]
+    slope = np.linalg.solve(covariance, cross[..., None])[..., 0]
+    offset = mean - (slope * mean_guide).sum(-1)
+    alpha = (_box(slope, radius) * guide).sum(-1) + _box(offset, radius)
+    stretched = np.clip((alpha - 0.1) / 0.8, 0, 1)
+    return np.where((trimap > 0) & (trimap < 1), stretched, trimap).astype(np.float32)
+
+
+def _box(values: np.ndarray, radius: int) -> np.ndarray:
+    return opencv().blur(values, (2 * radius + 1, 2 * radius + 1))
+
+
+def _pymatting_alpha(crop: np.ndarray, trimap: np.ndarray) -> np.ndarray:
+    try:
+        from pymatting import estimate_alpha_cf
+    except ImportError as error:
+        raise GagavatarError(
+            "matting='pymatting' needs that package: run `pip install pymatting`, or choose matting='auto'."
+        ) from error
+    return estimate_alpha_cf(crop / 255.0, trimap.astype(np.float64)).astype(np.float32)

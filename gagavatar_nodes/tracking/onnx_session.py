@@ -1,0 +1,46 @@
+"""onnxruntime sessions of the bundled models, shared by the whole process."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from .. import assets
+from ..errors import GagavatarError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_sessions: dict[str, onnxruntime.InferenceSession] = {}
+_lock = threading.Lock()
+
+
+def session(name: str) -> onnxruntime.InferenceSession:
+    """The session of a bundled model such as ``"face_landmarks.onnx"``; one per process, safe to run from many threads.
+
+    The models are so small that one thread is the fastest, and threads that spin while they wait would take the cores
+    from rendering.
+
+    Raises:
+        GagavatarError: no flavour of onnxruntime is installed.
+    """
+    with _lock:
+        if name not in _sessions:
+            _sessions[name] = _open(name)
+        return _sessions[name]
+
+
+def _open(name: str) -> onnxruntime.InferenceSession:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise GagavatarError(
+            "Tracking needs onnxruntime, which is not installed: run `pip install onnxruntime` "
+            "(onnxruntime-gpu or onnxruntime-directml do as well)."
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(str(assets.path(name)), options, providers=["CPUExecutionProvider"])

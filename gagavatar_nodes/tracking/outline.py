@@ -1,0 +1,42 @@
+"""Where the head is in a crop, hair aside."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from ..heads.canonical import canonical_face
+from ..heads.cc0 import SKIN, head_mesh
+from .opencv import opencv
+from .pose import project, solve_pose
+from .topology import CHIN
+
+_SHRINK = 0.93
+"""Keeps the outline inside of heads smaller than the bundled one."""
+
+
+def head_outline(landmarks: np.ndarray) -> np.ndarray:
+    """Convex outline [N, 2] in pixels of the skull and face, a little shrunk, for landmarks [478, 3] in pixels."""
+    pose, _ = solve_pose(landmarks)
+    skull = project(pose, _skull())[:, :2]
+    points = np.concatenate([skull, landmarks[:468, :2]]).astype(np.float32)
+    hull = opencv().convexHull(points)[:, 0]
+    center = (hull.min(0) + hull.max(0)) / 2
+    return center + (hull - center) * _SHRINK
+
+
+@cache
+def _skull() -> np.ndarray:
+    """[N, 3] skin of the bundled head above the chin, moved onto the canonical face, centimetres."""
+    head, face = head_mesh(), canonical_face()
+    skin = np.unique(head.triangles[head.parts == SKIN])
+    w = face.pose_weights / face.pose_weights.sum()
+    landmarks = head.landmarks(head.vertices)
+    source_mean, target_mean = w @ landmarks, w @ face.vertices
+    source, target = landmarks - source_mean, face.vertices - target_mean
+    U, S, Vt = np.linalg.svd((target * w[:, None]).T @ source)
+    R = U @ Vt
+    scale = S.sum() / (w @ (source**2).sum(1))
+    vertices = (head.vertices[skin] - source_mean) @ R.T * scale + target_mean
+    return vertices[vertices[:, 1] > face.vertices[CHIN, 1]]

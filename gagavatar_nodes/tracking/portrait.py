@@ -1,0 +1,99 @@
+"""From a picture to a tracked, cropped and matted portrait."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import FaceError
+from ..types import Portrait
+from .crop import cut_square, portrait_square, square_to_picture
+from .faces import FaceChoice, choose_face
+from .foreground import estimate_foreground
+from .landmarks import FaceLandmarker, Landmarks
+from .matting import matte_person
+from .pose import solve_pose
+
+SMALLEST_FACE = 32
+"""Pixels from the brows' top to the chin under which a face shows too little to be lifted."""
+_CUT_OFF = 0.08
+"""Share of the face's size by which landmarks may lie outside of the picture."""
+
+
+def track_portrait(
+    image: np.ndarray,
+    alpha: np.ndarray | None = None,
+    face: FaceChoice = None,
+    size: int = 512,
+    matting: str = "auto",
+) -> Portrait:
+    """Finds a face and returns the square around its head with landmarks, pose and matte.
+
+    Args:
+        image: [H, W, 3] uint8 RGB, upright.
+        alpha: [H, W] uint8 0..255 or float 0..1, the person's own matte where there is one; it replaces ours unless it
+            is opaque everywhere.
+        face: None for the largest face, an index (0 is the largest), or a point (x, y) in pixels on the face.
+        size: edge of the crop in pixels.
+        matting: one of `matting.METHODS`.
+
+    Raises:
+        FaceError: there is no face, none at that index or point, or the face is under 32 pixels or cut off.
+    """
+    found = choose_face(image, face)
+    _check_usable(found, image.shape)
+    square = portrait_square(found.box)
+    crop = np.clip(cut_square(image, square, size), 0, 255)
+    to_picture = square_to_picture(square, size)
+    landmarks = _track_crop(crop, found, to_picture)
+    pose, canonical = solve_pose(landmarks.points)
+    if alpha is None or _opaque(alpha):
+        matte = matte_person(crop, landmarks.points, matting)
+        matte *= cut_square(np.ones(image.shape[:2], np.float32), square, size, outside=0)
+    else:
+        matte = cut_square(_unit(alpha), square, size, outside=0)
+    matte = np.clip(matte, 0, 1).astype(np.float32)
+    return Portrait(
+        picture=image,
+        crop=estimate_foreground(crop, matte),
+        alpha=matte,
+        crop_to_picture=to_picture,
+        landmarks=landmarks.points.astype(np.float32),
+        pose=pose,
+        canonical=canonical,
+    )
+
+
+def _track_crop(crop: np.ndarray, found: Landmarks, to_picture: np.ndarray) -> Landmarks:
+    """Landmarks in crop pixels, looked for again in the crop."""
+    scale = to_picture[0, 0]
+    points = found.points.copy()
+    points[:, :2] = (points[:, :2] - to_picture[:, 2]) / scale
+    points[:, 2] /= scale
+    return FaceLandmarker().refine(crop, replace(found, points=points))
+
+
+def _check_usable(face: Landmarks, shape: tuple[int, ...]) -> None:
+    if face.size < SMALLEST_FACE:
+        raise FaceError(
+            f"The face is too small: {face.size:.0f} pixels, where at least {SMALLEST_FACE} are needed and 200 are "
+            "good. Use a larger picture or choose another face."
+        )
+    height, width = shape[:2]
+    left, top, right, bottom = face.box
+    excess = {"left": -left, "top": -top, "right": right - (width - 1), "bottom": bottom - (height - 1)}
+    side = max(excess, key=lambda name: excess[name])
+    if excess[side] > _CUT_OFF * face.size:
+        raise FaceError(
+            f"The face is cut off at the picture's {side} edge: use a picture that shows the whole face, "
+            "best with hair and shoulders."
+        )
+
+
+def _unit(alpha: np.ndarray) -> np.ndarray:
+    return alpha.astype(np.float32) / (255 if alpha.dtype == np.uint8 else 1)
+
+
+def _opaque(alpha: np.ndarray) -> bool:
+    return bool(_unit(alpha).min() > 0.99)

@@ -1,0 +1,50 @@
+"""Low-lag smoothing of landmarks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+DEFAULT_STRENGTH = 0.5
+_DERIVATIVE_CUTOFF = 1.0
+"""Hz, of the speed's own low-pass (the paper's default)."""
+
+
+class OneEuroFilter:
+    """One-Euro filter of many points at once: Casiez et al., "1 € Filter", CHI 2012, algorithm 1.
+
+    The cutoff of each point rises with its speed, measured in face sizes a second, so that the same strength means the
+    same in a small and a large picture.
+    """
+
+    def __init__(self, fps: float, strength: float = DEFAULT_STRENGTH) -> None:
+        """`strength` 0 returns the points as they come, 1 is very smooth."""
+        if fps <= 0 or not 0 <= strength <= 1:
+            raise ValueError(f"fps must be above 0 and strength in 0..1, but got {fps} and {strength}")
+        self._fps = fps
+        self._strength = strength
+        self._minimum_cutoff = 1.0 / strength - 0.9 if strength else np.inf
+        self._slope = 20.0 * (1.0 / strength - 1) if strength else np.inf
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the past: the next points pass as they are."""
+        self._points: np.ndarray | None = None
+        self._velocity: np.ndarray | None = None
+
+    def __call__(self, points: np.ndarray, size: float = 1.0) -> np.ndarray:
+        """The next frame's points [N, C], smoothed; `size` is the face's size in the points' unit."""
+        if self._strength == 0:
+            return points
+        if self._points is None or self._velocity is None:
+            self._points, self._velocity = points, np.zeros_like(points)
+            return points
+        velocity = (points - self._points) * (self._fps / size)
+        self._velocity = self._velocity + self._share(_DERIVATIVE_CUTOFF) * (velocity - self._velocity)
+        speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)
+        share = self._share(self._minimum_cutoff + self._slope * speed)
+        self._points = self._points + share * (points - self._points)
+        return self._points
+
+    def _share(self, cutoff: np.ndarray | float) -> np.ndarray | float:
+        """Weight of the new sample for a low-pass of `cutoff` Hz (eqs. 2 and 4)."""
+        return 1 / (1 + self._fps / (2 * np.pi * cutoff))
