@@ -1,0 +1,1 @@
+"""Pictures, videos and output files: everything between the disk and uint8 RGB arrays."""

@@ -1,0 +1,118 @@
+"""Output files that appear whole or not at all, and what the operating system's refusals mean to a user."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import MediaError
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block ends well, and is removed on any error.
+
+    The temporary name keeps the extension, because encoders choose their format by it. It is created at once, so that
+    a folder that cannot be written is found before the work and not after it.
+
+    Raises:
+        MediaError: the folder is missing or cannot be written, `path` is a folder, or the disk is full.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise MediaError(f"{target} is a folder: give the name of a file in it")
+    temporary = _beside(target, target.suffix)
+    with _explained(target):
+        temporary.touch(exist_ok=False)
+    try:
+        with _explained(target, only=_FULL):
+            yield temporary
+        with _explained(target):
+            os.replace(temporary, target)
+    except BaseException:  # Ctrl-C too must leave nothing behind
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def atomic_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary folder beside `folder` whose files move into it when the block ends well; see `atomic_output`.
+
+    `folder` is made when it is missing. Files of other names that it holds stay.
+    """
+    target = Path(folder)
+    if target.exists() and not target.is_dir():
+        raise MediaError(f"{target} is a file: give the name of a folder")
+    made = not target.exists()
+    temporary = _beside(target, "")
+    with _explained(target):
+        temporary.mkdir()
+    try:
+        with _explained(target, only=_FULL):
+            yield temporary
+        with _explained(target):
+            if made:
+                os.replace(temporary, target)
+            else:
+                for file in sorted(temporary.iterdir()):
+                    os.replace(file, target / file.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def readable_file(path: str | os.PathLike[str]) -> Path:
+    """`path`, when it is a file with something in it.
+
+    Raises:
+        MediaError: it is missing, a folder, empty, or may not be read.
+    """
+    file = Path(path)
+    if file.is_dir():
+        raise MediaError(f"{file} is a folder: give the name of a file in it")
+    try:
+        with open(file, "rb") as stream:
+            empty = not stream.read(1)
+    except FileNotFoundError:
+        raise MediaError(f"{file} does not exist: check the path") from None
+    except OSError as error:
+        raise MediaError(f"{file} cannot be opened ({_reason(error)}): check the path and its permissions") from error
+    if empty:
+        raise MediaError(f"{file} is empty (0 bytes): copy or download it again")
+    return file
+
+
+def _beside(target: Path, suffix: str) -> Path:
+    return target.with_name(f".{target.stem[:40]}.{secrets.token_hex(4)}.tmp{suffix}")
+
+
+@contextmanager
+def _explained(target: Path, only: set[int] | None = None) -> Iterator[None]:
+    """Turn an OSError (of the numbers in `only`) into the line that a user needs."""
+    try:
+        yield
+    except OSError as error:
+        if only is not None and error.errno not in only:
+            raise
+        raise MediaError(f"{target} cannot be written: {_advice(target, error)}") from error
+
+
+def _advice(target: Path, error: OSError) -> str:
+    if error.errno in _FULL:
+        return "the disk is full: free some space or choose another drive"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return f"there is no folder {target.parent}: create it or choose another output"
+    if error.errno in _DENIED:
+        return f"{target.parent} may not be written to: choose another folder or change its permissions"
+    return f"{_reason(error)}: choose another output"
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

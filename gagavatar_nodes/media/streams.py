@@ -1,0 +1,65 @@
+"""Demuxed containers and their video streams, on PyAV."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_NOT_VIDEO = {"tty", "image2", "lrc", "srt"}  # ffmpeg would draw a text file's letters as a film
+_BT601, _BT709 = 5, 1
+_MATRICES = {1: _BT709, 4: 4, 5: _BT601, 6: _BT601, 7: 7, 9: 9}
+"""AVColorSpace -> the same matrix in swscale's numbers."""
+_HD_HEIGHT = 720
+
+
+def open_container(file: Path) -> InputContainer:
+    """Open `file` for demuxing. Playlists may not reach out to the network.
+
+    Raises:
+        av.error.FFmpegError: it is not a container that ffmpeg reads.
+    """
+    import av
+
+    return av.open(str(file), metadata_errors="ignore", options={"protocol_whitelist": "file"})
+
+
+def moving_picture(container: InputContainer) -> VideoStream | None:
+    """The container's video stream; a sound file's cover picture is none."""
+    from av.stream import Disposition
+
+    if container.format.name in _NOT_VIDEO:
+        return None
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
+            return stream
+    return None
+
+
+def display_size(stream: VideoStream) -> tuple[int, int]:
+    """Width and height in square pixels, before rotation."""
+    width, height = stream.codec_context.width, stream.codec_context.height
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
+    if aspect > 0 and aspect != 1:
+        width = max(1, round(width * aspect))
+    return width, height
+
+
+def frame_to_rgb(frame: VideoFrame, width: int, height: int) -> np.ndarray:
+    """Decode to [height, width, 3] uint8 RGB, not yet rotated."""
+    assumed = _BT709 if frame.height >= _HD_HEIGHT else _BT601  # by players, where the file does not say
+    matrix = _MATRICES.get(int(frame.colorspace), assumed)
+    kind = "AREA" if width * height < frame.width * frame.height else "BILINEAR"
+    return frame.to_ndarray(format="rgb24", width=width, height=height, src_colorspace=matrix, interpolation=kind)
+
+
+def turned(rgb: np.ndarray, quarter_turns: int) -> np.ndarray:
+    """Rotate [H, W, 3] counter-clockwise by `quarter_turns` times 90 degrees."""
+    return rgb if quarter_turns % 4 == 0 else np.ascontiguousarray(np.rot90(rgb, quarter_turns))

@@ -1,0 +1,195 @@
+"""Videos as a stream of RGB frames at a constant rate."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import MediaError
+from .animations import Animation
+from .files import readable_file
+from .images import read_image
+from .prefetch import Prefetch
+from .sniffing import media_kind
+from .streams import display_size, frame_to_rgb, moving_picture, open_container, turned
+from .timing import DEFAULT_FPS, at_constant_rate, constant_fps
+
+MAX_EDGE = 2048
+"""Frames are shrunk while they are decoded until their longer edge is at most this."""
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_QUEUE = 4
+_SHORTFALL = 0.95
+"""A video with a smaller share of the frames that its header names was cut off."""
+
+_log = logging.getLogger(__name__)
+
+
+class VideoReader:
+    """The frames of a video, an animated or still picture, decoded in a background thread in constant memory.
+
+        with VideoReader("driver.mp4") as video:
+            for frame in video:  # [H, W, 3] uint8 RGB
+                ...
+
+    Rotation flags and non-square pixels are applied; a variable frame rate is brought to `fps` by the frames' times,
+    so the same array may come more than once: do not write into frames. Each iteration starts at the beginning.
+
+    Raises:
+        MediaError: missing, empty or damaged file, only sound, or no media at all.
+    """
+
+    fps: float
+    """Frames a second that iteration gives."""
+    width: int
+    """Pixels, upright."""
+    height: int
+    duration: float | None
+    """Seconds, as the file says; None when it does not."""
+    frame_count: int | None
+    """About how many frames will come; None when the file does not say."""
+    has_audio: bool
+    damage: str | None
+    """After iteration: what was wrong with the file, when only a part could be read."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], fps: float | Fraction | None = None, max_edge: int = MAX_EDGE
+    ) -> None:
+        """Args:
+        fps: resample to this rate; None keeps the video's own, the average one where it varies.
+        max_edge: shrink frames until their longer edge is at most this.
+        """
+        self.path = readable_file(path)
+        self.damage = None
+        self._max_edge = max_edge
+        self._running: Prefetch[np.ndarray] | None = None
+        kind = media_kind(self.path)
+        if kind in ("image", "animation"):
+            self._open_picture(kind == "image")
+        elif kind == "video":
+            self._open_video()
+        elif kind == "audio":
+            raise MediaError(f"{self.path} holds only sound: give a video or picture with a face")
+        else:
+            raise MediaError(f"{self.path} is not a video or picture, or is damaged: check it in a player")
+        self._rate = Fraction(fps).limit_denominator(1001) if fps else self._native
+        self.fps = float(self._rate)
+        self.frame_count = None if self.duration is None else max(1, round(self.duration * self._rate))
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        self.close()
+        self.damage = None
+        self._running = Prefetch(at_constant_rate(self._timed_frames(), self._rate), _QUEUE)
+        return iter(self._running)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the frames."""
+        return self.width, self.height
+
+    def close(self) -> None:
+        """Stop decoding."""
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def _open_picture(self, still: bool) -> None:
+        self.has_audio = False
+        if still:
+            rgb = read_image(self.path, self._max_edge).rgb
+            self.height, self.width = rgb.shape[:2]
+            self._native, self.duration = DEFAULT_FPS, float(1 / DEFAULT_FPS)
+            self._timed_frames = lambda: iter([(0.0, rgb)])
+            return
+        animation = Animation(self.path)
+        self.width, self.height = _within(animation.width, animation.height, self._max_edge)
+        self._native, self.duration = animation.fps, animation.duration
+        self._timed_frames = lambda: animation.frames(self._max_edge)
+
+    def _open_video(self) -> None:
+        import av
+
+        try:
+            with open_container(self.path) as container:
+                stream = moving_picture(container)
+                self.has_audio = bool(container.streams.audio)
+                self._native = constant_fps(stream.average_rate or stream.guessed_rate)
+                self.duration = _duration(container, stream)
+                self._coded = _within(*display_size(stream), self._max_edge)
+                first = next(container.decode(stream), None)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise MediaError(_undecodable(self.path, error)) from error
+        if first is None:
+            raise MediaError(_undecodable(self.path, "no frames"))
+        self._turns = round(first.rotation / 90) % 4
+        self.width, self.height = self._coded if self._turns % 2 == 0 else self._coded[::-1]
+        self._timed_frames = self._decode
+
+    def _decode(self) -> Iterator[tuple[float | None, np.ndarray]]:
+        import av
+
+        count = expected = 0
+        problem = None
+        with open_container(self.path) as container:
+            stream = moving_picture(container)
+            stream.thread_type = "AUTO"
+            expected = stream.frames
+            try:
+                for packet in container.demux(stream):
+                    frames, fault = _decoded(packet)
+                    problem = problem or fault
+                    for frame in frames:
+                        yield frame.time, turned(frame_to_rgb(frame, *self._coded), self._turns)
+                        count += 1
+            except av.error.FFmpegError as error:  # of the container, so that there is no way on
+                problem = str(error)
+        if not count:
+            raise MediaError(_undecodable(self.path, problem or "no frames"))
+        if problem or count < _SHORTFALL * expected:
+            self.damage = f"{self.path} is damaged or cut off: only {count} of its frames can be read and are used"
+            _log.warning(self.damage)
+
+
+def _within(width: int, height: int, max_edge: int) -> tuple[int, int]:
+    scale = min(1.0, max_edge / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Seconds of the video stream, or of the container where only that is known."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1_000_000 if container.duration else None
+
+
+def _decoded(packet: Packet) -> tuple[list[VideoFrame], str | None]:
+    """The packet's frames, or why it could not be decoded: one bad packet does not spoil those after it."""
+    import av
+
+    try:
+        return packet.decode(), None
+    except av.error.EOFError:
+        return [], None
+    except av.error.FFmpegError as error:
+        return [], str(error)
+
+
+def _undecodable(path: Path, why: object) -> str:
+    return f"{path} has no frame that can be decoded ({why}): it is damaged or truncated, copy or convert it again"
