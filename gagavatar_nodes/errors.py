@@ -15,3 +15,7 @@ class FaceError(GagavatarError):
 
 class FileFormatError(GagavatarError):
     """A motion, avatar or weights file is damaged, of another kind, or from a newer version."""
+
+
+class WeightsError(GagavatarError):
+    """A weights file is missing, damaged, not the expected one, or cannot be fetched."""

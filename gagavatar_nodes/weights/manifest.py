@@ -1,0 +1,59 @@
+"""The manifest: every file that can be downloaded, with its origin, licence and, where known, size and hash."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ..errors import WeightsError
+
+MANIFEST = Path(__file__).with_name("weights_manifest.json")
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One downloadable file. `None` marks what is not known; the lock file fills it in at the first download."""
+
+    name: str
+    """File name, unique in the manifest."""
+    purpose: str
+    repo: str
+    """Repository on the Hugging Face hub."""
+    revision: str | None
+    """Pinned commit, or None: the first download takes the newest and the lock file pins it."""
+    path: str
+    """Path inside `repo`."""
+    size: int | None
+    """Bytes."""
+    sha256: str | None
+    """Lower-case hexadecimal."""
+    licence: str
+    licence_url: str
+    gated: bool
+    """True if the user must accept the licence before the file may be fetched."""
+
+    @property
+    def address(self) -> str:
+        """Web page of the file, for people."""
+        return f"https://huggingface.co/{self.repo}/blob/{self.revision or 'main'}/{self.path}"
+
+
+@cache
+def manifest() -> dict[str, WeightFile]:
+    """Name -> entry, in the manifest's order."""
+    document = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    return {entry["name"]: WeightFile(**entry) for entry in document["files"]}
+
+
+def weight(name: str) -> WeightFile:
+    """The entry called `name`, which may differ in case or lack its extension.
+
+    Raises:
+        WeightsError: no such entry.
+    """
+    for entry in manifest().values():
+        if name.lower() in (entry.name.lower(), Path(entry.name).stem.lower()):
+            return entry
+    raise WeightsError(f"No weights file is called '{name}'. Known: {', '.join(manifest())}.")

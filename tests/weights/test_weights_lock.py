@@ -1,0 +1,161 @@
+import hashlib
+import io
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+from gagavatar_nodes.commands import weights as command
+from gagavatar_nodes.errors import WeightsError
+from gagavatar_nodes.weights import find_weight, manifest, require_flame, require_weight, weight
+from gagavatar_nodes.weights.locations import hand_path
+from gagavatar_nodes.weights.lockfile import LOCK_NAME, LockFile, check
+
+pytest.importorskip("filelock")
+
+NAME = "GAGAvatar.pt"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An isolated folder with one file in it, placed by hand."""
+    monkeypatch.setenv("GAGAVATAR_WEIGHTS", str(tmp_path / "default"))
+    monkeypatch.setattr("gagavatar_nodes.weights.locations.cached_path", lambda entry: None)
+    (tmp_path / NAME).write_bytes(b"weights")
+    return tmp_path
+
+
+def test_manifest_names_every_published_file_and_only_flame_needs_consent():
+    entries = manifest()
+    assert list(entries) == ["GAGAvatar.pt", "FLAME_with_eye.pt", "track_resources.tar"]
+    assert [entry.name for entry in entries.values() if entry.gated] == ["FLAME_with_eye.pt"]
+    assert all(entry.licence_url.startswith("https://") for entry in entries.values())
+    assert all(entry.sha256 is None or len(entry.sha256) == 64 for entry in entries.values())
+
+
+def test_names_are_found_without_extension_and_case_and_others_are_refused():
+    assert weight("gagavatar") == weight("GAGAvatar.pt")
+    with pytest.raises(WeightsError, match=r"Known: GAGAvatar\.pt"):
+        weight("GAGAvatar.ckpt")
+
+
+def test_first_load_records_and_later_loads_compare(folder):
+    assert require_weight(NAME, folder) == folder / NAME
+    assert LockFile(folder).entry(NAME)["sha256"] == hashlib.sha256(b"weights").hexdigest()
+    (folder / NAME).write_bytes(b"weighty")
+    os.utime(folder / NAME, ns=(1, 1))
+    with pytest.raises(WeightsError, match="was replaced"):
+        require_weight(NAME, folder)
+
+
+def test_truncated_file_is_refused_with_both_sizes(folder):
+    require_weight(NAME, folder)
+    (folder / NAME).write_bytes(b"wei")
+    with pytest.raises(WeightsError, match="3 bytes instead of 7"):
+        require_weight(NAME, folder)
+
+
+def test_empty_file_is_refused_and_not_recorded(folder):
+    (folder / NAME).write_bytes(b"")
+    with pytest.raises(WeightsError, match="0 bytes"):
+        require_weight(NAME, folder)
+    assert LockFile(folder).entry(NAME) is None
+
+
+def test_unchanged_file_is_hashed_once_and_a_full_check_always_hashes(folder, monkeypatch):
+    hashed = []
+    from gagavatar_nodes.weights import lockfile
+
+    real = lockfile.sha256_of
+    monkeypatch.setattr(lockfile, "sha256_of", lambda path: hashed.append(path) or real(path))
+    require_weight(NAME, folder)
+    require_weight(NAME, folder)
+    assert len(hashed) == 1
+    check(weight(NAME), folder / NAME, full=True)
+    assert len(hashed) == 2
+    os.utime(folder / NAME, ns=(5, 5))
+    require_weight(NAME, folder)
+    require_weight(NAME, folder)
+    assert len(hashed) == 3
+
+
+def test_full_check_sees_a_change_that_keeps_size_and_time(folder):
+    require_weight(NAME, folder)
+    status = (folder / NAME).stat()
+    (folder / NAME).write_bytes(b"WEIGHTS")
+    os.utime(folder / NAME, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(WeightsError, match="SHA-256"):
+        check(weight(NAME), folder / NAME, full=True)
+
+
+def test_hash_of_the_manifest_is_compared_too(folder):
+    entry = replace(weight(NAME), sha256="cd" * 32)
+    with pytest.raises(WeightsError, match="in the manifest"):
+        check(entry, folder / NAME)
+    assert LockFile(folder).entry(NAME) is None
+
+
+def test_missing_file_names_place_address_and_command(folder):
+    with pytest.raises(WeightsError) as caught:
+        require_weight("FLAME_with_eye.pt", folder)
+    message = str(caught.value)
+    assert str(folder / "FLAME_with_eye.pt") in message
+    assert "https://flame.is.tue.mpg.de" in message
+    assert "gagavatar weights download FLAME_with_eye.pt --accept-licence" in message
+
+
+def test_folders_are_searched_in_order_and_a_clone_of_the_repository_serves(folder):
+    clone = folder / "clone" / "assets"
+    clone.mkdir(parents=True)
+    (clone / NAME).write_bytes(b"cloned")
+    assert find_weight(NAME, folder / "clone") == clone / NAME
+    assert find_weight(NAME, [folder, folder / "clone"]) == folder / NAME
+    assert find_weight(NAME) is None
+    assert hand_path(NAME) == folder / "default" / NAME
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 1}'])
+def test_damaged_lock_file_is_named(folder, text):
+    (folder / LOCK_NAME).write_text(text)
+    with pytest.raises(WeightsError, match=LOCK_NAME):
+        require_weight(NAME, folder)
+
+
+def test_lock_file_of_a_newer_version_is_refused(folder):
+    (folder / LOCK_NAME).write_text(json.dumps({"format": 2, "files": {}}))
+    with pytest.raises(WeightsError, match="newer version"):
+        require_weight(NAME, folder)
+
+
+def test_records_of_several_files_do_not_disturb_each_other(folder):
+    (folder / "FLAME_with_eye.pt").write_bytes(b"flame")
+    require_weight(NAME, folder)
+    require_weight("FLAME_with_eye.pt", folder)
+    LockFile(folder).forget(NAME)
+    assert LockFile(folder).entry(NAME) is None
+    assert LockFile(folder).entry("FLAME_with_eye.pt")["size"] == 5
+    assert not list(folder.glob("*.tmp"))
+
+
+def test_imported_flame_comes_before_the_published_one(folder):
+    with pytest.raises(WeightsError, match="import-flame PATH"):
+        require_flame(folder)
+    (folder / "FLAME_with_eye.pt").write_bytes(b"flame")
+    assert require_flame(folder) == folder / "FLAME_with_eye.pt"
+    (folder / "FLAME.safetensors").write_bytes(b"imported")
+    assert require_flame(folder) == folder / "FLAME.safetensors"
+
+
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("answer", "accepted"), [("yes\n", True), ("y\n", False), ("\n", False), ("no\n", False)])
+def test_prompt_shows_the_licence_and_takes_only_a_whole_yes(monkeypatch, answer, accepted):
+    terminal = _Terminal()
+    monkeypatch.setattr("sys.stdin", _Terminal(answer))
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert command._ask(weight("FLAME_with_eye.pt")) is accepted
+    assert "https://flame.is.tue.mpg.de" in terminal.getvalue()
