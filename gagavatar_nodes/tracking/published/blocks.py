@@ -1,0 +1,76 @@
+"""Residual blocks that the tracker's networks share, and building a network straight from a state dict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import FileFormatError
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3, 1x1 convolutions with a shortcut; 4 times as many channels come out as are worked on."""
+
+    expansion = 4
+
+    def __init__(self, channels: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        out = self.expansion * width
+        self.conv1 = nn.Conv2d(channels, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, out, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out)
+        self.downsample = shortcut(channels, out, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn1(self.conv1(x)).relu()
+        y = self.bn2(self.conv2(y)).relu()
+        y = self.bn3(self.conv3(y))
+        return (y + (x if self.downsample is None else self.downsample(x))).relu()
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions with a shortcut, as many channels out as in."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn1(self.conv1(x)).relu()
+        return (self.bn2(self.conv2(y)) + x).relu()
+
+
+def shortcut(channels: int, out: int, stride: int, always: bool = False) -> nn.Sequential | None:
+    """1x1 convolution for a residual block that changes its input's size; None where the input can be added as is."""
+    if stride == 1 and channels == out and not always:
+        return None
+    return nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+
+
+def from_state_dict(build: Callable[[], Network], state_dict: Mapping[str, Any], name: str) -> Network:
+    """`build()` filled with `state_dict` without allocating weights twice, in evaluation mode, without gradients.
+
+    Raises `FileFormatError` with the first name that is missing, unknown or of another shape.
+    """
+    with torch.device("meta"):
+        network = build()
+    tensors = {key: torch.as_tensor(value) for key, value in state_dict.items()}
+    expected = network.state_dict()
+    for key in [*expected, *tensors]:
+        got, wanted = (tuple(d[key].shape) if key in d else None for d in (tensors, expected))
+        if got != wanted:
+            what = "is missing" if got is None else "is unknown" if wanted is None else f"has shape {got}, not {wanted}"
+            raise FileFormatError(f"{name}: tensor {key} {what}; is it the file of the published tracker?")
+    network.load_state_dict(tensors, assign=True)
+    return network.eval().requires_grad_(False)
