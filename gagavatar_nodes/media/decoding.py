@@ -12,8 +12,10 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-PILLOW_ERRORS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, MemoryError, OverflowError,
-                 RuntimeError, NotImplementedError, struct.error, zlib.error)  # fmt: skip
+PILLOW_ERRORS = (
+    OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, MemoryError, OverflowError,
+    RuntimeError, NotImplementedError, struct.error, zlib.error,
+)  # fmt: skip
 """What Pillow's parsers raise on damaged files."""
 
 _ORIENTATION = 0x0112  # EXIF tag

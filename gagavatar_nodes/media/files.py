@@ -13,6 +13,7 @@ from pathlib import Path
 from ..errors import MediaError
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
+_BROKEN = _FULL | {errno.EIO}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -33,7 +34,7 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
     with _explained(target):
         temporary.touch(exist_ok=False)
     try:
-        with _explained(target, only=_FULL):
+        with _explained(target, only=_BROKEN):
             yield temporary
         with _explained(target):
             os.replace(temporary, target)
@@ -44,7 +45,7 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary folder beside `folder` whose files move into it when the block ends well; see `atomic_output`.
+    """A temporary folder whose files move into `folder` when the block ends well; see `atomic_output`.
 
     `folder` is made when it is missing. Files of other names that it holds stay.
     """
@@ -52,11 +53,11 @@ def atomic_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
     if target.exists() and not target.is_dir():
         raise MediaError(f"{target} is a file: give the name of a folder")
     made = not target.exists()
-    temporary = _beside(target, "")
+    temporary = _beside(target if made else target / "frames", "")
     with _explained(target):
         temporary.mkdir()
     try:
-        with _explained(target, only=_FULL):
+        with _explained(target, only=_BROKEN):
             yield temporary
         with _explained(target):
             if made:

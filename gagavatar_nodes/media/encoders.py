@@ -1,0 +1,139 @@
+"""Encoders of a sequence of frames: one file through PyAV, or numbered PNG files."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import MediaError
+from .audio import AudioTrack
+from .formats import Codec, Format
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+    from PIL import Image
+
+_BT709 = 1  # of AVColorSpace, AVColorPrimaries and AVColorTransferCharacteristic
+_LIMITED_RANGE = 1
+
+
+class FileEncoder:
+    """Frames into one video file."""
+
+    def __init__(
+        self,
+        path: Path,
+        form: Format,
+        codec: Codec,
+        fps: Fraction,
+        size: tuple[int, int],
+        crf: int,
+        audio_from: str | os.PathLike[str] | None,
+        audio_start: float,
+    ) -> None:
+        import av
+
+        self._codec, self._fps, self._count = codec, fps, 0
+        self._palette: Image.Image | None = None
+        self._container = av.open(str(path), "w", format=form.container, options=form.options)
+        self._audio: AudioTrack | None = None
+        try:
+            self._stream = self._add_stream(size, crf)
+            if audio_from is not None:
+                self._audio = AudioTrack(audio_from, self._container, form, audio_start)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def write(self, frame: np.ndarray) -> None:
+        """Encode [H, W, 3] or [H, W, 4] uint8."""
+        picture = self._picture(frame)
+        picture.pts = self._count
+        picture.time_base = 1 / self._fps
+        self._container.mux(self._stream.encode(picture))
+        self._count += 1
+        if self._audio is not None:
+            self._audio.mux_until(float(self._count / self._fps))
+
+    def finish(self) -> None:
+        """Write what the encoder holds back, and the index."""
+        self._container.mux(self._stream.encode(None))
+        self.close()
+
+    def close(self) -> None:
+        """Release the files."""
+        if self._audio is not None:
+            self._audio.close()
+        self._container.close()
+
+    def _add_stream(self, size: tuple[int, int], crf: int):
+        import av
+
+        options = dict(self._codec.options)
+        if self._codec.crf_offset is not None:
+            options["crf"] = str(crf + self._codec.crf_offset)
+        try:
+            stream = self._container.add_stream(self._codec.name, rate=self._fps, options=options)
+        except av.codec.codec.UnknownCodecError as error:
+            raise MediaError(
+                f"The installed PyAV has no encoder {self._codec.name}: pip install --force-reinstall av"
+            ) from error
+        grid = 2 if self._codec.even else 1
+        stream.width, stream.height = (-(-edge // grid) * grid for edge in size)
+        stream.pix_fmt = self._codec.pixels
+        if self._codec.pixels.startswith("yuv"):
+            context = stream.codec_context
+            context.colorspace = context.color_primaries = context.color_trc = _BT709
+            context.color_range = _LIMITED_RANGE
+        return stream
+
+    def _picture(self, frame: np.ndarray) -> VideoFrame:
+        import av
+
+        if self._codec.pixels == "pal8":
+            return av.VideoFrame.from_ndarray(self._indexed(frame), format="pal8")
+        below, right = self._stream.height - frame.shape[0], self._stream.width - frame.shape[1]
+        if below or right:
+            frame = np.pad(frame, ((0, below), (0, right), (0, 0)), mode="edge")
+        picture = av.VideoFrame.from_ndarray(frame, format="rgba" if frame.shape[2] == 4 else "rgb24")
+        return picture.reformat(format=self._codec.pixels, dst_colorspace=_BT709)
+
+    def _indexed(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Indices [H, W] uint8 and colours [256, 4] ARGB; one palette for all frames, so that nothing shimmers."""
+        from PIL import Image
+
+        image = Image.fromarray(frame)
+        if self._palette is None:
+            self._palette = image.quantize(256, Image.Quantize.MEDIANCUT)
+        indices = np.asarray(image.quantize(palette=self._palette, dither=Image.Dither.FLOYDSTEINBERG))
+        colours = np.frombuffer(self._palette.palette.tobytes(), np.uint8).reshape(-1, 3)
+        table = np.zeros((256, 4), np.uint8)
+        table[:, 0] = 255
+        table[: len(colours), 1:] = colours
+        return indices, table
+
+
+class PngEncoder:
+    """Frames into numbered PNG files, the first of them 1."""
+
+    def __init__(self, folder: Path, pattern: str) -> None:
+        self._folder, self._pattern, self._count = folder, pattern, 0
+
+    def write(self, frame: np.ndarray) -> None:
+        """Encode [H, W, 3] or [H, W, 4] uint8."""
+        import cv2
+
+        order = cv2.COLOR_RGBA2BGRA if frame.shape[2] == 4 else cv2.COLOR_RGB2BGR
+        data = cv2.imencode(".png", cv2.cvtColor(frame, order), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+        self._count += 1
+        (self._folder / (self._pattern % self._count)).write_bytes(data.tobytes())
+
+    def finish(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Nothing is open."""

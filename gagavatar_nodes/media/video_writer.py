@@ -1,0 +1,155 @@
+"""Videos written frame by frame, encoded in a background thread."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from contextlib import ExitStack, suppress
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MediaError
+from .encoders import FileEncoder, PngEncoder
+from .files import atomic_folder, atomic_output
+from .formats import choose_format, is_png_sequence
+
+_QUEUE = 4
+_POLL_SECONDS = 0.1
+
+
+class VideoWriter:
+    """A video file (or numbered PNG files, `frames/head_%05d.png`) that appears whole or not at all.
+
+        with VideoWriter("out.mp4", 25, (512, 512), audio_from="driver.mp4") as video:
+            video.write(frame)  # [H, W, 3] uint8 RGB
+
+    The extension chooses the format: mp4, m4v, mkv (H.264), mov (H.264, or ProRes 4444 with alpha), webm (VP9, with or
+    without alpha), gif. H.264 has even sizes only: an odd edge is extended by one pixel. Leaving the block by an
+    exception removes what was written.
+
+    Raises:
+        MediaError: unknown extension, no transparency in this format, unwritable folder, full disk, unreadable sound.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        fps: float | Fraction,
+        size: tuple[int, int],
+        alpha: bool = False,
+        audio_from: str | os.PathLike[str] | None = None,
+        audio_start: float = 0.0,
+        crf: int = 18,
+    ) -> None:
+        """Args:
+        fps: frames a second.
+        size: (width, height) of the frames in pixels.
+        alpha: frames are [H, W, 4], straight RGBA.
+        audio_from: media file whose sound is carried over, up to the last frame; one without sound is fine.
+        audio_start: seconds into `audio_from` that the first frame shows.
+        crf: constant rate factor of H.264, 0 (lossless) to 51; formats with another scale get its equivalent.
+        """
+        if not 0 <= crf <= 51:
+            raise ValueError(f"Got crf {crf} but expected 0 to 51")
+        if fps <= 0 or min(size) < 1:
+            raise ValueError(f"Got fps {fps} and size {size} but expected positive numbers")
+        self.path = Path(path)
+        self.frame_count = 0
+        self._shape = (size[1], size[0], 4 if alpha else 3)
+        self._failure: BaseException | None = None
+        self._aborted = threading.Event()
+        self._queue: queue.Queue[np.ndarray | None] = queue.Queue(_QUEUE)
+        self._output = ExitStack()
+        with ExitStack() as guard:
+            guard.push(self._output)
+            self._encoder = self._open(Fraction(fps).limit_denominator(1001), audio_from, audio_start, crf)
+            guard.pop_all()
+        self._thread = threading.Thread(target=self._run, name="video-writer", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        problem = error
+        if problem is None:
+            try:
+                self._complete()
+            except BaseException as failure:
+                problem = failure
+        self._aborted.set()
+        self._thread.join()
+        if problem is None:
+            self._output.close()
+            return
+        # Removes the temporary file, and raises a MediaError where the disk is the reason.
+        self._output.__exit__(type(problem), problem, problem.__traceback__)
+        if problem is not error:
+            raise problem
+
+    def write(self, frame: np.ndarray) -> None:
+        """Queue a copy of one frame, [H, W, 3] RGB or with alpha [H, W, 4] straight RGBA, uint8.
+
+        Raises:
+            MediaError: an earlier frame could not be written.
+        """
+        if frame.shape != self._shape or frame.dtype != np.uint8:
+            raise ValueError(f"Got a frame {frame.shape} {frame.dtype} but expected {self._shape} uint8")
+        self._put(frame.copy())
+        self.frame_count += 1
+
+    def _open(
+        self, fps: Fraction, audio_from: str | os.PathLike[str] | None, audio_start: float, crf: int
+    ) -> FileEncoder | PngEncoder:
+        import av
+
+        if is_png_sequence(self.path):
+            return PngEncoder(self._output.enter_context(atomic_folder(self.path.parent)), self.path.name)
+        height, width, channels = self._shape
+        form, codec = choose_format(self.path, alpha=channels == 4)
+        temporary = self._output.enter_context(atomic_output(self.path))
+        try:
+            return FileEncoder(temporary, form, codec, fps, (width, height), crf, audio_from, audio_start)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise MediaError(f"{self.path} cannot be encoded at {width}x{height} pixels ({error})") from error
+
+    def _put(self, frame: np.ndarray | None) -> None:
+        while self._failure is None:
+            try:
+                self._queue.put(frame, timeout=_POLL_SECONDS)
+                return
+            except queue.Full:
+                continue
+        raise self._failure
+
+    def _complete(self) -> None:
+        """Wait until every frame is written."""
+        if self.frame_count == 0:
+            raise MediaError(f"{self.path} was not written: there was no frame to write")
+        self._put(None)
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            while (frame := self._take()) is not None:
+                self._encoder.write(frame)
+            if not self._aborted.is_set():
+                self._encoder.finish()
+        except BaseException as error:  # every error belongs to the thread that writes
+            self._failure = error
+        with suppress(OSError, ValueError):
+            self._encoder.close()
+
+    def _take(self) -> np.ndarray | None:
+        """The next frame; None at the end and when the work is abandoned."""
+        while not self._aborted.is_set():
+            try:
+                return self._queue.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
+        return None
