@@ -1,0 +1,87 @@
+"""Collects tracked frames into a motion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..driving.arkit import fit_arkit, gaze_of
+from ..driving.bundled_face import bundled_neutral
+from ..types import Motion
+from .bridging import Bridge
+from .neutral import resting_face
+from .pose import solve_poses
+
+_BLOCK = 64
+"""Frames whose poses are solved at once."""
+
+
+class MotionRecorder:
+    """Takes landmarks a frame at a time and makes a motion of them; keeps 3 KB a frame."""
+
+    def __init__(self, fps: float, source: str = "") -> None:
+        self._fps = fps
+        self._source = source
+        self._points: list[np.ndarray] = []
+        self._pictures: list[tuple[int, int]] = []
+        self._confidence: list[float] = []
+        self._blocks: list[tuple[np.ndarray, ...]] = []
+
+    def add(self, points: np.ndarray | None, score: float, shape: tuple[int, ...]) -> None:
+        """The next frame: landmarks [478, 3] in pixels or None where there is no face, face score, picture's shape."""
+        if points is not None:
+            self._points.append(points)
+            self._pictures.append((shape[0], shape[1]))
+        self._confidence.append(max(score, 1e-3) if points is not None else 0.0)
+        if len(self._points) == _BLOCK:
+            self._solve()
+
+    def finish(self) -> Motion:
+        """The motion of all frames; those without a face are filled in. At least one must have had a face."""
+        self._solve()
+        scale, rotation, translation, gaze, offsets = (
+            np.concatenate(parts) for parts in zip(*self._blocks, strict=True)
+        )
+        self._blocks.clear()
+        neutral = resting_face(offsets)
+        for start in range(0, len(offsets), _BLOCK):  # in place: the offsets are most of the motion
+            block = slice(start, start + _BLOCK)
+            offsets[block] = bundled_neutral() + offsets[block] - neutral
+        confidence = np.array(self._confidence, np.float32)
+        known = np.flatnonzero(confidence > 0)
+        if len(known) < len(confidence):
+            bridge = Bridge(known, len(confidence))
+            rotation = bridge.fill_rotations(rotation)
+            scale, translation, gaze, offsets = map(bridge.fill, (scale, translation, gaze, offsets))
+        return Motion(
+            fps=self._fps,
+            rotation=rotation,
+            translation=translation,
+            scale=scale,
+            neutral=neutral.astype(np.float32),
+            deltas=offsets,
+            arkit=fit_arkit(offsets),
+            gaze=gaze,
+            confidence=confidence,
+            source=self._source,
+        )
+
+    def _solve(self) -> None:
+        if not self._points:
+            return
+        scales, rotations, translations, canonical = solve_poses(np.stack(self._points))
+        height, width = np.array(self._pictures, np.float64).T
+        translations[:, 0] -= (width - 1) / 2
+        translations[:, 1] += (height - 1) / 2
+        self._blocks.append(
+            (
+                (scales / height).astype(np.float32),
+                rotations.astype(np.float32),
+                (translations / scales[:, None]).astype(np.float32),
+                gaze_of(canonical).astype(np.float32),
+                (canonical - bundled_neutral()).astype(
+                    np.float16
+                ),  # offsets are small, so half precision holds 1e-3 cm
+            )
+        )
+        self._points.clear()
+        self._pictures.clear()

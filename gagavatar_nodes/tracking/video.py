@@ -1,0 +1,66 @@
+"""From the frames of a video to a motion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from ..errors import FaceError
+from ..types import Motion
+from .faces import FaceChoice
+from .recorder import MotionRecorder
+from .smoothing import DEFAULT_STRENGTH
+from .video_tracker import VideoTracker
+
+
+def track_video(
+    frames: Iterable[np.ndarray],
+    fps: float,
+    smoothing: float = DEFAULT_STRENGTH,
+    face: FaceChoice = None,
+    on_frame: Callable[[int, np.ndarray, np.ndarray | None, bool], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+    source: str = "",
+) -> Motion:
+    """Follows one face through a video. The frames are streamed; only 3 KB of motion stay of each.
+
+    A frame that does not show the face is bridged: filled in between its neighbours, or held at either end, with
+    confidence 0 (`Motion.bridged` lists it).
+
+    Args:
+        frames: [H, W, 3] uint8 RGB each, upright and of one size.
+        fps: frames a second.
+        smoothing: strength of the One-Euro filter, 0 (raw) to 1.
+        face: None for the largest face, an index (0 is the largest) or a point (x, y) in pixels, of the first frame
+            that shows a face.
+        on_frame: called with index, frame, landmarks [478, 3] in pixels (the last ones where there is no face, None
+            before the first face) and whether the frame is bridged.
+        progress: called with the number of frames done.
+        source: what the motion was taken from, for people.
+
+    Raises:
+        FaceError: no frame shows a face, or none at that index or point.
+    """
+    tracker = VideoTracker(fps, smoothing, face)
+    recorder = MotionRecorder(fps, source)
+    points = None
+    index = -1
+    for index, image in enumerate(frames):
+        tracked = tracker.feed(image)
+        if tracked is not None:
+            points = tracked.points
+        recorder.add(
+            None if tracked is None else tracked.points, 0.0 if tracked is None else tracked.score, image.shape
+        )
+        if on_frame is not None:
+            on_frame(index, image, points, tracked is None)
+        if progress is not None:
+            progress(index + 1)
+    if points is None:
+        where = f"{source}: " if source else ""
+        raise FaceError(
+            f"{where}no face was found in any of the {index + 1} frames. Use a video in which one face is well lit, "
+            "turned to the camera and at least 32 pixels tall."
+        )
+    return recorder.finish()
