@@ -1,0 +1,171 @@
+"""Give a driver's motion to a portrait: expression by differences, mouth and lids by what the eye judges, pose whole.
+
+Differences from a reference moment carry an expression over to another face. Two things are judged absolutely: a closed
+mouth must close a portrait that was taken with an open one, and a blink must shut the eyes whatever their shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..tracking.topology import (
+    CHIN_ROWS,
+    EYE_CORNERS,
+    LID_CREASES,
+    LID_FOLDS,
+    LOWER_LIDS,
+    LOWER_LIP,
+    LOWER_LIP_ROWS,
+    MOUTH_CORNERS,
+    UPPER_LIDS,
+    UPPER_LIP,
+    UPPER_LIP_ROWS,
+    eye_openness,
+)
+from ..types import Motion
+
+NECK_PIVOT = np.array([0.0, -9.0, -4.5])
+"""Canonical point about which a head turns, between the upper neck vertebrae, centimetres."""
+
+_OPEN_PERCENTILE = 75  # of the driver's lid openness: what counts as open eyes
+_SHUT = 0.36  # share of the open eye's openness that the tracker still reads on a shut one
+_LID_SHARE = 0.35  # of the lids' own differences that is kept; the rest comes from the openness
+_AWAKE = 0.3  # usual openness of eyes
+_LIPS_CLOSED_CM = 0.03  # inner-lip distance that the tracker reads on closed lips
+_REFERENCE_FRAMES = 5
+
+
+@dataclass(frozen=True)
+class HeadPlacement:
+    """Where the driver puts the head at one frame."""
+
+    rotation: np.ndarray
+    """[3, 3] absolute, see `HeadPose.rotation`."""
+    scale: float
+    """Size relative to the reference moment."""
+    shift: np.ndarray
+    """[3] centimetres that the neck's pivot moved since the reference moment."""
+
+
+class Retargeter:
+    """A motion as one portrait will perform it, frame by frame.
+
+    Args:
+        motion: the driver.
+        canonical: [478, 3] the portrait's canonical landmarks, centimetres.
+        reference: the driver's moment that corresponds to the portrait: "auto" (the driver's frames that look most like
+            the portrait), "neutral" (the motion's neutral face), or a frame index.
+    """
+
+    def __init__(self, motion: Motion, canonical: np.ndarray, reference: str | int = "auto") -> None:
+        self.motion = motion
+        self.canonical = np.asarray(canonical, np.float64)
+        frames = np.arange(len(motion))
+        if isinstance(reference, int):
+            frames = frames[[reference]]
+        elif reference == "auto":
+            frames = _most_alike(motion, self.canonical)
+        neutral = motion.neutral.astype(np.float64)
+        rest = np.zeros_like(neutral) if reference == "neutral" else _mean_deltas(motion, frames)
+        self._rest = rest
+        self._rest_gaze = np.zeros((2, 2)) if reference == "neutral" else motion.gaze[frames].mean(0)
+        placed = frames if isinstance(reference, int) else np.arange(len(motion))
+        self._rest_scale = float(np.median(motion.scale[placed]))
+        self._rest_pivot = np.median([self._pivot(i) for i in _spread(placed)], axis=0)
+        openness = eye_openness(neutral + motion.deltas[_spread(np.arange(len(motion)), 2000)].astype(np.float64))
+        self._open = np.percentile(openness, _OPEN_PERCENTILE, axis=0)
+        self._own_lids = eye_openness(self.canonical)
+        self._open_lids = _open_lids(self._own_lids, eye_openness(neutral + rest) / self._open)
+        self._mouth_ratio = _mouth_width(self.canonical) / _mouth_width(neutral + rest)
+
+    def displacements(self, index: int) -> np.ndarray:
+        """[478, 3] offsets of the portrait's canonical landmarks at a frame, centimetres."""
+        driver = self.motion.neutral + self.motion.deltas[index].astype(np.float64)
+        moved = driver - self.motion.neutral - self._rest
+        self._set_lids(moved, driver)
+        self._set_mouth(moved, driver)
+        return moved
+
+    def gaze(self, index: int) -> np.ndarray:
+        """[2, 2] change of the iris offset since the reference, in eye widths, see `Motion.gaze`."""
+        return self.motion.gaze[index] - self._rest_gaze
+
+    def placement(self, index: int) -> HeadPlacement:
+        """Rotation, relative size and shift of the head at a frame."""
+        scale = float(self.motion.scale[index] / self._rest_scale)
+        return HeadPlacement(
+            self.motion.rotation[index].astype(np.float64), scale, self._pivot(index) - self._rest_pivot
+        )
+
+    def _pivot(self, index: int) -> np.ndarray:
+        """Stage position of the driver's neck pivot, in the reference's centimetres; depth is not observed."""
+        motion = self.motion
+        position = motion.translation[index] + motion.rotation[index] @ NECK_PIVOT
+        position = position * (motion.scale[index] / self._rest_scale)
+        return position * [1, 1, 0]
+
+    def _set_lids(self, moved: np.ndarray, driver: np.ndarray) -> None:
+        target = self._open_lids * _lid_curve(eye_openness(driver) / self._open)
+        change = target - self._own_lids
+        profile = np.sin(np.pi * np.arange(1, 8) / 8) ** 0.7
+        for side in (0, 1):
+            outer, inner = EYE_CORNERS[side]
+            width = np.linalg.norm(self.canonical[outer] - self.canonical[inner])
+            rows = [UPPER_LIDS[side], LOWER_LIDS[side], LID_CREASES[side], LID_FOLDS[side]]
+            for row in rows:
+                moved[list(row)] *= _LID_SHARE
+            # What the kept share does to the opening already must not count twice.
+            upper, lower = UPPER_LIDS[side][3], LOWER_LIDS[side][3]
+            kept = moved[upper, 1] - moved[lower, 1]
+            lift = change[side] * width - kept
+            for row, share in zip((rows[0], rows[2], rows[3]), (1.0, 0.65, 0.25), strict=True):
+                moved[list(row), 1] += lift * profile * share
+
+    def _set_mouth(self, moved: np.ndarray, driver: np.ndarray) -> None:
+        wanted = max(driver[UPPER_LIP, 1] - driver[LOWER_LIP, 1] - _LIPS_CLOSED_CM, 0) * self._mouth_ratio
+        own = self.canonical + moved
+        excess = wanted - (own[UPPER_LIP, 1] - own[LOWER_LIP, 1])
+        x = self.canonical[:, 0]
+        middle, half = (x[78] + x[308]) / 2, abs(x[308] - x[78]) / 2
+        profile = np.clip(1 - ((x - middle) / (half * 1.15)) ** 2, 0, 1)
+        for rows, share in ((UPPER_LIP_ROWS, 0.3), (LOWER_LIP_ROWS, -0.7)):
+            moved[list(rows), 1] += share * excess * profile[list(rows)]
+        moved[list(CHIN_ROWS), 1] -= 0.35 * excess
+
+
+def _most_alike(motion: Motion, canonical: np.ndarray) -> np.ndarray:
+    """Indices of the driver's frames whose faces are most like the portrait's."""
+    target = (canonical - motion.neutral).astype(np.float32)[:468]
+    distance = [np.linalg.norm(motion.deltas[i, :468] - target, axis=1).mean() for i in range(len(motion))]
+    return np.argsort(distance, kind="stable")[:_REFERENCE_FRAMES]
+
+
+def _mean_deltas(motion: Motion, frames: np.ndarray) -> np.ndarray:
+    return motion.deltas[frames].astype(np.float64).mean(0)
+
+
+def _spread(frames: np.ndarray, most: int = 500) -> np.ndarray:
+    """At most that many of the frames, evenly spread: statistics need no more."""
+    return frames[:: max(1, len(frames) // most)]
+
+
+def _mouth_width(canonical: np.ndarray) -> float:
+    left, right = MOUTH_CORNERS
+    return float(np.linalg.norm(canonical[left] - canonical[right]))
+
+
+def _open_lids(own: np.ndarray, driver: np.ndarray) -> np.ndarray:
+    """Openness [2] of the portrait's wide-awake eyes, from its own and the driver's relative one at the reference.
+
+    A portrait with sleepy eyes keeps half of its sleepiness: the driver's lids need room to move in.
+    """
+    return np.maximum(own / np.maximum(_lid_curve(driver), 0.6), (own + np.maximum(own, _AWAKE)) / 2)
+
+
+def _lid_curve(openness: np.ndarray) -> np.ndarray:
+    """Lid openness over the open eye's -> what to show: itself when open, 0 when shut, smooth and rising between."""
+    x = np.clip(openness, _SHUT, 1.3)
+    t = np.clip((1 - x) / (1 - _SHUT), 0, 1)
+    return x - _SHUT * t * t * (3 - 2 * t)

@@ -1,0 +1,169 @@
+"""The front and back layers: one splat per node of a lattice over the source crop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ...heads.canonical import canonical_face
+from ...tracking.topology import CHIN, EYE_RINGS, INNER_LIPS, LOWER_LIDS, LOWER_LIP_ROWS, UPPER_LIDS
+from ...types import Portrait
+from .binding import LANDMARKS, Binding, bind_outside, bind_to_triangles, head_weight
+from .depth import FrontDepth
+from .layer import Layer
+from .mesh import barycentric
+from .stage import Stage
+
+FACE_DENSITY = 2.0
+"""How much denser lattice lines are over the face than beside it."""
+
+_THICKNESS_CM = 0.03
+_CLIFF_CM = 0.8  # neighbours that differ more in depth lie on different surfaces
+_BACK_STRETCH = 1.15  # the back of a head is deeper than its face
+_BACK_GAP_CM = 0.4
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Nodes of a lattice over the crop; its lines are denser over the face."""
+
+    x: np.ndarray
+    """[n] pixels."""
+    y: np.ndarray
+    """[n] pixels."""
+
+    @staticmethod
+    def over(portrait: Portrait, density: int) -> Lattice:
+        """A lattice of `density` x `density` nodes over the whole crop."""
+        face = portrait.landmarks[:468, :2]
+        low, high = face.min(0), face.max(0)
+        return Lattice(*(_lines(portrait.size, density, low[axis], high[axis]) for axis in (0, 1)))
+
+    def nodes(self) -> np.ndarray:
+        """[n * n, 2] pixels, row by row."""
+        x, y = np.meshgrid(self.x, self.y)
+        return np.stack([x.ravel(), y.ravel()], 1)
+
+    def sample(self, image: np.ndarray) -> np.ndarray:
+        """Bilinear values [n * n, ...] of an image at the nodes."""
+        x, y = np.meshgrid(self.x.astype(np.float32), self.y.astype(np.float32))
+        values = cv2.remap(image.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return values.reshape(x.size, *image.shape[2:])
+
+
+def _lines(size: int, count: int, low: float, high: float) -> np.ndarray:
+    """Positions of `count` lines over 0..size-1, denser by FACE_DENSITY between low and high."""
+    at = np.linspace(-0.5, size - 0.5, 4 * size + 1)
+    margin = 0.06 * size
+    beyond = np.maximum(low - at, at - high) / margin
+    weight = 1 + (FACE_DENSITY - 1) * np.clip(1 - beyond, 0, 1)
+    total = np.concatenate([[0], np.cumsum((weight[1:] + weight[:-1]) / 2)])
+    return np.interp((np.arange(count) + 0.5) / count * total[-1], total, at)
+
+
+def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice) -> tuple[Layer, np.ndarray]:
+    """The front layer, and the lattice node [N] of each of its splats."""
+    nodes = lattice.nodes()
+    alpha = lattice.sample(portrait.alpha * (1 - openings(portrait)))
+    kept = np.flatnonzero(alpha > 0.02)
+    points = stage.to_canonical(stage.unproject(nodes, lattice.sample(depth.z).astype(float)))[kept]
+    binding = _bind(points, nodes[kept], portrait, depth)
+    layer = Layer(
+        points=points.astype(np.float32),
+        binding=binding,
+        head=head_weight(points, portrait.canonical),
+        colours=np.clip(lattice.sample(portrait.crop) / 255, 0, 1)[kept],
+        opacities=np.minimum(alpha[kept], 0.99).astype(np.float32),
+        covariances=_thin(len(kept)),
+        neighbours=_neighbours(kept, len(lattice.x), points, binding),
+    )
+    return layer, kept
+
+
+def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, colours: np.ndarray) -> Layer:
+    """The back layer: the front mirrored behind the head's middle plane, on every second lattice line.
+
+    Args:
+        colours: [S, S, 3] RGB 0..1 of the back of the head over the crop's pixels.
+    """
+    coarse = Lattice(lattice.x[::2], lattice.y[::2])
+    nodes, z = coarse.nodes(), coarse.sample(depth.z).astype(float)
+    front = stage.to_canonical(stage.unproject(nodes, z))
+    chin = portrait.canonical[CHIN, 1]
+    inside = (coarse.sample(portrait.alpha) > 0.6) & (head_weight(front, portrait.canonical) > 0.97)
+    kept = np.flatnonzero(inside & (front[:, 1] > chin + 2.0))
+    mirrored = np.minimum(depth.middle - _BACK_STRETCH * (z - depth.middle), z - _BACK_GAP_CM)
+    points = stage.to_canonical(stage.unproject(nodes, mirrored))[kept]
+    # The back layer has no expression of its own; it is seen from behind the silhouette only.
+    binding = Binding.free(len(kept))
+    return Layer(
+        points=points.astype(np.float32),
+        binding=binding,
+        head=np.ones(len(kept), np.float32),
+        colours=coarse.sample(colours)[kept],
+        opacities=np.full(len(kept), 0.95, np.float32),
+        covariances=_thin(len(kept)),
+        neighbours=_neighbours(kept, len(coarse.x), points, binding),
+    )
+
+
+def openings(portrait: Portrait) -> np.ndarray:
+    """[S, S] 0..1 coverage of the eye openings and of the mouth between the inner lips, which are other layers."""
+    mask = polygon(portrait.landmarks[list(INNER_LIPS), :2], portrait.size)
+    for ring in EYE_RINGS:
+        mask = np.maximum(mask, np.clip(polygon(portrait.landmarks[list(ring), :2], portrait.size) * 1.3 - 0.3, 0, 1))
+    return mask
+
+
+def polygon(points: np.ndarray, size: int, supersampling: int = 4) -> np.ndarray:
+    """Antialiased coverage [size, size] 0..1 of a polygon [K, 2] in pixels."""
+    mask = np.zeros((size * supersampling,) * 2, np.uint8)
+    corners = np.round((points + 0.5) * supersampling - 0.5).astype(np.int32)
+    cv2.fillPoly(mask, [corners], 255)
+    return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def _bind(points: np.ndarray, nodes: np.ndarray, portrait: Portrait, depth: FrontDepth) -> Binding:
+    column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
+    face = depth.face[row, column]
+    binding = bind_outside(points, portrait.canonical)
+    inside = np.flatnonzero(face >= 0)
+    triangles = canonical_face().triangles[face[inside]]
+    weights = barycentric(nodes[inside], portrait.landmarks[triangles][..., :2].astype(float))
+    bound = bind_to_triangles(triangles, weights)
+    binding.controls[inside], binding.weights[inside] = bound.controls, bound.weights
+    return binding
+
+
+def _thin(count: int) -> np.ndarray:
+    return np.tile(np.float32(_THICKNESS_CM**2) * np.array([1, 0, 0, 1, 0, 1], np.float32), (count, 1))
+
+
+def _neighbours(kept: np.ndarray, width: int, points: np.ndarray, binding: Binding) -> np.ndarray:
+    """[N, 4] left, right, upper and lower neighbours on the same surface."""
+    own = np.arange(len(kept), dtype=np.int32)
+    row_of = np.full(width * width + 1, -1, np.int32)
+    row_of[kept] = own
+    x, y = kept % width, kept // width
+    parts = _parting(binding)
+    neighbours = np.empty((len(kept), 4), np.int32)
+    for k, (dx, dy) in enumerate(((-1, 0), (1, 0), (0, -1), (0, 1))):
+        inside = (x + dx >= 0) & (x + dx < width) & (y + dy >= 0) & (y + dy < width)
+        other = row_of[np.where(inside, kept + dx + dy * width, -1)]
+        other = np.where(other >= 0, other, own)
+        joined = np.abs(points[other, 2] - points[own, 2]) < _CLIFF_CM
+        joined &= np.abs(parts[other] - parts[own]).max(1) < 0.35
+        neighbours[:, k] = np.where(joined, other, own)
+    return neighbours
+
+
+def _parting(binding: Binding) -> np.ndarray:
+    """[N, 3] how points move when the jaw drops, or lids close, by one: where neighbours part, the surface is cut."""
+    tests = np.zeros((3, LANDMARKS + 16), np.float32)
+    tests[0, list(LOWER_LIP_ROWS)] = 1
+    for side in (0, 1):
+        tests[1 + side, list(UPPER_LIDS[side])] = 1
+        tests[1 + side, list(LOWER_LIDS[side])] = -0.5
+    return np.stack([(test[binding.controls] * binding.weights).sum(1) for test in tests], 1)
