@@ -1,0 +1,159 @@
+"""A motion's frames as a timeline: cut, resample, smooth and loop all of its arrays together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import GagavatarError
+from ..types import FlameCodes, Motion
+
+_LINEAR = ("translation", "scale", "deltas", "arkit", "gaze")
+_SMOOTHEST_SECONDS = 0.2
+"""Standard deviation of the Gaussian at strength 1: half of a blink."""
+
+Mix = Callable[[np.ndarray], np.ndarray]
+
+
+def trim(motion: Motion, start: float = 0, end: float | None = None, unit: str = "frames") -> Motion:
+    """Frames from `start` to `end` (not included; None: to the last), which are frame numbers or seconds.
+
+    Raises:
+        GagavatarError: nothing would be left, or a bound lies outside of the motion.
+    """
+    if unit not in ("frames", "seconds"):
+        raise GagavatarError(f"A motion is trimmed by 'frames' or 'seconds', not by '{unit}'")
+    rate = 1.0 if unit == "frames" else motion.fps
+    last = len(motion) if end is None else round(end * rate)
+    first = round(start * rate)
+    if not 0 <= first < last <= len(motion):
+        asked = f"{start:g} to {'the end' if end is None else f'{end:g}'} {unit}"
+        raise GagavatarError(
+            f"The motion cannot be trimmed to {asked}: it has {len(motion)} frames ({len(motion) / motion.fps:.2f} s)"
+        )
+    return take(motion, np.arange(first, last))
+
+
+def resample(motion: Motion, fps: float) -> Motion:
+    """The same motion at another frame rate: rotations along the sphere, everything else linearly."""
+    if not (math.isfinite(fps) and fps > 0):
+        raise GagavatarError(f"Frames per second must be above 0, but got {fps}")
+    if fps == motion.fps:
+        return motion
+    count = max(1, round(len(motion) * fps / motion.fps))
+    return replace(sample(motion, np.arange(count) * (motion.fps / fps)), fps=float(fps))
+
+
+def smooth(motion: Motion, strength: float) -> Motion:
+    """Without lag, by a Gaussian over time: strength 0 changes nothing, 1 has a standard deviation of 0.2 s."""
+    if not 0 <= strength <= 1:
+        raise GagavatarError(f"The strength of smoothing must be within 0 and 1, but got {strength}")
+    sigma = strength * _SMOOTHEST_SECONDS * motion.fps
+    if sigma == 0 or len(motion) == 1:
+        return motion
+    from scipy.ndimage import gaussian_filter1d
+
+    return _mixed(motion, lambda values: gaussian_filter1d(values, sigma, axis=0, mode="nearest"))
+
+
+def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
+    """A motion whose end runs into its beginning: its last frames fade into the first, which are cut off.
+
+    The fade is at most half of the motion; the result is shorter by it.
+    """
+    if blend_seconds < 0:
+        raise GagavatarError(f"The blend of a loop must be 0 seconds or more, but got {blend_seconds}")
+    count = min(round(blend_seconds * motion.fps), len(motion) // 2)
+    if count == 0:
+        return motion
+    t = np.arange(1, count + 1) / (count + 1)
+    share = t * t * (3 - 2 * t)
+    total = len(motion)
+
+    def fade(values: np.ndarray) -> np.ndarray:
+        faded = _lerp(values[total - count :], values[:count], share)
+        return np.concatenate([values[count : total - count], faded])
+
+    def fade_rotations(matrices: np.ndarray) -> np.ndarray:
+        faded = _slerp(matrices[total - count :], matrices[:count], share)
+        return np.concatenate([matrices[count : total - count], faded])
+
+    return replace(_mixed(motion, fade, fade_rotations), confidence=motion.confidence[count:].copy())
+
+
+def take(motion: Motion, frames: np.ndarray) -> Motion:
+    """The frames with these indices [N], in this order."""
+    per_frame = {name: getattr(motion, name)[frames] for name in ("rotation", "confidence", *_LINEAR)}
+    flame = motion.flame
+    if flame is not None:
+        arrays = {name: getattr(flame, name)[frames] for name in ("expression", "jaw", "eyes", "transform")}
+        shape = flame.shape[frames] if flame.shape.ndim == 2 else flame.shape
+        flame = FlameCodes(flame.edition, shape, **arrays)
+    return replace(motion, flame=flame, **per_frame)
+
+
+def sample(motion: Motion, positions: np.ndarray) -> Motion:
+    """The motion at fractional frame numbers [N], held before the first and after the last frame.
+
+    Confidence is the nearest frame's, so that bridged frames stay marked.
+    """
+    positions = np.clip(positions, 0, len(motion) - 1)
+    low = np.floor(positions).astype(int)
+    high = np.minimum(low + 1, len(motion) - 1)
+    share = positions - low
+
+    def between(values: np.ndarray) -> np.ndarray:
+        return _lerp(values[low], values[high], share)
+
+    def between_rotations(matrices: np.ndarray) -> np.ndarray:
+        return _slerp(matrices[low], matrices[high], share)
+
+    nearest = np.round(positions).astype(int)
+    return replace(_mixed(motion, between, between_rotations), confidence=motion.confidence[nearest])
+
+
+def _mixed(motion: Motion, mix: Mix, mix_rotations: Mix | None = None) -> Motion:
+    """`mix` applied along time to every array, and to the rotations' quaternions unless they have their own."""
+    rotate = mix_rotations or (lambda matrices: _mix_quaternions(matrices, mix))
+    arrays = {name: _apply(getattr(motion, name), mix) for name in _LINEAR}
+    flame = motion.flame
+    if flame is not None:
+        # Jaw and eyes turn little: axis-angle mixes linearly.
+        codes = {name: _apply(getattr(flame, name), mix) for name in ("expression", "jaw", "eyes")}
+        turn, shift = _apply(flame.transform[..., :3], rotate), _apply(flame.transform[..., 3], mix)
+        shape = _apply(flame.shape, mix) if flame.shape.ndim == 2 else flame.shape
+        flame = FlameCodes(flame.edition, shape, transform=np.concatenate([turn, shift[..., None]], axis=2), **codes)
+    return replace(motion, rotation=_apply(motion.rotation, rotate), flame=flame, **arrays)
+
+
+def _apply(values: np.ndarray, mix: Mix) -> np.ndarray:
+    """`mix` in float32 at least, the result in the array's own type."""
+    wide = values.astype(np.float32) if values.dtype == np.float16 else values
+    return mix(wide).astype(values.dtype)
+
+
+def _lerp(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+    weight = share.reshape(-1, *([1] * (first.ndim - 1)))
+    return (1 - weight) * first + weight * second
+
+
+def _slerp(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Rotations [N, 3, 3] the `share` [N] of the way from `first` to `second`."""
+    from scipy.spatial.transform import Rotation
+
+    start = Rotation.from_matrix(first)
+    turn = (start.inv() * Rotation.from_matrix(second)).as_rotvec()
+    return (start * Rotation.from_rotvec(turn * share[:, None])).as_matrix()
+
+
+def _mix_quaternions(matrices: np.ndarray, mix: Mix) -> np.ndarray:
+    from scipy.spatial.transform import Rotation
+
+    quaternions = Rotation.from_matrix(matrices).as_quat()
+    # q and -q are one rotation: without jumps of sign, near quaternions may be mixed linearly.
+    signs = np.where((quaternions[1:] * quaternions[:-1]).sum(1) < 0, -1.0, 1.0)
+    quaternions[1:] *= np.cumprod(signs)[:, None]
+    return Rotation.from_quat(mix(quaternions)).as_matrix()
