@@ -1,0 +1,28 @@
+"""GAGAvatar (arXiv 2410.07971): the published network, which makes a 3D Gaussian head of one portrait.
+
+`trace` and `refine` run the whole of it, or its neural renderer, once on arrays, and stay as they are.
+
+PyTorch is imported when something is used, not with this package.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .config import GAGAvatarConfig
+
+if TYPE_CHECKING:
+    from .checkpoint import build_network, load_checkpoint
+    from .functional import refine, trace
+
+__all__ = ["GAGAvatarConfig", "build_network", "load_checkpoint", "refine", "trace"]
+
+_HOMES = {"build_network": "checkpoint", "load_checkpoint": "checkpoint", "refine": "functional", "trace": "functional"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,104 @@
+"""The two kinds of Gaussian heads: a convolutional one per lifted plane, and an MLP for the expression Gaussians.
+
+Both follow the published code, including three habits that look like slips and that its weights depend on. They are
+marked where they happen.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .backbone import LOCAL_CHANNELS, WIDTH
+from .config import GAGAvatarConfig
+from .geometry import ENCODING_SIZE
+
+_MAX_SCALE = 0.05
+_HIDDEN = 128
+_IDENTITY = 256
+
+
+class GaussianParameters(NamedTuple):
+    """Parameters of N Gaussians of one head."""
+
+    features: Tensor
+    """[N, C]."""
+    opacities: Tensor
+    """[N, 1] 0..1."""
+    scales: Tensor
+    """[N, 3] 0..0.05 head units."""
+    rotations: Tensor
+    """[N, 4] quaternions, w first, used without normalisation."""
+
+
+class PlaneHead(nn.Module):
+    """Gaussians of one lifted plane from the local feature map."""
+
+    def __init__(self, config: GAGAvatarConfig) -> None:
+        super().__init__()
+        self.sizes = (config.feature_channels, 1, 3, 4, 1)
+        self.gaussian_conv = nn.Sequential(
+            nn.Conv2d(LOCAL_CHANNELS + ENCODING_SIZE, _HIDDEN, 3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(_HIDDEN, _HIDDEN, 3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(_HIDDEN, _HIDDEN, 3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(_HIDDEN, sum(self.sizes), 1),
+        )  # fmt: skip
+
+    def forward(self, local: Tensor, encoding: Tensor) -> tuple[GaussianParameters, Tensor]:
+        """Local features [256, S, S] and encoding [27] to S * S Gaussians and their offsets [S * S, 1] 0..1."""
+        size = local.shape[-1]
+        x = torch.cat([local, encoding[:, None, None].expand(-1, size, size)])
+        maps = self.gaussian_conv(x[None])[0]
+        features, opacities, scales, rotations, offsets = maps.split(self.sizes)
+        # Published: the sigmoid meant for the RGB channels covers the first three columns of the map.
+        features = torch.cat([features[..., :3].sigmoid(), features[..., 3:]], dim=-1)
+        parameters = GaussianParameters(
+            _rows(features),
+            _rows(opacities.sigmoid()),
+            _rows(scales.sigmoid() * _MAX_SCALE),
+            _rows(functional.normalize(rotations, dim=0)),
+        )
+        return parameters, _rows(offsets.sigmoid())
+
+
+def _rows(maps: Tensor) -> Tensor:
+    """[C, S, S] to [S * S, C]."""
+    return maps.flatten(1).T
+
+
+class ExpressionHead(nn.Module):
+    """Gaussians bound to the vertices of the head model, from learned vertex codes and the global feature."""
+
+    def __init__(self, config: GAGAvatarConfig) -> None:
+        super().__init__()
+        inputs = _IDENTITY + (WIDTH if config.global_identity else 0)
+        layers: list[nn.Module] = [nn.Linear(inputs, _IDENTITY)]
+        for _ in range(3):
+            layers += [nn.ReLU(inplace=True), nn.Linear(_IDENTITY, _IDENTITY)]
+        self.feature_layers = nn.Sequential(*layers)
+        self.color_layers = _branch(config.feature_channels)
+        self.opacity_layers = _branch(1)
+        self.scale_layers = _branch(3)
+        self.rotation_layers = _branch(4)
+
+    def forward(self, codes: Tensor, encoding: Tensor) -> GaussianParameters:
+        """Codes [V, 1024] (or [V, 256] without the global feature) and encoding [27] to V Gaussians."""
+        hidden = self.feature_layers(codes)
+        hidden = torch.cat([hidden, encoding.expand(len(hidden), -1)], dim=-1)
+        features = self.color_layers(hidden)
+        return GaussianParameters(
+            torch.cat([features[:, :3].sigmoid(), features[:, 3:]], dim=-1),
+            self.opacity_layers(hidden).sigmoid(),
+            self.scale_layers(hidden).sigmoid() * _MAX_SCALE,
+            # Published: the quaternions' components are normalised over the vertices, not each quaternion.
+            functional.normalize(self.rotation_layers(hidden), dim=0),
+        )
+
+
+def _branch(outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(_IDENTITY + ENCODING_SIZE, _HIDDEN), nn.ReLU(inplace=True), nn.Linear(_HIDDEN, outputs)
+    )
