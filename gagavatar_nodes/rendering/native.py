@@ -1,0 +1,201 @@
+"""The compiled CPU rasterizer (`native_source/rasterizer.c`) behind ctypes; needs NumPy alone."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import native_build
+from .native_build import BuildError
+
+INTERFACE = 1
+"""Number of the library's C interface, `raster_interface()` in the source."""
+MAX_THREADS = 16
+"""Threads taken by default: beyond this the memory is the bottleneck."""
+OUT_OF_MEMORY = 16
+NOT_FINITE = {1: "means", 2: "covariances", 4: "opacities", 8: "features"}
+
+_float_p = ctypes.c_void_p
+
+
+class _RenderCall(ctypes.Structure):
+    """`RenderCall` of the source."""
+
+    _fields_ = [
+        *(
+            (name, _float_p)
+            for name in ("means", "covariances", "opacities", "features", "background", "image", "alpha")
+        ),
+        ("view", ctypes.c_float * 12),
+        ("focal", ctypes.c_float),
+        *(
+            (name, ctypes.c_int32)
+            for name in ("count", "channels", "width", "height", "background_is_image", "threads")
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Library:
+    """The loaded library."""
+
+    handle: ctypes.CDLL
+    path: Path
+    origin: str
+    """`prebuilt`, or the name of the compiler that made it."""
+
+    @property
+    def lanes(self) -> int:
+        """Pixels that one vector holds."""
+        return self.handle.raster_lanes()
+
+
+class NativeUnavailableError(Exception):
+    """The compiled rasterizer can neither be found nor built here."""
+
+
+class _Context:
+    """Scratch memory of one Python thread."""
+
+    def __init__(self, library: Library) -> None:
+        self._destroy = library.handle.raster_destroy
+        self.pointer = ctypes.c_void_p(library.handle.raster_create())
+
+    def __del__(self) -> None:
+        self._destroy(self.pointer)
+
+
+_loading = threading.Lock()
+_contexts = threading.local()
+
+
+def load() -> Library:
+    """The library, loaded once a process; the first call on a machine compiles it, about a second.
+
+    Raises:
+        NativeUnavailableError: with the reason.
+    """
+    with _loading:
+        result = _load_once()
+    if isinstance(result, str):
+        raise NativeUnavailableError(result)
+    return result
+
+
+@functools.cache
+def _load_once() -> Library | str:
+    """The library, or why there is none: a failure is remembered like a success."""
+    problems = []
+    if path := native_build.prebuilt():
+        try:
+            return _open(path, "prebuilt")
+        except OSError as error:
+            problems.append(f"{path.name}: {error}")
+    compilers = native_build.compilers()
+    for compiler in compilers:
+        path = native_build.cached(compiler)
+        try:
+            if path:
+                return _open(path, compiler.name)
+        except OSError:
+            path.unlink(missing_ok=True)
+    for compiler in compilers:
+        try:
+            return _open(native_build.build(compiler), compiler.name)
+        except (BuildError, OSError) as error:
+            problems.append(f"{compiler.name}: {error}")
+    if not compilers:
+        problems.append("no compiler found; `pip install ziglang` brings one")
+    return "; ".join(problems)
+
+
+def _open(path: Path, origin: str) -> Library:
+    handle = ctypes.CDLL(str(path))
+    handle.raster_create.restype = ctypes.c_void_p
+    handle.raster_create.argtypes = []
+    handle.raster_destroy.restype = None
+    handle.raster_destroy.argtypes = [ctypes.c_void_p]
+    handle.raster_render.argtypes = [ctypes.c_void_p, ctypes.POINTER(_RenderCall)]
+    if handle.raster_interface() != INTERFACE:
+        raise OSError(f"interface {handle.raster_interface()} but expected {INTERFACE}")
+    return Library(handle, path, origin)
+
+
+def default_threads() -> int:
+    """`GAGAVATAR_THREADS`, or the processors this process may use, 16 at most."""
+    if wanted := os.environ.get("GAGAVATAR_THREADS"):
+        try:
+            return max(1, int(wanted))
+        except ValueError:
+            raise ValueError(f"GAGAVATAR_THREADS must be a whole number, got {wanted!r}") from None
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, MAX_THREADS)
+
+
+def render(
+    means: np.ndarray,
+    covariances: np.ndarray,
+    opacities: np.ndarray,
+    features: np.ndarray,
+    view: np.ndarray,
+    focal: float,
+    width: int,
+    height: int,
+    background: np.ndarray | None = None,
+    out: tuple[np.ndarray, np.ndarray] | None = None,
+    threads: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rasterizes; the GIL is released meanwhile, and concurrent callers do not disturb each other.
+
+    Args:
+        means: [N, 3] float32, as all arrays.
+        covariances: [N, 6] upper triangles.
+        opacities: [N].
+        features: [N, C].
+        view: [3, 4] world-to-view `p_view = view[:, :3] @ p + view[:, 3]`, x right, y down, z away.
+        focal: pixels.
+        background: [C] or [height, width, C].
+        out: contiguous image [height, width, C] and alpha [height, width] to write into.
+        threads: `default_threads()` unless given.
+
+    Returns:
+        `out`, or new arrays of that kind.
+
+    Raises:
+        ValueError: a number is infinite or not a number.
+        MemoryError: no room for the scratch arrays.
+        NativeUnavailableError: see `load`.
+    """
+    library = load()
+    if not hasattr(_contexts, "value"):
+        _contexts.value = _Context(library)
+    channels = features.shape[1]
+    arrays = [np.ascontiguousarray(a, np.float32) for a in (means, covariances, opacities, features)]
+    if background is not None:
+        background = np.ascontiguousarray(background, np.float32)
+    if out is None:
+        out = np.empty((height, width, channels), np.float32), np.empty((height, width), np.float32)
+    call = _RenderCall(
+        *(a.ctypes.data for a in arrays),
+        None if background is None else background.ctypes.data,
+        *(a.ctypes.data for a in out),
+        (ctypes.c_float * 12)(*np.asarray(view, np.float64).ravel().tolist()),
+        focal,
+        *(len(arrays[0]), channels, width, height, int(background is not None and background.ndim == 3)),
+        default_threads() if threads is None else threads,
+    )
+    problems = library.handle.raster_render(_contexts.value.pointer, ctypes.byref(call))
+    if problems & OUT_OF_MEMORY:
+        raise MemoryError(
+            f"No memory for rasterizing {len(arrays[0])} Gaussians at {width}x{height}; use a smaller size"
+        )
+    if problems:
+        names = ", ".join(name for bit, name in NOT_FINITE.items() if problems & bit)
+        raise ValueError(f"Gaussians hold infinite numbers or NaN in: {names}")
+    return out

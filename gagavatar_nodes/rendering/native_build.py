@@ -1,0 +1,199 @@
+"""Finds or makes the compiled rasterizer: a library that came with the wheel, one in the user's cache, or a new build.
+
+A build is keyed by everything that shapes its code: sources, flags, compiler, processor. Its file name carries its own
+checksum, so that one rename publishes it and a damaged file is seen for what it is.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCES = Path(__file__).parent / "native_source"
+PREBUILT = Path(__file__).parent / "prebuilt"
+SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+CODE_FLAGS = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-shared", "-s")
+PREBUILT_NEEDS = {"x86_64_v4": ("AVX512_SKX",), "x86_64_v3": ("AVX2", "FMA3"), "aarch64": ("NEON",)}
+"""Processor features, in NumPy's names, without which a prebuilt library must not run; best library first."""
+COMPILE_SECONDS = 300
+
+
+class BuildError(Exception):
+    """A compiler is missing or failed."""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    name: str
+    command: tuple[str, ...]
+    version: str
+    flags: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Names a build: 16 hexadecimal digits."""
+        digest = hashlib.sha256()
+        for part in (*self.command, self.version, *self.flags, *CODE_FLAGS, _processor()):
+            digest.update(part.encode() + b"\0")
+        for source in sorted(SOURCES.iterdir()):
+            digest.update(source.read_bytes())
+        return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Where builds are kept: `GAGAVATAR_CACHE`, or the user's cache folder."""
+    if folder := os.environ.get("GAGAVATAR_CACHE"):
+        return Path(folder) / "native"
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("gagavatar_nodes", appauthor=False)) / "native"
+
+
+def compilers() -> list[Compiler]:
+    """Compilers at hand, the preferred first.
+
+    The one from the `ziglang` package leads: it is the same everywhere, its code was as fast as GCC 12's or faster, and
+    it never opens a system dialogue, as the `cc` of a Mac without developer tools does.
+    """
+    tune = ("-march=native",) if _is_x86() else ()
+    linux = sys.platform == "linux"
+    found = []
+    spec = importlib.util.find_spec("ziglang")
+    if spec and spec.origin:
+        zig = Path(spec.origin).parent / ("zig.exe" if os.name == "nt" else "zig")
+        # The process already holds the C library: not linking it saves building the compiler's runtime, 4 s of 5.
+        found.append(Compiler("zig", (str(zig), "cc"), _fingerprint(zig), (*tune, *(("-nostdlib",) if linux else ()))))
+    for name in ("cc", "gcc", "clang"):
+        if path := shutil.which(name):
+            found.append(Compiler(name, (path,), _fingerprint(Path(path)), (*tune, *_position_independent(), "-lm")))
+    return found
+
+
+def prebuilt() -> Path | None:
+    """The best library that came with the wheel and that this processor can run."""
+    features = _numpy_cpu_features()
+    for level, needs in PREBUILT_NEEDS.items():
+        path = PREBUILT / f"rasterizer-{level}{SUFFIX}"
+        if path.is_file() and all(features.get(need) for need in needs):
+            return path
+    return None
+
+
+def cached(compiler: Compiler) -> Path | None:
+    """An undamaged earlier build; damaged ones are removed."""
+    for path in sorted(cache_folder().glob(f"rasterizer-{compiler.key}-*{SUFFIX}")):
+        if path.stem.rpartition("-")[2] == _checksum(path):
+            return path
+        path.unlink(missing_ok=True)
+    return None
+
+
+def build(compiler: Compiler) -> Path:
+    """Compiles into the cache, or into a private folder where the cache cannot be written.
+
+    Raises:
+        BuildError: the compiler failed; the message ends with its first complaint.
+    """
+    try:
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        work = tempfile.mkdtemp(prefix="building-", dir=folder)
+    except OSError:
+        work = tempfile.mkdtemp(prefix="gagavatar-")
+        folder = Path(work)
+        atexit.register(shutil.rmtree, work, ignore_errors=True)
+    try:
+        library = Path(work) / f"rasterizer{SUFFIX}"
+        compile_library(compiler.command, compiler.flags, library, Path(work) / "compiler")
+        target = folder / f"rasterizer-{compiler.key}-{_checksum(library)}{SUFFIX}"
+        try:
+            os.replace(library, target)
+        except OSError:  # Windows refuses while another process has the same build loaded
+            if not target.exists():
+                raise
+        return target
+    finally:
+        if folder != Path(work):
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def compile_library(command: Sequence[str], flags: Sequence[str], library: Path, compiler_cache: Path) -> None:
+    """Compiles the rasterizer's source into `library`; zig keeps its working files in `compiler_cache`.
+
+    Raises:
+        BuildError: it could not be run, failed, or took longer than `COMPILE_SECONDS`.
+    """
+    environment = {
+        **os.environ,
+        "ZIG_GLOBAL_CACHE_DIR": str(compiler_cache),
+        "ZIG_LOCAL_CACHE_DIR": str(compiler_cache),
+    }
+    arguments = [*command, str(SOURCES / "rasterizer.c"), *flags, *CODE_FLAGS, "-o", str(library)]
+    try:
+        done = subprocess.run(
+            arguments,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=COMPILE_SECONDS,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildError(f"{command[0]}: {error}") from error
+    if done.returncode or not library.is_file():
+        complaint = next(
+            (line for line in done.stderr.splitlines() if "error" in line.lower()), done.stderr.strip()[:200]
+        )
+        raise BuildError(f"{command[0]} ended with status {done.returncode}: {complaint}")
+
+
+def _position_independent() -> tuple[str, ...]:
+    return () if os.name == "nt" else ("-fPIC", "-pthread")
+
+
+def _is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64")
+
+
+def _fingerprint(executable: Path) -> str:
+    """Changes with the compiler, and costs no process to find out."""
+    stat = executable.resolve().stat()
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def _checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _processor() -> str:
+    """What `-march=native` may depend on."""
+    described = f"{sys.platform} {platform.machine()} {platform.processor()}"
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return described
+    wanted = ("model name", "flags", "Features", "CPU part")
+    return described + "".join(sorted({line for line in lines if line.startswith(wanted)}))
+
+
+def _numpy_cpu_features() -> dict[str, bool]:
+    try:
+        from numpy._core._multiarray_umath import __cpu_features__ as features  # NumPy 2
+    except ImportError:
+        try:
+            from numpy.core._multiarray_umath import __cpu_features__ as features
+        except ImportError:
+            return {}
+    return features
