@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import MediaError
 from .decoding import PILLOW_ERRORS, flatten
 from .images import check_size, open_image
-from .timing import DEFAULT_FPS, constant_fps
+from .timing import constant_fps
 
 _SHORTEST = 0.02  # seconds; browsers show frames that claim less for a tenth of a second
 _SHOWN_INSTEAD = 0.1
@@ -29,11 +29,12 @@ class Animation:
                 self.times = [0.0]
                 for index in range(image.n_frames):
                     image.seek(index)
+                    image.load()  # WebP knows a frame's duration only then
                     self.times.append(self.times[-1] + _duration(image.info))
         except PILLOW_ERRORS as error:
             raise MediaError(f"{path} is damaged or truncated ({error}): save or download it again") from error
         self.duration = self.times.pop()
-        self.fps = constant_fps(Fraction(len(self.times) / self.duration)) if self.times else DEFAULT_FPS
+        self.fps = constant_fps(Fraction(len(self.times) / self.duration))
 
     def frames(self, max_edge: int) -> Iterator[tuple[float, np.ndarray]]:
         """Times in seconds and [H, W, 3] uint8 frames; transparency is dropped."""

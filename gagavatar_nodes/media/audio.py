@@ -42,6 +42,7 @@ class AudioTrack:
         self._output = output
         self._source = open_container(self._path)
         stream: AudioStream | None = next(iter(self._source.streams.audio), None)
+        self._samples = 0
         self._packets: Iterator[tuple[float, Packet]] = iter(())
         self._next: tuple[float, Packet] | None = None
         if stream is None or form.audio_codec is None:
@@ -80,7 +81,7 @@ class AudioTrack:
                 continue
             base = float(packet.time_base)
             time = packet.pts * base - self._origin
-            if time + (packet.duration or 0) * base <= 0:
+            if time < -1.5 * (packet.duration or 0) * base:  # the packet before the first primes the decoder
                 continue
             shift = round(self._origin / base)
             packet.pts -= shift
@@ -100,15 +101,17 @@ class AudioTrack:
             if not started and time > 0:
                 yield from self._timed(self._silence(round(time * _RATE)))
             started = True
-            frame.pts = None  # the encoder counts samples: gaps and jitter of the source's times are closed
+            frame.pts = None
             for resampled in resampler.resample(frame):
                 yield from self._timed(resampled)
         if started:
             yield from self._timed(None)
 
     def _timed(self, frame: AudioFrame | None) -> Iterator[tuple[float, Packet]]:
+        """Packets of the frame (None: the rest), which begins where the one before ended: jitter is closed."""
         if frame is not None:
-            frame.pts = None
+            frame.pts, frame.time_base = self._samples, Fraction(1, _RATE)
+            self._samples += frame.samples
         for packet in self._target.encode(frame):
             yield float(packet.pts * packet.time_base), packet
 
@@ -121,7 +124,6 @@ class AudioTrack:
         dtype = {"flt": np.float32, "dbl": np.float64, "s16": np.int16, "s32": np.int32}[form.packed.name]
         frame = av.AudioFrame.from_ndarray(np.zeros(shape, dtype), format=form.name, layout=layout.name)
         frame.sample_rate = _RATE
-        frame.time_base = Fraction(1, _RATE)
         return frame
 
     def _demuxed(self, stream: AudioStream) -> Iterator[Packet]:

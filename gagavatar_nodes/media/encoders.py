@@ -15,10 +15,10 @@ from .formats import Codec, Format
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
-    from PIL import Image
 
 _BT709 = 1  # of AVColorSpace, AVColorPrimaries and AVColorTransferCharacteristic
 _LIMITED_RANGE = 1
+_WORSE = 1.5
 
 
 class FileEncoder:
@@ -38,7 +38,7 @@ class FileEncoder:
         import av
 
         self._codec, self._fps, self._count = codec, fps, 0
-        self._palette: Image.Image | None = None
+        self._palette: Palette | None = None
         self._container = av.open(str(path), "w", format=form.container, options=form.options)
         self._audio: AudioTrack | None = None
         try:
@@ -103,18 +103,39 @@ class FileEncoder:
         return picture.reformat(format=self._codec.pixels, dst_colorspace=_BT709)
 
     def _indexed(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Indices [H, W] uint8 and colours [256, 4] ARGB; one palette for all frames, so that nothing shimmers."""
+        """Indices [H, W] uint8 and colours [256, 4] ARGB. A palette is kept while it fits, so that nothing shimmers."""
+        if self._palette is None:
+            self._palette = Palette(frame)
+        indices, error = self._palette.indices(frame)
+        if error > _WORSE * self._palette.error + 1:
+            self._palette = Palette(frame)
+            indices, _ = self._palette.indices(frame)
+        return indices, self._palette.argb
+
+
+class Palette:
+    """The 256 colours that suit a picture best."""
+
+    def __init__(self, frame: np.ndarray) -> None:
         from PIL import Image
 
-        image = Image.fromarray(frame)
-        if self._palette is None:
-            self._palette = image.quantize(256, Image.Quantize.MEDIANCUT)
-        indices = np.asarray(image.quantize(palette=self._palette, dither=Image.Dither.FLOYDSTEINBERG))
-        colours = np.frombuffer(self._palette.palette.tobytes(), np.uint8).reshape(-1, 3)
-        table = np.zeros((256, 4), np.uint8)
-        table[:, 0] = 255
-        table[: len(colours), 1:] = colours
-        return indices, table
+        self._image = Image.fromarray(frame).quantize(256, Image.Quantize.MEDIANCUT)
+        colours = np.frombuffer(self._image.palette.tobytes(), np.uint8).reshape(-1, 3)
+        self.argb = np.zeros((256, 4), np.uint8)
+        """[256, 4] uint8."""
+        self.argb[:, 0] = 255
+        self.argb[: len(colours), 1:] = colours
+        self.error = self.indices(frame)[1]
+        """Mean difference from the picture it was made for, 0 to 255."""
+
+    def indices(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
+        """Dithered indices [H, W] uint8, and the mean difference from `frame`."""
+        from PIL import Image
+
+        dithered = Image.fromarray(frame).quantize(palette=self._image, dither=Image.Dither.FLOYDSTEINBERG)
+        indices = np.asarray(dithered)
+        shown = self.argb[indices[::4, ::4], 1:]
+        return indices, float(np.abs(frame[::4, ::4].astype(np.int16) - shown).mean())
 
 
 class PngEncoder:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-_NOT_VIDEO = {"tty", "image2", "lrc", "srt"}  # ffmpeg would draw a text file's letters as a film
+_NOT_VIDEO = {"tty", "gif", "apng", "image2"}
+"""Text, whose letters ffmpeg would draw as a film, and pictures (also the demuxers `*_pipe`), which Pillow reads."""
 _BT601, _BT709 = 5, 1
 _MATRICES = {1: _BT709, 4: 4, 5: _BT601, 6: _BT601, 7: 7, 9: 9}
 """AVColorSpace -> the same matrix in swscale's numbers."""
@@ -35,7 +36,7 @@ def moving_picture(container: InputContainer) -> VideoStream | None:
     """The container's video stream; a sound file's cover picture is none."""
     from av.stream import Disposition
 
-    if container.format.name in _NOT_VIDEO:
+    if container.format.name in _NOT_VIDEO or container.format.name.endswith("_pipe"):
         return None
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import TypeVar
@@ -15,42 +16,55 @@ _STANDARD = (
 )  # fmt: skip
 _SNAP = 0.015  # a phone's 29.87 fps on average is 29.97 with a few late frames
 _MAX_FPS = 240
+_HALF = 0.499  # not 0.5, for rounded times
 _LONGEST_GAP = 10.0  # seconds; a longer step in time is a fault of the file
 
 
-def constant_fps(average: Fraction | float | None) -> Fraction:
-    """The constant rate to resample a video of this average rate to."""
-    if average is None or not 0 < average <= _MAX_FPS:
+def constant_fps(*averages: Fraction | float | None) -> Fraction:
+    """The constant rate to resample a video to, from the first of its average rates that makes sense."""
+    average = next((rate for rate in averages if rate is not None and 0 < rate <= _MAX_FPS), None)
+    if average is None:
         return DEFAULT_FPS
     nearest = min(_STANDARD, key=lambda rate: abs(rate - average))
     if abs(nearest - average) <= _SNAP * nearest:
         return nearest
+    if abs(round(average) - average) <= 0.001 * average:  # a mean of rounded times
+        return Fraction(round(average))
     return Fraction(average).limit_denominator(1001)
 
 
-def at_constant_rate(frames: Iterable[tuple[float | None, T]], fps: float | Fraction) -> Iterator[T]:
+def at_constant_rate(
+    frames: Iterable[tuple[float | None, T]], fps: float | Fraction, last: float | Fraction
+) -> Iterator[T]:
     """Hold or drop timed frames so that they come `fps` times a second.
 
-    Each frame is shown from the slot nearest to its time until the next frame's slot; the last one takes one slot.
+    Each frame is shown from the slot nearest to its time until the next frame's slot. At least one is given.
 
     Args:
-        frames: time in seconds (None: one period after the frame before) and frame, in order.
+        frames: time in seconds (None: `last` after the frame before) and frame, in order.
+        last: seconds that the last frame is shown.
     """
-    period = 1 / float(fps)
+    period, last = 1 / float(fps), float(last)
     origin: float | None = None
     shown: tuple[T] | None = None
     slot, time = 0, 0.0
     for stamp, frame in frames:
         previous = time
-        time = previous + period if stamp is None else stamp
+        time = previous + last if stamp is None else stamp
         if origin is None:
             origin = time
-        elif not previous - period <= time <= previous + _LONGEST_GAP:
-            origin += time - previous - period
-        upto = max(slot, round((time - origin) / period))
+        elif not previous < time <= previous + _LONGEST_GAP:  # a fault: it follows the frame before
+            origin += time - previous - last
+        upto = max(slot, _slot(time - origin, period))
         if shown is not None:
             for _ in range(slot, upto):
                 yield shown[0]
         slot, shown = upto, (frame,)
     if shown is not None:
-        yield shown[0]
+        for _ in range(slot, max(_slot(time + last - origin, period), 1)):
+            yield shown[0]
+
+
+def _slot(time: float, period: float) -> int:
+    """The slot nearest to `time`, the later one of two."""
+    return math.ceil(time / period - _HALF)

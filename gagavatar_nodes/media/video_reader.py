@@ -83,6 +83,8 @@ class VideoReader:
             raise MediaError(f"{self.path} holds only sound: give a video or picture with a face")
         else:
             raise MediaError(f"{self.path} is not a video or picture, or is damaged: check it in a player")
+        if fps is not None and fps <= 0:
+            raise ValueError(f"Got fps {fps} but expected more than 0")
         self._rate = Fraction(fps).limit_denominator(1001) if fps else self._native
         self.fps = float(self._rate)
         self.frame_count = None if self.duration is None else max(1, round(self.duration * self._rate))
@@ -96,7 +98,7 @@ class VideoReader:
     def __iter__(self) -> Iterator[np.ndarray]:
         self.close()
         self.damage = None
-        self._running = Prefetch(at_constant_rate(self._timed_frames(), self._rate), _QUEUE)
+        self._running = Prefetch(at_constant_rate(self._timed_frames(), self._rate, self._last), _QUEUE)
         return iter(self._running)
 
     @property
@@ -115,12 +117,13 @@ class VideoReader:
         if still:
             rgb = read_image(self.path, self._max_edge).rgb
             self.height, self.width = rgb.shape[:2]
-            self._native, self.duration = DEFAULT_FPS, float(1 / DEFAULT_FPS)
+            self._native, self.duration, self._last = DEFAULT_FPS, float(1 / DEFAULT_FPS), 0.0
             self._timed_frames = lambda: iter([(0.0, rgb)])
             return
         animation = Animation(self.path)
         self.width, self.height = _within(animation.width, animation.height, self._max_edge)
         self._native, self.duration = animation.fps, animation.duration
+        self._last = animation.duration - animation.times[-1]
         self._timed_frames = lambda: animation.frames(self._max_edge)
 
     def _open_video(self) -> None:
@@ -130,7 +133,8 @@ class VideoReader:
             with open_container(self.path) as container:
                 stream = moving_picture(container)
                 self.has_audio = bool(container.streams.audio)
-                self._native = constant_fps(stream.average_rate or stream.guessed_rate)
+                self._native = constant_fps(stream.average_rate, stream.guessed_rate)
+                self._last = float(1 / self._native)
                 self.duration = _duration(container, stream)
                 self._coded = _within(*display_size(stream), self._max_edge)
                 first = next(container.decode(stream), None)

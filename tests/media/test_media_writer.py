@@ -1,0 +1,260 @@
+import errno
+import os
+import threading
+
+import av
+import numpy as np
+import pytest
+from media_files import encode_sound, encode_video, gradient, grey_levels, read_tone
+from PIL import Image
+
+from gagavatar_nodes.errors import MediaError
+from gagavatar_nodes.media.encoders import FileEncoder
+from gagavatar_nodes.media.video_reader import VideoReader
+from gagavatar_nodes.media.video_writer import VideoWriter
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def write(path, frames, fps=10, **options):
+    height, width = frames[0].shape[:2]
+    with VideoWriter(path, fps, (width, height), **options) as video:
+        for frame in frames:
+            video.write(frame)
+
+
+def smooth(height=64, width=96):
+    """Colours without sharp edges, which survive 4:2:0."""
+    return gradient(height, width)
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("a.mp4", 3), ("a.mov", 3), ("a.mkv", 3), ("a.webm", 5), ("a.gif", 9)])
+def test_frames_read_back_in_order_and_colour(tmp_path, name, tolerance):
+    levels = grey_levels(8)
+    frames = [np.clip(smooth().astype(int) // 2 + level // 2, 0, 255).astype(np.uint8) for level in levels]
+    write(tmp_path / name, frames)
+    with VideoReader(tmp_path / name) as video:
+        assert video.fps == 10
+        read = list(video)
+    assert len(read) == 8
+    for got, truth in zip(read, frames, strict=True):
+        assert np.abs(got.astype(int) - truth).mean() < tolerance
+    assert names(tmp_path) == [name]
+
+
+def test_mp4_is_what_browsers_and_players_expect(tmp_path):
+    write(tmp_path / "a.mp4", [smooth()] * 5, fps=30000 / 1001)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        assert (context.name, context.pix_fmt, str(stream.average_rate)) == ("h264", "yuv420p", "30000/1001")
+        assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range) == (1, 1, 1, 1)
+    data = (tmp_path / "a.mp4").read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+@pytest.mark.parametrize(("name", "size"), [("a.mp4", (52, 38)), ("a.webm", (51, 37)), ("a.gif", (51, 37))])
+def test_odd_sizes_are_written(tmp_path, name, size):
+    write(tmp_path / name, [gradient(37, 51)] * 2)
+    with VideoReader(tmp_path / name) as video:
+        assert video.size == size
+        assert np.abs(next(iter(video))[:37, :51].astype(int) - gradient(37, 51)).mean() < 8
+
+
+def alpha_frame():
+    y, x = np.mgrid[:48, :64]
+    alpha = np.clip(16 * (20 - np.hypot(x - 32, y - 24)), 0, 255).astype(np.uint8)
+    return np.dstack([smooth(48, 64), alpha])
+
+
+@pytest.mark.parametrize(("name", "decoder"), [("a.webm", "libvpx-vp9"), ("a.mov", "prores")])
+def test_alpha_reads_back(tmp_path, name, decoder):
+    truth = alpha_frame()
+    write(tmp_path / name, [truth] * 3, alpha=True)
+    with av.open(str(tmp_path / name)) as container:
+        context = av.CodecContext.create(decoder, "r")
+        stream = container.streams.video[0]
+        context.extradata = stream.codec_context.extradata
+        context.width, context.height = stream.width, stream.height
+        context.codec_tag = stream.codec_context.codec_tag
+        frames = [f for packet in container.demux(stream) if packet.size for f in context.decode(packet)]
+        got = frames[0].to_ndarray(format="rgba")
+    assert np.abs(got[..., 3].astype(int) - truth[..., 3]).mean() < 3
+    inside = truth[..., 3] == 255
+    assert np.abs(got[inside][:, :3].astype(int) - truth[inside][:, :3]).mean() < 5
+
+
+def test_png_sequence_is_exact_and_numbered_from_one(tmp_path):
+    truth = alpha_frame()
+    write(tmp_path / "frames" / "head_%03d.png", [truth] * 3, alpha=True)
+    assert names(tmp_path / "frames") == ["head_001.png", "head_002.png", "head_003.png"]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "frames" / "head_002.png")), truth)
+    assert names(tmp_path) == ["frames"]
+
+
+def frames_of(seconds, fps=10):
+    return [smooth()] * round(seconds * fps)
+
+
+@pytest.mark.parametrize(
+    ("source", "codec", "target", "expected"),
+    [
+        ("s.mp4", "aac", "a.mp4", "aac"),
+        ("s.mkv", "pcm_s16le", "a.mp4", "aac"),
+        ("s.mp4", "aac", "a.webm", "opus"),
+        ("s.mkv", "libopus", "a.webm", "opus"),
+        ("s.mkv", "libopus", "a.mov", "aac"),
+    ],
+)
+def test_sound_is_carried_over_and_ends_with_the_picture(tmp_path, source, codec, target, expected):
+    path = encode_video(tmp_path / source, frames_of(2), seconds_of_sound=2.0, audio_codec=codec)
+    write(tmp_path / target, frames_of(1), audio_from=path)
+    tone, name = read_tone(tmp_path / target)
+    assert name == expected
+    assert len(tone) / 48000 == pytest.approx(1.0, abs=0.07)
+    middle = tone[12000:36000]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    assert np.argmax(spectrum) * 48000 / len(middle) == pytest.approx(440, abs=3)
+    assert middle.std() == pytest.approx(12000 / 32768 / np.sqrt(2), rel=0.1)
+
+
+def test_copied_sound_is_the_same_bytes(tmp_path):
+    path = encode_video(tmp_path / "s.mp4", frames_of(1), seconds_of_sound=1.0)
+    write(tmp_path / "a.mp4", frames_of(1), audio_from=path)
+
+    def packets(file):
+        with av.open(str(file)) as container:
+            return [bytes(p) for p in container.demux(container.streams.audio[0]) if p.size]
+
+    copied = packets(tmp_path / "a.mp4")
+    assert len(copied) > 40
+    assert copied == packets(path)[: len(copied)]
+
+
+def click_video(path, codec, click=1.0, seconds=2.0):
+    """A video of black frames, white from `click` on, where the sound clicks too."""
+    frames = [np.full((48, 64, 3), 255 * (i / 10 >= click), np.uint8) for i in range(round(10 * seconds))]
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = container.add_stream(codec, rate=48000, layout="mono")
+        for frame in frames:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(video.encode(None))
+        samples = np.zeros((1, round(48000 * seconds)), np.int16)
+        samples[0, round(48000 * click) :][:2400] = 20000 * np.sin(np.arange(2400) / 3)
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.sample_rate = 48000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("target", ["a.mp4", "a.webm"])
+@pytest.mark.parametrize("start", [0.0, 0.5])
+def test_sound_stays_in_step_with_the_picture(tmp_path, target, start):
+    path = click_video(tmp_path / "s.mp4", "aac")
+    with VideoReader(path) as video:
+        frames = list(video)[round(10 * start) :]
+    write(tmp_path / target, frames, audio_from=path, audio_start=start)
+    with av.open(str(tmp_path / target)) as container:
+        video, sound = container.streams.video[0], container.streams.audio[0]
+        seen = next(f.time for f in container.decode(video) if f.to_ndarray(format="rgb24").mean() > 128)
+        container.seek(0)
+        heard = None
+        for frame in container.decode(sound):
+            loud = np.flatnonzero(np.abs(frame.to_ndarray()[0]) > 0.2)
+            if len(loud):
+                heard = frame.time + loud[0] / 48000
+                break
+    assert seen == pytest.approx(1.0 - start, abs=0.02)
+    assert heard == pytest.approx(seen, abs=0.04)
+
+
+def test_source_without_sound_and_formats_without_sound_are_fine(tmp_path):
+    silent = encode_video(tmp_path / "s.mp4", frames_of(1))
+    write(tmp_path / "a.mp4", frames_of(1), audio_from=silent)
+    write(tmp_path / "a.gif", frames_of(1), audio_from=encode_sound(tmp_path / "s.m4a"))
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert not container.streams.audio
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "message"),
+    [
+        ("a.xyz", False, r"a\.xyz has no video extension.*\.mp4.*\.webm.*a_%05d\.png"),
+        ("a", False, "has no video extension"),
+        ("a.mp4", True, r"\.mp4 has no transparency, use \.webm, \.mov"),
+        ("no/such/a.mp4", False, "there is no folder"),
+        ("", False, "extension|folder"),
+    ],
+)
+def test_impossible_outputs_are_named_before_the_work(tmp_path, name, alpha, message):
+    with pytest.raises(MediaError, match=message):
+        VideoWriter(tmp_path / name, 25, (64, 48), alpha=alpha)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.webm", "frames/a_%03d.png"])
+def test_ctrl_c_leaves_nothing_behind(tmp_path, name):
+    threads = threading.active_count()
+
+    def interrupted():
+        with VideoWriter(tmp_path / name, 25, (96, 64)) as video:
+            for _ in range(20):
+                video.write(smooth())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert names(tmp_path) == []
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("after", [0, 12])
+def test_full_disk_is_one_line_and_leaves_nothing_behind(tmp_path, monkeypatch, after):
+    real, calls = FileEncoder.write, []
+
+    def fill(self, frame):
+        calls.append(frame)
+        if len(calls) > after:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(self, frame)
+
+    monkeypatch.setattr(FileEncoder, "write", fill)
+    with pytest.raises(MediaError, match=r"a\.mp4 cannot be written: the disk is full"):
+        write(tmp_path / "a.mp4", [smooth()] * 40)
+    assert names(tmp_path) == []
+
+
+def test_video_without_frames_is_an_error(tmp_path):
+    with pytest.raises(MediaError, match="no frame to write"), VideoWriter(tmp_path / "a.mp4", 25, (64, 48)):
+        pass
+    assert names(tmp_path) == []
+
+
+def test_frames_of_another_size_or_type_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"Got a frame \(64, 96, 3\) uint8 but expected \(48, 64, 3\)"):
+        write_wrong(tmp_path / "a.mp4", smooth())
+    with pytest.raises(ValueError, match="float32"):
+        write_wrong(tmp_path / "a.mp4", np.zeros((48, 64, 3), np.float32))
+    assert names(tmp_path) == []
+
+
+def write_wrong(path, frame):
+    with VideoWriter(path, 25, (64, 48)) as video:
+        video.write(frame)
+
+
+def test_caller_may_reuse_the_frames_buffer(tmp_path):
+    buffer = np.empty((48, 64, 3), np.uint8)
+    with VideoWriter(tmp_path / "a.mp4", 10, (64, 48)) as video:
+        for level in grey_levels(8):
+            buffer[:] = level
+            video.write(buffer)
+            buffer[:] = 0
+    with VideoReader(tmp_path / "a.mp4") as video:
+        read = [int(frame.mean()) for frame in video]
+    assert np.abs(np.subtract(read, grey_levels(8))).max() <= 2
