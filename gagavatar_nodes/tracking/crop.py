@@ -6,17 +6,18 @@ import numpy as np
 
 from .opencv import opencv
 
-_ENLARGE = 2.5
-"""Edge of the crop over the longer edge of the landmarks' box: hair and shoulders fit in."""
+_ENLARGE, _ENLARGE_LEAST = 2.5, 1.9
+"""Edge of the crop over the longer edge of the landmarks' box: hair and shoulders fit in. The smaller value is for
+pictures that show no more: resolution is not spent on what lies outside of them."""
 _RAISE = 0.02
 """Of the crop's edge, by which its centre lies above the box's: hair needs more room than the chin."""
 
 
-def portrait_square(box: np.ndarray) -> tuple[int, int, int]:
-    """Left, top and edge in whole pixels of the square crop around a face's landmark box [4]."""
-    center = (box[:2] + box[2:]) / 2
-    edge = max(2, round(float((box[2:] - box[:2]).max()) * _ENLARGE))
-    left, top = np.round(center - edge / 2 - [0, _RAISE * edge]).astype(int)
+def portrait_square(box: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Left, top and edge, whole pixels, of the crop around a landmark box [4] in a picture of `shape` (H, W, ...)."""
+    face = float((box[2:] - box[:2]).max())
+    edge = max(2, round(np.clip(min(shape[:2]), _ENLARGE_LEAST * face, _ENLARGE * face)))
+    left, top = np.round((box[:2] + box[2:]) / 2 - edge / 2 - [0, _RAISE * edge]).astype(int)
     return int(left), int(top), edge
 
 

@@ -15,6 +15,12 @@ METHODS = ("auto", "closed-form", "guided", "pymatting", "none")
 
 _WORK = 256
 """Edge at which GrabCut runs; the trimap's band hides its steps."""
+_CERTAIN = 13
+"""Pixels of that edge by which segmentation is eroded before it is believed: it fills notches beside ears and neck."""
+_HAIR = 2.2
+"""Size of hair over size of head beyond which a doubtful pixel is background."""
+_HOLE = 0.002
+"""Share of the crop under which a hole in the mask is filled."""
 _BAND = 9 / 512
 """Half-width of the trimap's band, as a share of the crop's edge."""
 
@@ -53,23 +59,43 @@ def _grab_cut(crop: np.ndarray, landmarks: np.ndarray, segmentation: np.ndarray)
     cv2 = opencv()
     small = cv2.resize(crop, (_WORK, _WORK), interpolation=cv2.INTER_AREA)
     belief = cv2.resize(segmentation, (_WORK, _WORK), interpolation=cv2.INTER_AREA)
-    head = _filled(head_outline(landmarks) * (_WORK / crop.shape[0]))
+    outline = head_outline(landmarks) * (_WORK / crop.shape[0])
+    head = _filled(outline)
     labels = np.full(belief.shape, cv2.GC_PR_BGD, np.uint8)
     labels[belief > 0.5] = cv2.GC_PR_FGD
-    labels[belief > 0.97] = cv2.GC_FGD
-    labels[belief < 0.03] = cv2.GC_BGD
+    labels[cv2.erode((belief > 0.97).astype(np.uint8), np.ones((_CERTAIN, _CERTAIN))) > 0] = cv2.GC_FGD
+    labels[(belief < 0.03) | ((belief < 0.9) & _out_of_reach(outline))] = cv2.GC_BGD
     labels[head] = cv2.GC_FGD
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)
     cv2.grabCut(np.ascontiguousarray(small[..., ::-1]), labels, None, *models, 3, cv2.GC_INIT_WITH_MASK)
-    mask = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.float32)
-    return cv2.resize(mask, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    mask = _one_piece((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), head)
+    return cv2.resize(mask.astype(np.float32), crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _filled(outline: np.ndarray) -> np.ndarray:
     canvas = np.zeros((_WORK, _WORK), np.uint8)
     opencv().fillConvexPoly(canvas, np.round(outline).astype(np.int32), 1)
     return canvas > 0
+
+
+def _out_of_reach(outline: np.ndarray) -> np.ndarray:
+    """Pixels above the shoulders to which only very large hair would reach."""
+    low, high = outline.min(0), outline.max(0)
+    center = (low + high) / 2
+    reach = _filled(center + (outline - center) * _HAIR)
+    shoulders = int(np.clip(high[1] + 0.1 * (high[1] - low[1]), 0, _WORK))
+    reach[shoulders:] = True
+    return ~reach
+
+
+def _one_piece(mask: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """The parts of `mask` that hang together with the head, small holes filled."""
+    cv2 = opencv()
+    _, pieces = cv2.connectedComponents(mask.astype(np.uint8))
+    mask = mask & np.isin(pieces, np.unique(pieces[head & mask]))
+    _, holes, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+    return mask | (stats[holes, cv2.CC_STAT_AREA] < _HOLE * mask.size)
 
 
 def _trimap(mask: np.ndarray, segmentation: np.ndarray) -> np.ndarray:

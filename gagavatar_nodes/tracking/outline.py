@@ -10,14 +10,15 @@ from ..heads.canonical import canonical_face
 from ..heads.cc0 import SKIN, head_mesh
 from .opencv import opencv
 from .pose import project, solve_pose
-from .topology import CHIN
 
-_SHRINK = 0.93
+_BROW = 105
+"""Landmark in the middle of a brow."""
+_SHRINK = 0.88
 """Keeps the outline inside of heads smaller than the bundled one."""
 
 
 def head_outline(landmarks: np.ndarray) -> np.ndarray:
-    """Convex outline [N, 2] in pixels of the skull and face, a little shrunk, for landmarks [478, 3] in pixels."""
+    """Convex outline [N, 2] in pixels of cranium and face, a little shrunk, for landmarks [478, 3] in pixels."""
     pose, _ = solve_pose(landmarks)
     skull = project(pose, _skull())[:, :2]
     points = np.concatenate([skull, landmarks[:468, :2]]).astype(np.float32)
@@ -28,7 +29,7 @@ def head_outline(landmarks: np.ndarray) -> np.ndarray:
 
 @cache
 def _skull() -> np.ndarray:
-    """[N, 3] skin of the bundled head above the chin, moved onto the canonical face, centimetres."""
+    """[N, 3] skin of the bundled head above the brows, and so without ears, on the canonical face, centimetres."""
     head, face = head_mesh(), canonical_face()
     skin = np.unique(head.triangles[head.parts == SKIN])
     w = face.pose_weights / face.pose_weights.sum()
@@ -39,4 +40,4 @@ def _skull() -> np.ndarray:
     R = U @ Vt
     scale = S.sum() / (w @ (source**2).sum(1))
     vertices = (head.vertices[skin] - source_mean) @ R.T * scale + target_mean
-    return vertices[vertices[:, 1] > face.vertices[CHIN, 1]]
+    return vertices[vertices[:, 1] > face.vertices[_BROW, 1]]

@@ -17,6 +17,8 @@ from .pose import solve_pose
 
 SMALLEST_FACE = 32
 """Pixels from the brows' top to the chin under which a face shows too little to be lifted."""
+_SNAP = 0.005
+"""Alphas this near to 0 and 1 become 0 and 1."""
 _CUT_OFF = 0.08
 """Share of the face's size by which landmarks may lie outside of the picture."""
 
@@ -43,7 +45,7 @@ def track_portrait(
     """
     found = choose_face(image, face)
     _check_usable(found, image.shape)
-    square = portrait_square(found.box)
+    square = portrait_square(found.box, image.shape)
     crop = np.clip(cut_square(image, square, size), 0, 255)
     to_picture = square_to_picture(square, size)
     landmarks = _track_crop(crop, found, to_picture)
@@ -53,7 +55,7 @@ def track_portrait(
         matte *= cut_square(np.ones(image.shape[:2], np.float32), square, size, outside=0)
     else:
         matte = cut_square(_unit(alpha), square, size, outside=0)
-    matte = np.clip(matte, 0, 1).astype(np.float32)
+    matte = np.clip((matte - _SNAP) / (1 - 2 * _SNAP), 0, 1).astype(np.float32)
     return Portrait(
         picture=image,
         crop=estimate_foreground(crop, matte),
