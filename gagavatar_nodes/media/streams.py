@@ -18,6 +18,7 @@ _NOT_VIDEO = {"tty", "gif", "apng", "image2"}
 _BT601, _BT709 = 5, 1
 _MATRICES = {1: _BT709, 4: 4, 5: _BT601, 6: _BT601, 7: 7, 9: 9}
 """AVColorSpace -> the same matrix in swscale's numbers."""
+_UNSPECIFIED = 2
 _HD_HEIGHT = 720
 
 
@@ -57,6 +58,7 @@ def frame_to_rgb(frame: VideoFrame, width: int, height: int) -> np.ndarray:
     """Decode to [height, width, 3] uint8 RGB, not yet rotated."""
     assumed = _BT709 if frame.height >= _HD_HEIGHT else _BT601  # by players, where the file does not say
     matrix = _MATRICES.get(int(frame.colorspace), assumed)
+    frame.colorspace = _UNSPECIFIED  # PyAV before 17 ignores a matrix that the frame names itself
     kind = "AREA" if width * height < frame.width * frame.height else "BILINEAR"
     return frame.to_ndarray(format="rgb24", width=width, height=height, src_colorspace=matrix, interpolation=kind)
 
