@@ -1,8 +1,8 @@
 """The bundled head seen as the landmark model sees a face: 478 canonical landmarks at rest and under ARKit targets.
 
-The head's landmark binding was found by looking at pictures of it, so some points hang on the wrong fold of skin, mostly
-on the lids. Head and canonical face are symmetric: of the two bindings of a mirrored pair, the one that agrees with its
-neighbourhood counts, and lid points that are lost on both sides follow their row.
+The landmark binding of the head was found by looking at pictures of it, so some points hang on the wrong fold of skin,
+mostly on the lids. Head and canonical face are symmetric: of the two bindings of a mirrored pair, the one that agrees
+with its neighbourhood counts, and lid points that are lost on both sides follow their row.
 """
 
 from __future__ import annotations

@@ -56,7 +56,10 @@ def smooth(motion: Motion, strength: float) -> Motion:
         return motion
     from scipy.ndimage import gaussian_filter1d
 
-    return _mixed(motion, lambda values: gaussian_filter1d(values, sigma, axis=0, mode="nearest"))
+    def blur(values: np.ndarray) -> np.ndarray:
+        return gaussian_filter1d(_wide(values), sigma, axis=0, mode="nearest")
+
+    return _mixed(motion, blur)
 
 
 def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
@@ -74,7 +77,7 @@ def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
     total = len(motion)
 
     def fade(values: np.ndarray) -> np.ndarray:
-        faded = _lerp(values[total - count :], values[:count], share)
+        faded = _lerp(values[total - count :], values[:count], share).astype(values.dtype)
         return np.concatenate([values[count : total - count], faded])
 
     def fade_rotations(matrices: np.ndarray) -> np.ndarray:
@@ -130,14 +133,17 @@ def _mixed(motion: Motion, mix: Mix, mix_rotations: Mix | None = None) -> Motion
 
 
 def _apply(values: np.ndarray, mix: Mix) -> np.ndarray:
-    """`mix` in float32 at least, the result in the array's own type."""
-    wide = values.astype(np.float32) if values.dtype == np.float16 else values
-    return mix(wide).astype(values.dtype)
+    return mix(values).astype(values.dtype)
+
+
+def _wide(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
 def _lerp(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
-    weight = share.reshape(-1, *([1] * (first.ndim - 1)))
-    return (1 - weight) * first + weight * second
+    first, second = _wide(first), _wide(second)
+    weight = share.reshape(-1, *([1] * (first.ndim - 1))).astype(first.dtype)
+    return first + weight * (second - first)
 
 
 def _slerp(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:

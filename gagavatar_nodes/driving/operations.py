@@ -1,0 +1,175 @@
+"""What can be done to a motion before it drives an avatar. Every operation returns a new motion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import GagavatarError
+from ..types import FlameCodes, Motion
+from .arkit import arkit_deltas, arkit_weights, fit_arkit, gaze_of, part_lids
+from .bundled_face import bundled_neutral
+from .pose import orbit, orbit_path, scale_head_pose
+from .timeline import loop, resample, smooth, take, trim
+
+__all__ = [
+    "add_arkit",
+    "combine",
+    "loop",
+    "orbit",
+    "orbit_path",
+    "pick_neutral",
+    "resample",
+    "scale_expression",
+    "scale_head_pose",
+    "smooth",
+    "still",
+    "trim",
+]
+
+_STILL_SCALE = 1 / 40
+"""Picture heights per centimetre of a made motion: a head and shoulders fill the picture."""
+_BLOCK = 512
+"""Frames whose landmarks are worked on in full precision at once."""
+
+
+def still(frames: int = 1, fps: float = 25.0) -> Motion:
+    """The bundled face at rest, looking into the camera."""
+    if frames < 1 or not fps > 0:
+        raise GagavatarError(f"A still needs a frame and frames per second above 0, but got {frames} at {fps} fps")
+    neutral = bundled_neutral()
+    return Motion(
+        fps=float(fps),
+        rotation=np.tile(np.eye(3, dtype=np.float32), (frames, 1, 1)),
+        translation=np.zeros((frames, 3), np.float32),
+        scale=np.full(frames, _STILL_SCALE, np.float32),
+        neutral=neutral.astype(np.float32),
+        deltas=np.zeros((frames, 478, 3), np.float16),
+        arkit=np.zeros((frames, 52), np.float32),
+        gaze=np.tile(gaze_of(neutral), (frames, 1, 1)).astype(np.float32),
+        confidence=np.ones(frames, np.float32),
+        source="still",
+    )
+
+
+def pick_neutral(motion: Motion, frame: int | None = None) -> Motion:
+    """The same faces, measured from another moment of rest: a frame, or the one that looks most at rest.
+
+    ARKit weights are fitted anew. FLAME codes have an absolute zero and stay.
+
+    Raises:
+        GagavatarError: the motion has no such frame.
+    """
+    if frame is None:
+        from ..tracking.neutral import choose_neutral
+
+        frame = choose_neutral(motion.deltas, motion.neutral)
+    if not 0 <= frame < len(motion):
+        raise GagavatarError(f"There is no frame {frame}: the motion has frames 0 to {len(motion) - 1}")
+    rest = motion.deltas[frame].astype(np.float32)
+    deltas = _per_block(motion.deltas, lambda part, _: part - rest)
+    return replace(motion, neutral=(motion.neutral + rest).astype(np.float32), deltas=deltas, arkit=fit_arkit(deltas))
+
+
+def scale_expression(motion: Motion, strength: float) -> Motion:
+    """Weaker (0..1) or stronger expression, gaze and lids included: 0 is the neutral face, 1 changes nothing.
+
+    Lids that would pass each other stop where they meet.
+    """
+    if not math.isfinite(strength) or strength < 0:
+        raise GagavatarError(f"The strength of the expression must be 0 or more, but got {strength}")
+    if strength == 1:
+        return motion
+    rest_gaze = gaze_of(motion.neutral)
+    flame = motion.flame
+    if flame is not None:
+        codes = {name: (getattr(flame, name) * strength).astype(np.float32) for name in ("expression", "jaw", "eyes")}
+        flame = replace(flame, **codes)
+    return replace(
+        motion,
+        deltas=_per_block(motion.deltas, lambda part, _: _lids_apart(motion.neutral, part * strength)),
+        arkit=np.clip(motion.arkit * strength, 0, 1).astype(np.float32),
+        gaze=(rest_gaze + (motion.gaze - rest_gaze) * strength).astype(np.float32),
+        flame=flame,
+    )
+
+
+def add_arkit(motion: Motion, weights: Mapping[str, float] | np.ndarray) -> Motion:
+    """Adds to the expression what ARKit weights do, by name or as [52] or [T, 52]; they may be negative or above 1.
+
+    FLAME codes have no such targets and stay.
+
+    Raises:
+        GagavatarError: a name is unknown (the closest is named), or the array's shape does not fit.
+    """
+    offsets = arkit_weights(weights)
+    if offsets.ndim > 2 or (offsets.ndim == 2 and len(offsets) != len(motion)):
+        raise GagavatarError(f"ARKit weights of shape {offsets.shape} do not fit a motion of {len(motion)} frames")
+    per_frame = np.broadcast_to(offsets, (len(motion), 52))
+    rest = bundled_neutral()
+    looks = arkit_deltas(offsets)
+    glance = gaze_of(rest + looks) - gaze_of(rest)
+    each = np.broadcast_to(looks, (len(motion), 478, 3))
+    return replace(
+        motion,
+        deltas=_per_block(motion.deltas, lambda part, block: _lids_apart(motion.neutral, part + each[block])),
+        arkit=np.clip(motion.arkit + per_frame, 0, 1).astype(np.float32),
+        gaze=(motion.gaze + glance).astype(np.float32),
+    )
+
+
+def combine(expression_of: Motion, pose_of: Motion, shorter: str = "loop") -> Motion:
+    """The expression of one motion with the head pose of another, at the first one's frame rate.
+
+    The shorter of them is repeated, its end faded into its beginning ("loop"), or its last frame held ("hold").
+    FLAME codes need both: where `pose_of` has none of that edition, they are dropped, because a camera that was
+    solved with another driver's head would contradict the pose.
+    """
+    if shorter not in ("loop", "hold"):
+        raise GagavatarError(f"The shorter motion can 'loop' or 'hold', not '{shorter}'")
+    pose_of = resample(pose_of, expression_of.fps)
+    count = max(len(expression_of), len(pose_of))
+    face, head = (_extended(motion, count, shorter) for motion in (expression_of, pose_of))
+    flame = None
+    if face.flame is not None and head.flame is not None and face.flame.edition == head.flame.edition:
+        flame = FlameCodes(
+            face.flame.edition,
+            face.flame.shape,
+            face.flame.expression,
+            face.flame.jaw,
+            face.flame.eyes,
+            head.flame.transform,
+        )
+    return replace(
+        face,
+        rotation=head.rotation,
+        translation=head.translation,
+        scale=head.scale,
+        confidence=np.minimum(face.confidence, head.confidence),
+        flame=flame,
+    )
+
+
+def _extended(motion: Motion, count: int, how: str) -> Motion:
+    if len(motion) == count:
+        return motion
+    if how == "hold" or len(motion) == 1:
+        return take(motion, np.minimum(np.arange(count), len(motion) - 1))
+    repeated = loop(motion)
+    return take(repeated, np.arange(count) % len(repeated))
+
+
+def _lids_apart(neutral: np.ndarray, deltas: np.ndarray) -> np.ndarray:
+    return part_lids(neutral + deltas) - neutral
+
+
+def _per_block(deltas: np.ndarray, change: Callable[[np.ndarray, slice], np.ndarray]) -> np.ndarray:
+    """`change(part, block)` of every few hundred frames of deltas [T, 478, 3] in float32; the result in float16."""
+    changed = np.empty(deltas.shape, np.float16)
+    for start in range(0, len(deltas), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        changed[block] = change(deltas[block].astype(np.float32), block)
+    return changed
