@@ -16,7 +16,7 @@ from .layer import Layer
 from .mouth import mouth_handles, mouth_shade, mouth_visibility
 from .stage import Stage
 
-SIGMA = 0.56
+SIGMA = 0.5
 """Standard deviation of a lattice splat, in distances between neighbours: smooth without blurring the portrait."""
 _MOST_STRETCH = 2.5  # a splat grows no longer than this many rest lengths; the layer under it shows instead
 _GAZE_RISE = 0.6  # the lids follow a vertical glance: part of it must not move the iris

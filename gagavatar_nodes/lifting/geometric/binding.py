@@ -7,9 +7,10 @@ from enum import IntEnum
 
 import numpy as np
 
-from ...tracking.topology import FACE_OVAL
+from ...tracking.topology import CHIN, FACE_OVAL
 
 LANDMARKS = 478
+_NECK_HALF_WIDTH_CM = 6.5
 
 
 class Handle(IntEnum):
@@ -82,9 +83,16 @@ def bind_outside(points: np.ndarray, landmarks: np.ndarray) -> Binding:
 
 
 def head_weight(canonical: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """How much points [N, 3] move with the head: 1 above the chin, falling smoothly to 0 over 9 cm below it."""
-    from ...tracking.topology import CHIN
+    """How much points [N, 3] move with the head, 0..1 [N].
 
-    top = landmarks[CHIN, 1] - 0.5
-    t = np.clip((canonical[:, 1] - (top - 9.0)) / 9.0, 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    1 above the chin, falling smoothly to 0 over 9 cm of neck below it; shoulders, beside the neck, do not move.
+    """
+    below = landmarks[CHIN, 1] - 0.5 - canonical[:, 1]
+    beside = np.abs(canonical[:, 0]) - _NECK_HALF_WIDTH_CM
+    shoulder = _smoothstep(beside / 5.0) * np.clip((below + 1.5) / 2.5, 0, 1)
+    return (_smoothstep(1 - below / 9.0) * (1 - shoulder)).astype(np.float32)
+
+
+def _smoothstep(t: np.ndarray) -> np.ndarray:
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)

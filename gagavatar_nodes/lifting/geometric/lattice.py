@@ -20,9 +20,10 @@ FACE_DENSITY = 2.0
 """How much denser lattice lines are over the face than beside it."""
 
 _THICKNESS_CM = 0.03
-_CLIFF_CM = 0.8  # neighbours that differ more in depth lie on different surfaces
+_CLIFF_CM = 3.0  # neighbours that differ more in depth lie on different surfaces
 _BACK_STRETCH = 1.15  # the back of a head is deeper than its face
 _BACK_GAP_CM = 0.4
+_BACK_END_CM, _BACK_FADE_CM = 4.0, 2.0  # above the chin
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: La
 
 
 def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, colours: np.ndarray) -> Layer:
-    """The back layer: the front mirrored behind the head's middle plane, on every second lattice line.
+    """The back layer, on every second lattice line: the head mirrored behind its middle plane; elsewhere a backing.
 
     Args:
         colours: [S, S, 3] RGB 0..1 of the back of the head over the crop's pixels.
@@ -91,21 +92,44 @@ def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lat
     coarse = Lattice(lattice.x[::2], lattice.y[::2])
     nodes, z = coarse.nodes(), coarse.sample(depth.z).astype(float)
     front = stage.to_canonical(stage.unproject(nodes, z))
-    chin = portrait.canonical[CHIN, 1]
-    inside = (coarse.sample(portrait.alpha) > 0.6) & (head_weight(front, portrait.canonical) > 0.97)
-    kept = np.flatnonzero(inside & (front[:, 1] > chin + 2.0))
+    weight = head_weight(front, portrait.canonical)
+    # Under the ears a head is narrower behind than in front: its back ends there.
+    rise = (front[:, 1] - portrait.canonical[CHIN, 1] - _BACK_END_CM) / _BACK_FADE_CM
+    behind = (np.clip(rise, 0, 1) * (weight > 0.97)).astype(np.float32)
+    whole = coarse.sample(portrait.alpha) > 0.6
     mirrored = np.minimum(depth.middle - _BACK_STRETCH * (z - depth.middle), z - _BACK_GAP_CM)
-    points = stage.to_canonical(stage.unproject(nodes, mirrored))[kept]
-    # The back layer has no expression of its own; it is seen from behind the silhouette only.
+    plain = coarse.sample(cv2.GaussianBlur(portrait.crop, (0, 0), 1.5) / np.float32(255))
+
+    head = np.flatnonzero(whole & (behind > 0))
+    backing = np.flatnonzero(whole & (behind < 1))
+    return Layer.stack(
+        [
+            _behind(head, mirrored, 0.95 * behind, coarse.sample(colours), weight, coarse, stage),
+            _behind(backing, z - _BACK_GAP_CM, 0.95 * (1 - behind), plain, weight, coarse, stage),
+        ]
+    )
+
+
+def _behind(
+    kept: np.ndarray,
+    z: np.ndarray,
+    opacities: np.ndarray,
+    colours: np.ndarray,
+    weight: np.ndarray,
+    lattice: Lattice,
+    stage: Stage,
+) -> Layer:
+    """Nodes `kept` of a lattice at stage depths `z`; without an expression, for they are seen past silhouettes only."""
+    points = stage.to_canonical(stage.unproject(lattice.nodes()[kept], z[kept]))
     binding = Binding.free(len(kept))
     return Layer(
         points=points.astype(np.float32),
         binding=binding,
-        head=np.ones(len(kept), np.float32),
-        colours=coarse.sample(colours)[kept],
-        opacities=np.full(len(kept), 0.95, np.float32),
+        head=weight[kept],
+        colours=colours[kept].astype(np.float32),
+        opacities=opacities[kept].astype(np.float32),
         covariances=_thin(len(kept)),
-        neighbours=_neighbours(kept, len(coarse.x), points, binding),
+        neighbours=_neighbours(kept, len(lattice.x), points, binding),
     )
 
 

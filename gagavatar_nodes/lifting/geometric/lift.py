@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
-from ...tracking.topology import CHIN
+from ...rendering import rasterize
+from ...tracking.topology import LEFT_EYE_RING, RIGHT_EYE_RING
 from ...types import Portrait
 from .avatar import GeometricAvatar
 from .depth import FrontDepth, front_depth
@@ -21,6 +24,10 @@ DENSITY = 296
 """Lattice nodes a side, GAGAvatar's plane (paper, section 3.1)."""
 DENSITIES = (148, 512)
 SKIN_SPLATS = 26_000
+
+_SHARPENING_STEPS = 3
+_COLOUR_RANGE = (-0.1, 1.1)
+_ROWS = 30_000  # the resampler takes fewer than 32768 rows at once
 
 
 def lift_portrait(portrait: Portrait, density: int = DENSITY) -> GeometricAvatar:
@@ -39,19 +46,39 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> GeometricAvatar
     head = fit_head(portrait.canonical)
     depth = front_depth(portrait, stage, head)
     lattice = Lattice.over(portrait, density)
-    front, _ = front_layer(portrait, stage, depth, lattice)
+    front, nodes = front_layer(portrait, stage, depth, lattice)
     back = back_layer(portrait, stage, depth, lattice, _back_colours(portrait, depth))
     skin = skin_layer(portrait, stage, depth, head, SKIN_SPLATS)
     mouth = mouth_interior(portrait, stage)
     layer = Layer.stack([front, back, skin, *eye_layers(portrait, stage), mouth.layer])
-    return GeometricAvatar(stage, portrait.canonical, layer, mouth.fade)
+    avatar = GeometricAvatar(stage, portrait.canonical, layer, mouth.fade)
+    return _sharpen(avatar, portrait, lattice.nodes()[nodes])
+
+
+def _sharpen(avatar: GeometricAvatar, portrait: Portrait, nodes: np.ndarray) -> GeometricAvatar:
+    """The avatar with front colours such that its rendered source view is the portrait: what splats blur is put back.
+
+    Landweber iterations: each splat, of those at `nodes` [N, 2] at the front of the layer, takes the error seen at it.
+    """
+    size, count = portrait.size, len(nodes)
+    target = portrait.crop / np.float32(255)
+    inside = portrait.alpha[..., None] > 0.9
+    x, y = nodes.T.astype(np.float32)[..., None]
+    colours = avatar.layer.colours.copy()
+    for _ in range(_SHARPENING_STEPS):
+        avatar = replace(avatar, layer=replace(avatar.layer, colours=colours.copy()))
+        drawn, alpha = rasterize(avatar.rest(), avatar.camera(), size, size)
+        error = np.where(inside, target - drawn / np.maximum(alpha[..., None], 0.5), 0).astype(np.float32)
+        seen = [cv2.remap(error, x[k : k + _ROWS], y[k : k + _ROWS], cv2.INTER_LINEAR) for k in range(0, count, _ROWS)]
+        colours[:count] = np.clip(colours[:count] + np.concatenate(seen)[:, 0], *_COLOUR_RANGE)
+    return replace(avatar, layer=replace(avatar.layer, colours=colours))
 
 
 def _back_colours(portrait: Portrait, depth: FrontDepth) -> np.ndarray:
     """[S, S, 3] RGB 0..1 of the head's back: the hair around the face, spread over it and a little darker."""
     colour = portrait.crop / np.float32(255)
     around = cv2.dilate((depth.face >= 0).astype(np.uint8), np.ones((15, 15))) == 0
-    above = np.arange(portrait.size)[:, None] < portrait.landmarks[CHIN, 1]
+    above = np.arange(portrait.size)[:, None] < portrait.landmarks[list(LEFT_EYE_RING + RIGHT_EYE_RING), 1].mean()
     hair = (portrait.alpha > 0.9) & around & above
     pool = colour[hair] if hair.sum() > 200 else colour[depth.face >= 0]
     weight = hair.astype(np.float32)
