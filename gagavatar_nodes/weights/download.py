@@ -48,7 +48,7 @@ def download(
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Path:
-    """Fetch a weights file unless it is already there, and verify it either way.
+    """Fetch a weights file unless `find_weight` finds it, and verify it either way.
 
     Args:
         name: its name in the manifest.

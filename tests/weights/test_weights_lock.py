@@ -1,3 +1,4 @@
+import argparse
 import hashlib
 import io
 import json
@@ -159,3 +160,27 @@ def test_prompt_shows_the_licence_and_takes_only_a_whole_yes(monkeypatch, answer
     monkeypatch.setattr("sys.stderr", terminal)
     assert command._ask(weight("FLAME_with_eye.pt")) is accepted
     assert "https://flame.is.tue.mpg.de" in terminal.getvalue()
+
+
+def test_folder_that_cannot_be_written_still_serves(folder, monkeypatch, caplog):
+    def refuse(path, document):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("gagavatar_nodes.weights.lockfile._write_json", refuse)
+    assert require_weight(NAME, folder) == folder / NAME
+    assert "hashes are not recorded" in caplog.text
+
+
+def test_import_flame_puts_the_converted_file_where_loaders_look(folder, capsys):
+    torch = pytest.importorskip("torch")
+    from parity_recipe import synthetic_flame
+
+    asset = synthetic_flame()
+    torch.save({key: asset[key] for key in ("flame_model", "lmk_embeddings")}, folder / "FLAME_with_eye.pt")
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    arguments = ["weights", "import-flame", str(folder / "FLAME_with_eye.pt"), "--folder", str(folder), "--json"]
+    parsed = parser.parse_args(arguments)
+    assert parsed.run(parsed) == 0
+    assert json.loads(capsys.readouterr().out) == {"path": str(folder / "FLAME.safetensors")}
+    assert require_flame(folder) == folder / "FLAME.safetensors"
