@@ -1,0 +1,164 @@
+"""Finding, building and keeping the compiled rasterizer."""
+
+import logging
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gagavatar_nodes.errors import GagavatarError
+from gagavatar_nodes.rendering import native, native_build
+
+pytestmark = pytest.mark.skipif(not native_build.compilers(), reason="no compiler")
+
+DRAW = textwrap.dedent(
+    """
+    import sys
+    import numpy as np
+    from gagavatar_nodes.rendering import describe, rasterize_arrays
+    camera = np.array([[-1, 0, 0], [0, 1, 0], [0, 0, -1], [0, 0, 9]], np.float32)
+    camera = np.concatenate([camera[:3], camera[3:].T], 1)
+    unit = np.array([[1, 0, 0, 0]], np.float32)
+    _, alpha = rasterize_arrays(np.zeros((1, 3)), unit, np.full((1, 3), 0.1), [0.5], np.ones((1, 3)), camera, 33, 33)
+    print(round(float(alpha[16, 16]), 3), "torch" in sys.modules, describe()["native"].get("library", "none"))
+    """
+)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("GAGAVATAR_CACHE", str(tmp_path))
+    return tmp_path / "native"
+
+
+def draw_in_new_processes(count: int = 1) -> list[str]:
+    running = [
+        subprocess.Popen([sys.executable, "-c", DRAW], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(count)
+    ]
+    return [process.communicate(timeout=120)[0].strip() for process in running]
+
+
+def test_second_process_uses_the_build_of_the_first(cache):
+    (first,) = draw_in_new_processes()
+    (library,) = cache.iterdir()  # nothing but the library stays
+    built = library.stat().st_mtime_ns
+    (second,) = draw_in_new_processes()
+    assert first == second == f"0.5 False {library}"
+    assert library.stat().st_mtime_ns == built
+
+
+def test_two_processes_building_at_once_both_draw(cache):
+    results = draw_in_new_processes(2)
+    assert all(result.startswith("0.5 False") for result in results), results
+    assert not list(cache.glob("building-*"))
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: data[:-9] + b"garbage!!"]
+)
+def test_damaged_cache_entry_is_removed_and_built_again(cache, damage):
+    compiler = native_build.compilers()[0]
+    library = native_build.build(compiler)
+    whole = library.read_bytes()
+    library.write_bytes(damage(whole))
+    assert native_build.cached(compiler) is None
+    assert not library.exists()
+    assert native_build.build(compiler) == library
+    assert native_build.cached(compiler) == library
+
+
+def test_library_that_does_not_load_is_built_again(cache, monkeypatch):
+    compiler = native_build.compilers()[0]
+    cache.mkdir(parents=True)
+    other = cache / "other"
+    other.write_bytes(b"not a library")
+    other.rename(cache / f"rasterizer-{compiler.key}-{native_build._checksum(other)}{native_build.SUFFIX}")
+    library = native._load_once.__wrapped__()
+    assert isinstance(library, native.Library)
+    assert library.origin == compiler.name
+
+
+def test_every_compiler_at_hand_builds_a_library_that_loads(cache):
+    for compiler in native_build.compilers():
+        library = native._open(native_build.build(compiler), compiler.name)
+        assert library.lanes in (8, 16)
+
+
+def test_build_is_keyed_by_source_and_compiler(monkeypatch, tmp_path):
+    compiler = native_build.compilers()[0]
+    copied = tmp_path / "source"
+    shutil.copytree(native_build.SOURCES, copied)
+    key = compiler.key
+    monkeypatch.setattr(native_build, "SOURCES", copied)
+    assert compiler.key == key
+    with (copied / "rasterizer.c").open("a") as source:
+        source.write("/* changed */")
+    assert compiler.key != key
+    assert native_build.Compiler("cc", ("cc",), "1", ()).key != native_build.Compiler("cc", ("cc",), "2", ()).key
+
+
+def test_failing_compiler_leaves_nothing_behind(cache):
+    broken = native_build.Compiler("python", (sys.executable, "-c", "import sys; sys.exit('error: no')"), "1", ())
+    with pytest.raises(native_build.BuildError, match="error: no"):
+        native_build.build(broken)
+    assert list(cache.iterdir()) == []
+
+
+def test_unwritable_cache_builds_in_a_private_folder(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("GAGAVATAR_CACHE", str(tmp_path / "file"))
+    library = native_build.build(native_build.compilers()[0])
+    assert library.is_file()
+    assert tmp_path not in library.parents
+
+
+@pytest.fixture
+def rasterize_module(monkeypatch):
+    """The dispatcher as in a process that found no compiler."""
+    module = sys.modules["gagavatar_nodes.rendering.rasterize"]
+    caches = (module.backend_problem, module._cpu_backend)
+    for cached in caches:
+        cached.cache_clear()
+    monkeypatch.setattr(native_build, "compilers", list)
+    monkeypatch.setattr(native_build, "prebuilt", lambda: None)
+    monkeypatch.setattr(native, "_load_once", native._load_once.__wrapped__)
+    yield module
+    for cached in caches:
+        cached.cache_clear()
+
+
+def test_without_a_compiler_pytorch_draws_and_says_so_once(rasterize_module, caplog):
+    pytest.importorskip("torch")
+    from rendering.scenes import CAMERA, scene
+
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            _, alpha = rasterize_module.rasterize(scene(50), CAMERA, 32, 32)
+    assert np.asarray(alpha).max() > 0.1
+    (record,) = caplog.records
+    assert "PyTorch" in record.message
+    assert "pip install ziglang" in record.message
+
+
+def test_without_compiler_and_pytorch_the_error_names_the_step(rasterize_module, monkeypatch):
+    from rendering.scenes import CAMERA, scene
+
+    monkeypatch.setattr(rasterize_module, "_import_torch", lambda: None)
+    with pytest.raises(GagavatarError, match="pip install ziglang"):
+        rasterize_module.rasterize(scene(10), CAMERA, 16, 16)
+
+
+@pytest.mark.parametrize("features", [{}, {"AVX2": True, "FMA3": False}])
+def test_prebuilt_library_needs_the_features_it_was_built_for(tmp_path, monkeypatch, features):
+    monkeypatch.setattr(native_build, "PREBUILT", tmp_path)
+    for level in native_build.PREBUILT_NEEDS:
+        (tmp_path / f"rasterizer-{level}{native_build.SUFFIX}").write_bytes(b"")
+    monkeypatch.setattr(native_build, "_numpy_cpu_features", lambda: features)
+    assert native_build.prebuilt() is None
+    monkeypatch.setattr(native_build, "_numpy_cpu_features", lambda: {"AVX2": True, "FMA3": True})
+    assert native_build.prebuilt().stem == "rasterizer-x86_64_v3"
