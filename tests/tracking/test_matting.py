@@ -1,0 +1,89 @@
+import cv2
+import numpy as np
+import pytest
+
+from gagavatar_nodes.tracking.closed_form import closed_form_alpha
+from gagavatar_nodes.tracking.crop import cut_square, portrait_square
+from gagavatar_nodes.tracking.faces import choose_face
+from gagavatar_nodes.tracking.foreground import estimate_foreground
+from gagavatar_nodes.tracking.landmarks import FaceLandmarker, region_of_landmarks
+from gagavatar_nodes.tracking.matting import METHODS, matte_person
+
+
+@pytest.fixture(scope="module")
+def strands():
+    """Image [96, 96, 3] uint8, true alpha and foreground colours: thin soft strands over a smooth background."""
+    y, x = np.mgrid[0:96, 0:96].astype(np.float32)
+    hair = np.clip(1.4 - np.abs((x + 4 * np.sin(y / 9)) % 12 - 6), 0, 1)
+    alpha = np.where(x < 30, 1, np.where(x > 66, 0, hair)).astype(np.float32)
+    foreground = np.stack([200 - 0.3 * y, 150 - 0.2 * x, 60 + 0 * x], axis=-1)
+    background = np.stack([30 + 0.2 * x, 50 + 0.2 * y, 150 + 0 * x], axis=-1)
+    image = alpha[..., None] * foreground + (1 - alpha[..., None]) * background
+    return np.round(image).astype(np.uint8), alpha, foreground
+
+
+def trimap_of(alpha):
+    trimap = np.full(alpha.shape, 0.5, np.float32)
+    trimap[:, :27] = 1
+    trimap[:, 70:] = 0
+    trimap[:, 27:70][alpha[:, 27:70] == 1] = 1  # scribbles: the strands' middles
+    return trimap
+
+
+def test_closed_form_recovers_soft_strands(strands):
+    image, alpha, _ = strands
+    trimap = trimap_of(alpha)
+    start = np.where(trimap == 0.5, 0.5, trimap)
+    solved = closed_form_alpha(image, trimap, start)
+    unknown = trimap == 0.5
+    assert np.abs(solved - alpha)[unknown].mean() < 0.03
+    np.testing.assert_array_equal(solved[~unknown], trimap[~unknown])
+
+
+def test_closed_form_leaves_a_trimap_without_unknown_pixels_alone(strands):
+    image, alpha, _ = strands
+    trimap = (alpha > 0.5).astype(np.float32)
+    np.testing.assert_array_equal(closed_form_alpha(image, trimap, trimap), trimap)
+
+
+def test_foreground_colours_hold_no_background(strands):
+    image, alpha, truth = strands
+    estimated = estimate_foreground(image, alpha).astype(float)
+    soft = (alpha > 0.1) & (alpha < 0.9)
+    bleeding = np.abs(image[soft] - truth[soft]).mean()
+    assert np.abs(estimated[soft] - truth[soft]).mean() < 0.2 * bleeding
+    np.testing.assert_array_equal(estimated[alpha == 1], image[alpha == 1])
+
+
+@pytest.fixture(scope="module")
+def crop_and_landmarks(example_portrait):
+    square = portrait_square(choose_face(example_portrait).box, example_portrait.shape)
+    crop = cut_square(example_portrait, square, 512)
+    face = choose_face(crop)
+    return crop, FaceLandmarker().detect(crop, region_of_landmarks(face)).points
+
+
+def test_the_default_keeps_the_ringed_suit_and_drops_the_wall(crop_and_landmarks):
+    crop, landmarks = crop_and_landmarks
+    alpha = matte_person(crop, landmarks)
+    assert alpha[460:, 100:380].mean() > 0.95
+    assert alpha[:60].max() < 0.05
+    assert alpha[100:250, 420:].max() < 0.05
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "pymatting"])
+def test_a_background_swap_changes_the_matte_only_at_its_edge(crop_and_landmarks, method):
+    crop, landmarks = crop_and_landmarks
+    alpha = matte_person(crop, landmarks)
+    swapped = alpha[..., None] * crop + (1 - alpha[..., None]) * np.array([30, 60, 160.0])
+    again = matte_person(np.round(swapped).astype(np.uint8), landmarks, method)
+    if method == "none":
+        assert again.min() == 1
+        return
+    edge = cv2.dilate(((alpha > 0.02) & (alpha < 0.98)).astype(np.uint8), np.ones((41, 41))) > 0
+    assert np.abs(again - alpha)[~edge].mean() < 0.01
+
+
+def test_an_unknown_method_is_refused(crop_and_landmarks):
+    with pytest.raises(ValueError, match="matting must be one of auto"):
+        matte_person(*crop_and_landmarks, "magic")
