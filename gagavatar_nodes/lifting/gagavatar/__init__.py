@@ -1,6 +1,7 @@
 """GAGAvatar (arXiv 2410.07971): the published network, which makes a 3D Gaussian head of one portrait.
 
-`trace` and `refine` run the whole of it, or its neural renderer, once on arrays, and stay as they are.
+`trace` and `refine` run the whole of it, or its neural renderer, once on arrays, and stay as they are. `GAGAvatar` is
+what an application uses: it lifts a portrait once and renders many frames.
 
 PyTorch is imported when something is used, not with this package.
 """
@@ -12,12 +13,22 @@ from typing import TYPE_CHECKING, Any
 from .config import GAGAvatarConfig
 
 if TYPE_CHECKING:
+    from .avatar import Frame, GAGAvatar, prepare_image
     from .checkpoint import build_network, load_checkpoint
     from .functional import refine, trace
+    from .lifted import LiftedAvatar
+    from .options import RenderOptions
 
-__all__ = ["GAGAvatarConfig", "build_network", "load_checkpoint", "refine", "trace"]
+__all__ = [
+    "Frame", "GAGAvatar", "GAGAvatarConfig", "LiftedAvatar", "RenderOptions", "build_network", "load_checkpoint",
+    "prepare_image", "refine", "trace",
+]  # fmt: skip
 
-_HOMES = {"build_network": "checkpoint", "load_checkpoint": "checkpoint", "refine": "functional", "trace": "functional"}
+_HOMES = {
+    "Frame": "avatar", "GAGAvatar": "avatar", "prepare_image": "avatar", "LiftedAvatar": "lifted",
+    "RenderOptions": "options", "build_network": "checkpoint", "load_checkpoint": "checkpoint",
+    "refine": "functional", "trace": "functional",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

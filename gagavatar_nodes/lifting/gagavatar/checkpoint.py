@@ -186,7 +186,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
         data = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path) or None)
     except pickle.UnpicklingError as error:
-        if "Unsupported" in str(error) or "GLOBAL" in str(error):
+        if "GLOBAL" in str(error) or _is_pickle(path):
             raise FileFormatError(
                 f"{path} holds more than tensors, such as a pickle that runs code; it was refused and nothing of it "
                 f"was run. {_AGAIN}"
@@ -198,3 +198,9 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise FileFormatError(f"{path} holds no state dict under 'model'. {_AGAIN}")
     return state
+
+
+def _is_pickle(path: Path) -> bool:
+    """Whether the file itself is a pickle of protocol 2 or later, as opposed to PyTorch's zip archive."""
+    with path.open("rb") as file:
+        return file.read(1) == pickle.PROTO

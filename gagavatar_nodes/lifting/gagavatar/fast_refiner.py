@@ -54,6 +54,10 @@ class FastRefiner(nn.Module):
 
     def forward(self, features: Tensor, noise: list[Tensor] | None = None) -> Tensor:
         """Features [B, C, 512, 512] to RGB [B, 3, 512, 512] float32 0..1. `noise` None takes the stored maps."""
+        return torch.sigmoid(self.logits(features, noise))
+
+    def logits(self, features: Tensor, noise: list[Tensor] | None = None) -> Tensor:
+        """The picture before its sigmoid. An overflow anywhere inside leaves infinity or NaN in it."""
         noise = list(self.noises) if noise is None else noise
         x = _leaky(self.first(features.to(self.dtype, memory_format=self.layout)))
         skips = []
@@ -72,7 +76,7 @@ class FastRefiner(nn.Module):
             y = torch.addcmul(self.shift[stage](x), y, self.scale[stage](x))
             y = second(y, style, noise[2 * stage + 2])
             picture = resize(picture, 2) + self.to_rgbs[stage + 1](y, style)
-        return torch.sigmoid(picture)
+        return picture
 
     def _conv(self, layer: nn.Conv2d) -> nn.Conv2d:
         """A copy of `layer` in this refiner's precision and layout."""
