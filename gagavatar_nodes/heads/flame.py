@@ -106,20 +106,36 @@ class Flame(nn.Module):
         `shape` [B or 1, 300], `expression` [B or 1, 100]; `jaw`, `neck`, `root` [B, 3] and `eyes` [B, 6] (left, then
         right) are axis-angle in radians, zero by default.
         """
+        return self.posed(*self.rest(shape, expression), jaw, eyes, neck, root, scale)
+
+    def rest(self, shape: Tensor, expression: Tensor) -> tuple[Tensor, Tensor]:
+        """Unposed vertices [B, 5023, 3] and joints [B, 5, 3] in metres, for `posed`; codes as in `forward`."""
         batch = max(len(shape), len(expression))
         betas = torch.cat([shape.expand(batch, -1), expression.expand(batch, -1)], -1)
-        zeros = betas.new_zeros(batch, 3)
-        parts = [zeros if p is None else p.expand(batch, -1) for p in (root, neck, jaw)]
-        pose = torch.cat([*parts, zeros.repeat(1, 2) if eyes is None else eyes.expand(batch, -1)], -1)
-        rotations = rotation_matrices(pose.unflatten(-1, (5, 3)))
+        return self.template + _blend(betas, self.directions), self.joint_template + _blend(
+            betas, self.joint_directions
+        )
 
-        rest = self.template + _blend(betas, self.directions)
-        joints = self.joint_template + _blend(betas, self.joint_directions)
+    def posed(
+        self,
+        vertices: Tensor,
+        joints: Tensor,
+        jaw: Tensor | None = None,
+        eyes: Tensor | None = None,
+        neck: Tensor | None = None,
+        root: Tensor | None = None,
+        scale: float = SCALE,
+    ) -> Tensor:
+        """Vertices [B, 5023, 3] of the heads from `rest` under the joint rotations of `forward`."""
+        zeros = vertices.new_zeros(len(vertices), 3)
+        parts = [zeros if p is None else p.expand(len(vertices), -1) for p in (root, neck, jaw)]
+        pose = torch.cat([*parts, zeros.repeat(1, 2) if eyes is None else eyes.expand(len(vertices), -1)], -1)
+        rotations = rotation_matrices(pose.unflatten(-1, (5, 3)))
         identity = torch.eye(3, dtype=pose.dtype, device=pose.device)
-        rest = rest + _blend((rotations[:, 1:] - identity).flatten(1), self.corrections)
+        vertices = vertices + _blend((rotations[:, 1:] - identity).flatten(1), self.corrections)
         blended = self.skinning @ self._joint_transforms(rotations, joints).flatten(2)  # [B, V, 12]
         blended = blended.unflatten(-1, (3, 4))
-        return scale * (torch.einsum("bvij,bvj->bvi", blended[..., :3], rest) + blended[..., 3])
+        return scale * (torch.einsum("bvij,bvj->bvi", blended[..., :3], vertices) + blended[..., 3])
 
     def _joint_transforms(self, rotations: Tensor, joints: Tensor) -> Tensor:
         """[B, 5, 3, 4] from the rest to the posed head, from local rotations [B, 5, 3, 3] and rest joints [B, 5, 3]."""
