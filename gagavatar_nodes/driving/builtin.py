@@ -25,6 +25,7 @@ _LIDS = [
     i for i, name in enumerate(ARKIT_NAMES) if name.startswith(("eyeSquint", "eyeWide", "eyeLookUp", "eyeLookDown"))
 ]
 _LONGEST_SECONDS = 3600
+_BLOCK = 512
 
 
 def builtin_motion(name: str, seconds: float | None = None, fps: float = 25.0) -> Motion:
@@ -59,17 +60,27 @@ def builtin_motion(name: str, seconds: float | None = None, fps: float = 25.0) -
 def _perform(play: Performance, time: np.ndarray, pace: float, fps: float) -> Motion:
     """The performance at its own seconds [T]."""
     weights = _weights(play, time, pace, fps)
-    neutral = bundled_neutral()
-    landmarks = part_lids(neutral + arkit_deltas(weights))
+    deltas, gaze = _look(weights)
     head = np.radians(_at(play.head, time, play.seconds))
     return replace(
         still(len(time), fps),
         rotation=rotation_of(head[:, 0], head[:, 1], head[:, 2]),
         translation=_at(play.shift, time, play.seconds).astype(np.float32),
-        deltas=(landmarks - neutral).astype(np.float16),
+        deltas=deltas,
         arkit=weights,
-        gaze=gaze_of(landmarks).astype(np.float32),
+        gaze=gaze,
     )
+
+
+def _look(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`Motion.deltas` and `Motion.gaze` of weights [T, 52], a block at a time to bound memory."""
+    neutral = bundled_neutral()
+    deltas, gaze = np.empty((len(weights), 478, 3), np.float16), np.empty((len(weights), 2, 2), np.float32)
+    for start in range(0, len(weights), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        landmarks = part_lids(neutral + arkit_deltas(weights[block]))
+        deltas[block], gaze[block] = landmarks - neutral, gaze_of(landmarks)
+    return deltas, gaze
 
 
 def _weights(play: Performance, time: np.ndarray, pace: float, fps: float) -> np.ndarray:

@@ -142,8 +142,8 @@ VISEMES: dict[str, dict[str, float]] = {
 
 _SPEECH = (
     "rest .25 / eh .1 tt .07 oh .2 rest .35 / ff .07 aa .1 tt .07 aa .09 ss .1 mm .08 ee .13 tt .09 ee .12 ff .08 "
-    "aa .16 mm .12 rest .5 / aa .1 tt .06 eh .1 ch .1 oo .16 tt .06 aa .12 tt .08 oo .1 aa .12 oo .08 mm .09 eh .17 tt .08 "
-    "rest .3 / ss .08 oh .12 oo .08 mm .09 aa .2 ee .08 ss .09 oo .18 rest .7"
+    "aa .16 mm .12 rest .5 / aa .1 tt .06 eh .1 ch .1 oo .16 tt .06 aa .12 tt .08 oo .1 aa .12 oo .08 mm .09 "
+    "eh .17 tt .08 rest .3 / ss .08 oh .12 oo .08 mm .09 aa .2 ee .08 ss .09 oo .18 rest .7"
 )
 """Mouth shapes and how long each takes to reach the next; a slash opens a phrase."""
 
