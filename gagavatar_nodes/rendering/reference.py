@@ -142,15 +142,17 @@ def blend(
 
 def _pixel_alphas(splats: Splats, splat: Tensor, opacities: Tensor, tiles: Tensor, columns: int) -> Tensor:
     """Alpha of listed splats at the pixels of their tiles: [tiles, list], [tiles, list] -> [tiles, list, 256]."""
-    pixel = torch.arange(TILE * TILE, device=splat.device)
+    pixel = torch.arange(TILE, device=splat.device) + 0.5
     centers, conics = splats.centers[splat], splats.conics[splat]
     tile_x, tile_y = tiles % columns * TILE, torch.div(tiles, columns, rounding_mode="floor") * TILE
-    dx = (centers[..., 0] - tile_x[:, None])[..., None] - (pixel % TILE + 0.5)
-    dy = (centers[..., 1] - tile_y[:, None])[..., None] - (pixel // TILE + 0.5)
+    dx = (centers[..., 0] - tile_x[:, None])[..., None] - pixel
+    dy = (centers[..., 1] - tile_y[:, None])[..., None] - pixel
     xx, xy, yy = (conics[..., i, None] for i in range(3))
-    power = -0.5 * (xx * dx * dx + yy * dy * dy) - xy * dx * dy
-    alpha = (opacities[..., None] * torch.exp(power.clamp_max(0))).clamp_max(MAX_ALPHA)
-    return alpha * (alpha >= MIN_ALPHA)
+    # Rows and columns apart as far as they go: only the last steps take 256 values a splat.
+    across, down = -0.5 * xx * dx * dx, -0.5 * yy * dy * dy
+    power = torch.addcmul(across[..., None, :] + down[..., None], dy[..., None], (xy * dx)[..., None, :], value=-1)
+    alpha = (opacities[..., None, None] * torch.exp(power.clamp_max(0))).clamp_max(MAX_ALPHA)
+    return torch.where(alpha >= MIN_ALPHA, alpha, 0).flatten(2)
 
 
 def _batches(offsets: Tensor) -> Iterator[tuple[Tensor, int]]:
