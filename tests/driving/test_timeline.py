@@ -71,7 +71,7 @@ def test_resample_halves_and_doubles_a_ramp_exactly():
 def test_resampled_rotation_is_the_shortest_turn_as_scipys_slerp():
     from scipy.spatial.transform import Rotation, Slerp
 
-    turns = Rotation.random(6, random_state=0)
+    turns = Rotation.from_quat(np.random.default_rng(0).normal(size=(6, 4)))
     motion = replace(ramp(6), rotation=turns.as_matrix().astype(np.float32))
     position = np.linspace(0, 5, 23)
     expected = Slerp(np.arange(6), turns)(position).as_matrix()
