@@ -13,7 +13,7 @@ from .smoothing import DEFAULT_STRENGTH, OneEuroFilter
 
 _LOST = 0.5
 """Face score under which the face is looked for again."""
-_SEARCH_PERIOD = 0.5
+_SEARCH_PERIOD = 1.0
 """Seconds between searches for small faces while there is none; a search of the whole picture runs on every frame."""
 _REACH, _REACH_PER_SECOND = 1.0, 2.0
 """Face sizes that the face may have moved when several were seen, at once and per second out of sight."""
