@@ -3,6 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
+from gagavatar_nodes.driving.motion_file import load_motion, save_motion
 from gagavatar_nodes.errors import FileFormatError
 from gagavatar_nodes.tracking.published.results import flame_motion, read_results
 from gagavatar_nodes.types import Camera, FlameCodes
@@ -57,6 +58,15 @@ def test_a_turned_head_has_the_angle_of_its_camera():
     camera[:, :3] = R.T @ camera[:, :3]
     codes = FlameCodes("2020", np.zeros(300), np.zeros((1, 100)), np.zeros((1, 3)), np.zeros((1, 6)), camera[None])
     np.testing.assert_allclose(flame_motion(codes, 25).rotation[0], R, atol=1e-6)
+
+
+def test_results_become_a_motion_file_without_loss(results, tmp_path):
+    motion = read_results(write(tmp_path / "optim.pkl", results))
+    save_motion(motion, tmp_path / "clip.motion.safetensors")
+    again = load_motion(tmp_path / "clip.motion.safetensors")
+    for name in ("shape", "expression", "jaw", "eyes", "transform"):
+        np.testing.assert_array_equal(getattr(again.flame, name), getattr(motion.flame, name))
+    assert (again.flame.edition, again.source) == ("2020", "optim.pkl")
 
 
 def test_several_videos_need_a_choice(results, tmp_path):
