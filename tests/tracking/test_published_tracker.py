@@ -70,6 +70,18 @@ def test_codes_of_one_person_share_the_mean_shape(published):
     np.testing.assert_allclose(fit.transform, start, atol=1e-5)
 
 
+def test_a_picture_gives_its_crop_and_the_codes_of_one_frame(published):
+    picture = np.zeros((300, 400, 3), np.uint8)
+    picture[..., 0] = 60 + np.arange(400) // 3  # red tells the column
+    crop, (left, top, width, height), codes = published.track_picture(picture)
+    assert (left + width / 2, top + height / 2) == pytest.approx((200, 150), abs=1)
+    assert (width, height) == pytest.approx((240 / 1.6 * 1.65,) * 2, abs=1)
+    assert crop[256, 256, 0] == pytest.approx(60 + 200 / 3, abs=1)
+    assert (codes.shape.shape, codes.expression.shape, codes.transform.shape) == ((300,), (1, 100), (1, 3, 4))
+    with pytest.raises(FaceError, match="no face"):
+        published.track_picture(np.zeros((300, 400, 3), np.uint8))
+
+
 def test_a_video_without_a_head_is_an_error_that_names_it(published):
     with pytest.raises(FaceError, match=r"dark\.mp4 shows no face in any of its 4 frames"):
         published.track(clip(dark=range(4)), fps=25, source="dark.mp4")

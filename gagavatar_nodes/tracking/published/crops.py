@@ -60,7 +60,7 @@ def landmark_crop(crop: Tensor, box: np.ndarray) -> tuple[Tensor, float, np.ndar
 def face_rectangle(landmarks: np.ndarray, scale: float = FACE_SCALES[1]) -> tuple[int, int, int]:
     """Left, top and edge of the square around face landmarks [N, 2]: the box's mean edge x 1.1 x `scale`."""
     low, high = landmarks.min(0), landmarks.max(0)
-    edge = int((high - low).mean() * FACE_SCALES[0] * scale)
+    edge = max(1, int((high - low).mean() * FACE_SCALES[0] * scale))
     left, top = ((low + high) / 2 - edge / 2).astype(int)
     return int(left), int(top), edge
 

@@ -132,6 +132,23 @@ class PublishedTracker:
         shape, codes, fit = self.solve(observations, steps=steps)
         return _motion(self._flame.edition, shape, codes, smooth_fit(fit), np.array(known), count, fps, source)
 
+    def track_picture(self, picture: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int], FlameCodes]:
+        """The largest head of a portrait [H, W, 3] uint8: its crop, the crop's place, and FLAME codes of one frame.
+
+        The crop is [512, 512, 3] uint8, black outside of the picture; its place is left, top, width and height in the
+        picture's pixels. Raises `FaceError` when there is no head.
+        """
+        box = self.find_head(picture)
+        crop = None if box is None else self.crop(picture, box)
+        seen = None if crop is None else self.observe(crop)
+        if box is None or crop is None or seen is None:
+            raise FaceError("the portrait shows no face that the published tracker finds; choose another picture")
+        shape, codes, fit = self.solve([seen])
+        arrays = (a.cpu().numpy() for a in (codes.expression, codes.jaw))
+        pixels = crop.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+        found = FlameCodes(self._flame.edition, shape, *arrays, fit.eyes, fit.transform)
+        return pixels, crops.head_rectangle(box), found
+
     def _aligned(self, crop: Tensor, detected: np.ndarray) -> Tensor:
         """MICA's crop, aligned by SCRFD's points or, where it finds none, by the landmarks'."""
         left, top, edge = crops.face_rectangle(detected[:68], _SCRFD_SCALE)

@@ -91,6 +91,8 @@ def choose_head(
         return None
     borders = np.array([*padding, *padding])
     box = ((box.clip(0, INPUT) - borders) / scale).clip(0, INPUT / scale)
+    if (box[2:] - box[:2]).min() < 1:
+        return None
     return Head(box.astype(np.float32), codes[best].astype(np.float32), padding, scale)
 
 
