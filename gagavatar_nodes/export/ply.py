@@ -8,10 +8,7 @@ import numpy as np
 
 from ..media.files import atomic_output
 from ..types import Gaussians
-from .splats import to_splats
-
-SH_C0 = 0.28209479177387814
-"""The constant spherical harmonic: colour = 0.5 + SH_C0 * f_dc."""
+from .splats import SH_C0, to_splats
 
 _FIELDS = (
     "x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2", "opacity",
@@ -22,7 +19,7 @@ _FIELDS = (
 def write_ply(gaussians: Gaussians, path: str | os.PathLike[str]) -> int:
     """Write Gaussians as a binary 3DGS `.ply`: f_dc colours, logit opacities, logarithmic scales, w x y z rotations.
 
-    The frame is that of `Splats`: y down, the head facing a viewer on the negative z axis. Invisible Gaussians are left
+    The frame is that of `Splats.y_down`, in which viewers show the head upright. Invisible Gaussians are left
     out, and of the features only RGB is kept.
 
     Returns:
@@ -32,7 +29,7 @@ def write_ply(gaussians: Gaussians, path: str | os.PathLike[str]) -> int:
         ValueError: there is none to write.
         MediaError: the file cannot be written.
     """
-    splats = to_splats(gaussians)
+    splats = to_splats(gaussians).y_down()
     rows = np.zeros((len(splats), len(_FIELDS)), "<f4")
     rows[:, 0:3] = splats.means
     rows[:, 6:9] = (splats.colours - 0.5) / SH_C0

@@ -23,7 +23,7 @@ def write_splat(gaussians: Gaussians, path: str | os.PathLike[str]) -> int:
         ValueError: there is none to write.
         MediaError: the file cannot be written.
     """
-    splats = to_splats(gaussians)
+    splats = to_splats(gaussians).y_down()
     order = np.argsort(-splats.opacities * splats.scales.prod(1), kind="stable")
     rows = np.zeros(len(splats), _ROW)
     rows["mean"] = splats.means

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..rendering.covariance import quaternions_from_covariances
 from ..types import Array, Gaussians
+
+SH_C0 = 0.28209479177387814
+"""The constant spherical harmonic: colour = 0.5 + SH_C0 * f_dc."""
 
 _FAINTEST = 1 / 255
 _SMALLEST = 1e-6
@@ -15,10 +18,7 @@ _SMALLEST = 1e-6
 
 @dataclass(frozen=True)
 class Splats:
-    """Visible Gaussians in the frame of 3D Gaussian Splatting files: x right, y down, z away from a viewer in front.
-
-    Turned half about x from ours (y up, z to the viewer), so that the head stands upright and faces the viewer.
-    """
+    """Visible Gaussians in head space: x right, y up, z to a viewer in front."""
 
     means: np.ndarray
     """[N, 3] float32."""
@@ -33,6 +33,15 @@ class Splats:
 
     def __len__(self) -> int:
         return len(self.means)
+
+    def y_down(self) -> Splats:
+        """Turned half about x, to the frame of 3D Gaussian Splatting files: x right, y down, z away from the viewer.
+
+        Viewers of such files show the head upright, facing a camera on the negative z axis.
+        """
+        w, x, y, z = self.quaternions.T
+        half_turn = np.stack([-x, w, -z, y], 1)  # (0, 1, 0, 0) times q
+        return replace(self, means=self.means * np.float32([1, -1, -1]), quaternions=half_turn)
 
 
 def to_splats(gaussians: Gaussians) -> Splats:
@@ -50,12 +59,10 @@ def to_splats(gaussians: Gaussians) -> Splats:
     if not kept.any():
         raise ValueError(f"Got {len(means)} Gaussians of which none can be seen: there is nothing to export")
     quaternions, scales = quaternions_from_covariances(covariances[kept])
-    w, x, y, z = quaternions.T
-    half_turn = np.stack([-x, w, -z, y], 1)  # (0, 1, 0, 0) times q
     return Splats(
-        means=means[kept] * np.float32([1, -1, -1]),
+        means=means[kept],
         scales=np.maximum(scales, _SMALLEST).astype(np.float32),
-        quaternions=half_turn.astype(np.float32),
+        quaternions=quaternions.astype(np.float32),
         opacities=np.clip(opacities[kept], _FAINTEST, 1 - 1e-4),
         colours=np.clip(features[kept, :3], 0, 1),
     )

@@ -1,0 +1,36 @@
+"""Splat files by their extension."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import MediaError
+from ..types import Gaussians
+from .ply import write_ply
+from .splat import write_splat
+from .spz import write_spz
+
+EXPORTERS: dict[str, Callable[[Gaussians, str | os.PathLike[str]], int]] = {
+    ".ply": write_ply,
+    ".splat": write_splat,
+    ".spz": write_spz,
+}
+"""By extension."""
+
+
+def export_gaussians(gaussians: Gaussians, path: str | os.PathLike[str]) -> int:
+    """Write Gaussians in the format that the extension of `path` names; see `write_ply`.
+
+    Returns:
+        The number of Gaussians written.
+
+    Raises:
+        ValueError: there is none to write.
+        MediaError: the extension is unknown, or the file cannot be written.
+    """
+    writer = EXPORTERS.get(Path(path).suffix.lower())
+    if writer is None:
+        raise MediaError(f"{path} has no splat extension that can be written: use {', '.join(EXPORTERS)}")
+    return writer(gaussians, path)
