@@ -15,16 +15,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "native_source"
 PREBUILT = Path(__file__).parent / "prebuilt"
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
-CODE_FLAGS = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-shared", "-s")
+CODE_FLAGS = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+LINK_FLAGS = ("-shared", "-s")
 PREBUILT_NEEDS = {"x86_64_v4": ("AVX512_SKX",), "x86_64_v3": ("AVX2", "FMA3"), "aarch64": ("NEON",)}
 """Processor features, in NumPy's names, without which a prebuilt library must not run; best library first."""
+WHEELS = {
+    "manylinux_2_17_x86_64": ("x86_64-linux-gnu.2.17", ".so", ("x86_64_v4", "x86_64_v3")),
+    "manylinux_2_17_aarch64": ("aarch64-linux-gnu.2.17", ".so", ("aarch64",)),
+    "macosx_11_0_x86_64": ("x86_64-macos.11.0", ".dylib", ("x86_64_v3",)),
+    "macosx_11_0_arm64": ("aarch64-macos.11.0", ".dylib", ("aarch64",)),
+    "win_amd64": ("x86_64-windows-gnu", ".dll", ("x86_64_v4", "x86_64_v3")),
+}
+"""Wheel platform -> zig target, library suffix and the processor levels that a wheel holds a library for."""
+ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 COMPILE_SECONDS = 300
 
 
@@ -38,12 +47,14 @@ class Compiler:
     command: tuple[str, ...]
     version: str
     flags: tuple[str, ...]
+    without_libc: bool = False
+    """Link apart and leave the C library's symbols to the process that loads the result and holds that library."""
 
     @property
     def key(self) -> str:
         """Names a build: 16 hexadecimal digits."""
         digest = hashlib.sha256()
-        for part in (*self.command, self.version, *self.flags, *CODE_FLAGS, _processor()):
+        for part in (*self.command, self.version, *self.flags, *CODE_FLAGS, *LINK_FLAGS, _processor()):
             digest.update(part.encode() + b"\0")
         for source in sorted(SOURCES.iterdir()):
             digest.update(source.read_bytes())
@@ -65,18 +76,42 @@ def compilers() -> list[Compiler]:
     The one from the `ziglang` package leads: it is the same everywhere, its code was as fast as GCC 12's or faster, and
     it never opens a system dialogue, as the `cc` of a Mac without developer tools does.
     """
-    tune = ("-march=native",) if _is_x86() else ()
-    linux = sys.platform == "linux"
     found = []
     spec = importlib.util.find_spec("ziglang")
     if spec and spec.origin:
         zig = Path(spec.origin).parent / ("zig.exe" if os.name == "nt" else "zig")
-        # The process already holds the C library: not linking it saves building the compiler's runtime, 4 s of 5.
-        found.append(Compiler("zig", (str(zig), "cc"), _fingerprint(zig), (*tune, *(("-nostdlib",) if linux else ()))))
+        architecture = ARCHITECTURES.get(platform.machine().lower())
+        linux = sys.platform == "linux" and architecture is not None
+        # With a target it brings the C library's headers along, which a machine without developer tools lacks.
+        target = ("-target", f"{architecture}-linux-{_libc()}") if linux else ()
+        tune = ("-mcpu=native",) if architecture == "x86_64" else ()
+        found.append(Compiler("zig", (str(zig), "cc"), _fingerprint(zig), (*target, *tune), without_libc=linux))
+    tune = ("-march=native",) if ARCHITECTURES.get(platform.machine().lower()) == "x86_64" else ()
     for name in ("cc", "gcc", "clang"):
         if path := shutil.which(name):
-            found.append(Compiler(name, (path,), _fingerprint(Path(path)), (*tune, *_position_independent(), "-lm")))
+            found.append(Compiler(name, (path,), _fingerprint(Path(path)), (*tune, *_system_flags())))
     return found
+
+
+def build_for_wheel(platform_tag: str, folder: Path) -> list[Path]:
+    """Cross-compiles the libraries of one wheel of `WHEELS` into `folder`.
+
+    Raises:
+        BuildError: see `compile_library`, or there is no zig.
+    """
+    zig = next((c for c in compilers() if c.name == "zig"), None)
+    if zig is None:
+        raise BuildError("prebuilt libraries need the ziglang package")
+    target, suffix, levels = WHEELS[platform_tag]
+    folder.mkdir(parents=True, exist_ok=True)
+    libraries = []
+    for level in levels:
+        flags = ("-target", target, f"-mcpu={'baseline' if level == 'aarch64' else level}")
+        libraries.append(folder / f"rasterizer-{level}{suffix}")
+        with tempfile.TemporaryDirectory() as work:
+            cross = Compiler("zig", zig.command, zig.version, flags, without_libc="linux" in target)
+            compile_library(cross, libraries[-1], Path(work))
+    return libraries
 
 
 def prebuilt() -> Path | None:
@@ -114,7 +149,7 @@ def build(compiler: Compiler) -> Path:
         atexit.register(shutil.rmtree, work, ignore_errors=True)
     try:
         library = Path(work) / f"rasterizer{SUFFIX}"
-        compile_library(compiler.command, compiler.flags, library, Path(work) / "compiler")
+        compile_library(compiler, library, Path(work))
         target = folder / f"rasterizer-{compiler.key}-{_checksum(library)}{SUFFIX}"
         try:
             os.replace(library, target)
@@ -127,22 +162,30 @@ def build(compiler: Compiler) -> Path:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def compile_library(command: Sequence[str], flags: Sequence[str], library: Path, compiler_cache: Path) -> None:
-    """Compiles the rasterizer's source into `library`; zig keeps its working files in `compiler_cache`.
+def compile_library(compiler: Compiler, library: Path, work: Path) -> None:
+    """Compiles the rasterizer's source into `library`, with working files in `work`.
 
     Raises:
-        BuildError: it could not be run, failed, or took longer than `COMPILE_SECONDS`.
+        BuildError: the compiler could not be run, failed, or took longer than `COMPILE_SECONDS`.
     """
-    environment = {
-        **os.environ,
-        "ZIG_GLOBAL_CACHE_DIR": str(compiler_cache),
-        "ZIG_LOCAL_CACHE_DIR": str(compiler_cache),
-    }
-    arguments = [*command, str(SOURCES / "rasterizer.c"), *flags, *CODE_FLAGS, "-o", str(library)]
+    source = str(SOURCES / "rasterizer.c")
+    if compiler.without_libc:
+        # Linking the C library would make zig build its support code for it, 4 s where all else takes one.
+        _run(compiler, [source, *compiler.flags, *CODE_FLAGS, "-fPIC", "-c", "-o", str(work / "rasterizer.o")], work)
+        source = str(work / "rasterizer.o")
+        _run(compiler, [source, *compiler.flags[:2], *LINK_FLAGS, "-nostdlib", "-o", str(library)], work)
+    else:
+        _run(compiler, [source, *compiler.flags, *CODE_FLAGS, *LINK_FLAGS, "-o", str(library)], work)
+    if not library.is_file():
+        raise BuildError(f"{compiler.name} wrote nothing")
+
+
+def _run(compiler: Compiler, arguments: list[str], work: Path) -> None:
+    own_cache = {"ZIG_GLOBAL_CACHE_DIR": str(work / "zig"), "ZIG_LOCAL_CACHE_DIR": str(work / "zig")}
     try:
         done = subprocess.run(
-            arguments,
-            env=environment,
+            [*compiler.command, *arguments],
+            env={**os.environ, **own_cache},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -151,20 +194,19 @@ def compile_library(command: Sequence[str], flags: Sequence[str], library: Path,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BuildError(f"{command[0]}: {error}") from error
-    if done.returncode or not library.is_file():
-        complaint = next(
-            (line for line in done.stderr.splitlines() if "error" in line.lower()), done.stderr.strip()[:200]
-        )
-        raise BuildError(f"{command[0]} ended with status {done.returncode}: {complaint}")
+        raise BuildError(f"{compiler.command[0]}: {error}") from error
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [""]
+        complaint = next((line for line in lines if "error" in line.lower()), lines[0])
+        raise BuildError(f"{compiler.command[0]} ended with status {done.returncode}: {complaint}")
 
 
-def _position_independent() -> tuple[str, ...]:
-    return () if os.name == "nt" else ("-fPIC", "-pthread")
+def _libc() -> str:
+    return "gnu" if platform.libc_ver()[0] == "glibc" else "musl"
 
 
-def _is_x86() -> bool:
-    return platform.machine().lower() in ("x86_64", "amd64")
+def _system_flags() -> tuple[str, ...]:
+    return () if os.name == "nt" else ("-fPIC", "-pthread", "-lm")
 
 
 def _fingerprint(executable: Path) -> str:

@@ -1,6 +1,7 @@
 """Finding, building and keeping the compiled rasterizer."""
 
 import logging
+import platform
 import shutil
 import subprocess
 import sys
@@ -151,6 +152,19 @@ def test_without_compiler_and_pytorch_the_error_names_the_step(rasterize_module,
     monkeypatch.setattr(rasterize_module, "_import_torch", lambda: None)
     with pytest.raises(GagavatarError, match="pip install ziglang"):
         rasterize_module.rasterize(scene(10), CAMERA, 16, 16)
+
+
+def test_libraries_of_a_wheel_run_here(tmp_path):
+    tag = {"linux": "manylinux_2_17_", "win32": "win_", "darwin": "macosx_11_0_"}[sys.platform]
+    wheels = [
+        name for name in native_build.WHEELS if name.startswith(tag) and name.endswith(platform.machine().lower())
+    ]
+    if not wheels or native_build.compilers()[0].name != "zig":
+        pytest.skip("no wheel is made for this machine, or no zig")
+    for path in native_build.build_for_wheel(wheels[0], tmp_path):
+        level = path.stem.partition("-")[2]
+        if all(native_build._numpy_cpu_features()[need] for need in native_build.PREBUILT_NEEDS[level]):
+            assert native._open(path, "prebuilt").lanes == (16 if level == "x86_64_v4" else 8)
 
 
 @pytest.mark.parametrize("features", [{}, {"AVX2": True, "FMA3": False}])
