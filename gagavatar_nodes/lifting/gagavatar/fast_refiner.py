@@ -147,7 +147,8 @@ class _Modulated(nn.Module):
         x = x * style.to(self.dtype)[:, :, None, None]
         x = resize(x, 2) if self.upsample else x
         x = functional.conv2d(x, self.weight.to(self.dtype), padding=1)
-        return _leaky(torch.addcmul(noise + self.bias, x, gain.to(self.dtype)[:, :, None, None]))
+        offset = (noise + self.bias).contiguous(memory_format=self.layout)  # its layout becomes the result's
+        return _leaky(torch.addcmul(offset, x, gain.to(self.dtype)[:, :, None, None]))
 
 
 class _Picture(nn.Module):

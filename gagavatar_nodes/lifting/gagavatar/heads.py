@@ -49,9 +49,7 @@ class PlaneHead(nn.Module):
 
     def forward(self, local: Tensor, encoding: Tensor) -> tuple[GaussianParameters, Tensor]:
         """Local features [256, S, S] and encoding [27] to S * S Gaussians and their offsets [S * S, 1] 0..1."""
-        size = local.shape[-1]
-        x = torch.cat([local, encoding[:, None, None].expand(-1, size, size)])
-        maps = self.gaussian_conv(x[None])[0]
+        maps = self.gaussian_conv[1:](self._first_conv(local, encoding))[0]
         features, opacities, scales, rotations, offsets = maps.split(self.sizes)
         # Published: the sigmoid meant for the RGB channels covers the first three columns of the map.
         features = torch.cat([features[..., :3].sigmoid(), features[..., 3:]], dim=-1)
@@ -62,6 +60,19 @@ class PlaneHead(nn.Module):
             _rows(functional.normalize(rotations, dim=0)),
         )
         return parameters, _rows(offsets.sigmoid())
+
+    def _first_conv(self, local: Tensor, encoding: Tensor) -> Tensor:
+        """The first convolution of the local features joined by the encoding at every pixel: [1, 128, S, S].
+
+        The encoding's part is computed on a 3x3 map: away from the zero padding it is the same at all pixels.
+        """
+        conv, size = self.gaussian_conv[0], local.shape[-1]
+        of_local, of_encoding = conv.weight.split((LOCAL_CHANNELS, ENCODING_SIZE), dim=1)
+        constant = encoding[None, :, None, None].expand(-1, -1, 3, 3)
+        constant = functional.conv2d(constant, of_encoding, conv.bias, padding=1)
+        nearest = torch.ones(size, dtype=torch.long, device=local.device)
+        nearest[0], nearest[-1] = 0, 2
+        return functional.conv2d(local[None], of_local, padding=1) + constant[:, :, nearest][..., nearest]
 
 
 def _rows(maps: Tensor) -> Tensor:
