@@ -8,8 +8,10 @@ from ..driving.arkit import fit_arkit, gaze_of
 from ..driving.bundled_face import bundled_neutral
 from ..types import Motion
 from .bridging import Bridge
+from .landmarks import Landmarks
 from .neutral import resting_face
 from .pose import solve_poses
+from .smoothing import BackwardSmoother
 
 _BLOCK = 64
 """Frames whose poses are solved at once."""
@@ -18,9 +20,11 @@ _BLOCK = 64
 class MotionRecorder:
     """Takes landmarks a frame at a time and makes a motion of them; keeps 3 KB a frame."""
 
-    def __init__(self, fps: float, source: str = "") -> None:
+    def __init__(self, fps: float, source: str = "", smoothing: float = 0.0) -> None:
+        """`smoothing` is the strength of a backward pass over landmarks that a forward pass has smoothed."""
         self._fps = fps
         self._source = source
+        self._backward = BackwardSmoother(fps, smoothing)
         self._points: list[np.ndarray] = []
         self._pictures: list[tuple[int, int]] = []
         self._confidence: list[float] = []
@@ -28,15 +32,18 @@ class MotionRecorder:
 
     def add(self, points: np.ndarray | None, score: float, shape: tuple[int, ...]) -> None:
         """The next frame: landmarks [478, 3] in pixels or None where there is no face, face score, picture's shape."""
-        if points is not None:
-            self._points.append(points)
+        if points is None:
+            self._points += self._backward.flush()
+        else:
+            self._points += self._backward.push(points, Landmarks(points, score).size)
             self._pictures.append((shape[0], shape[1]))
         self._confidence.append(max(score, 1e-3) if points is not None else 0.0)
-        if len(self._points) == _BLOCK:
+        if len(self._points) >= _BLOCK:
             self._solve()
 
     def finish(self) -> Motion:
         """The motion of all frames; those without a face are filled in. At least one must have had a face."""
+        self._points += self._backward.flush()
         self._solve()
         scale, rotation, translation, gaze, offsets = (
             np.concatenate(parts) for parts in zip(*self._blocks, strict=True)
@@ -69,7 +76,7 @@ class MotionRecorder:
         if not self._points:
             return
         scales, rotations, translations, canonical = solve_poses(np.stack(self._points))
-        height, width = np.array(self._pictures, np.float64).T
+        height, width = np.array(self._pictures[: len(self._points)], np.float64).T
         translations[:, 0] -= (width - 1) / 2
         translations[:, 1] += (height - 1) / 2
         self._blocks.append(
@@ -83,5 +90,5 @@ class MotionRecorder:
                 ),  # offsets are small, so half precision holds 1e-3 cm
             )
         )
+        del self._pictures[: len(self._points)]
         self._points.clear()
-        self._pictures.clear()

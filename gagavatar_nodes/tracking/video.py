@@ -10,7 +10,7 @@ from ..errors import FaceError
 from ..types import Motion
 from .faces import FaceChoice
 from .recorder import MotionRecorder
-from .smoothing import DEFAULT_STRENGTH
+from .smoothing import DEFAULT_STRENGTH, PASS_SHARE
 from .video_tracker import VideoTracker
 
 
@@ -31,7 +31,7 @@ def track_video(
     Args:
         frames: [H, W, 3] uint8 RGB each, upright and of one size.
         fps: frames a second.
-        smoothing: strength of the One-Euro filter, 0 (raw) to 1.
+        smoothing: strength of the One-Euro filter, 0 (raw) to 1. It runs forward and backward and so does not lag.
         face: None for the largest face, an index (0 is the largest) or a point (x, y) in pixels, of the first frame
             that shows a face.
         on_frame: called with index, frame, landmarks [478, 3] in pixels (the last ones where there is no face, None
@@ -42,8 +42,8 @@ def track_video(
     Raises:
         FaceError: no frame shows a face, or none at that index or point.
     """
-    tracker = VideoTracker(fps, smoothing, face)
-    recorder = MotionRecorder(fps, source)
+    tracker = VideoTracker(fps, PASS_SHARE * smoothing, face)
+    recorder = MotionRecorder(fps, source, PASS_SHARE * smoothing)
     points = None
     index = -1
     for index, image in enumerate(frames):

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gagavatar_nodes.tracking.smoothing import OneEuroFilter
+from gagavatar_nodes.tracking.smoothing import BackwardSmoother, OneEuroFilter
 
 FPS = 25
 
@@ -55,3 +55,25 @@ def test_the_size_of_the_picture_makes_no_difference():
 def test_settings_out_of_range_are_refused(fps, strength):
     with pytest.raises(ValueError, match="strength"):
         OneEuroFilter(fps, strength)
+
+
+def two_passes(points, strength, size=200.0):
+    forward, backward = OneEuroFilter(FPS, strength), BackwardSmoother(FPS, strength)
+    out = []
+    for frame in points:
+        out += backward.push(forward(frame, size), size)
+    return np.stack(out + backward.flush())
+
+
+def test_a_backward_pass_takes_the_lag_away():
+    time = np.arange(200) / FPS
+    wave = 100 + 20 * np.sin(2 * np.pi * 0.5 * time)[:, None, None] * np.ones((1, 4, 2))
+    lagging, centred = run(wave, 0.5), two_passes(wave, 0.3)
+    inner = slice(25, -25)
+    assert np.abs(centred - wave)[inner].mean() < 0.4 * np.abs(lagging - wave)[inner].mean()
+
+
+def test_blocks_of_the_backward_pass_join_without_a_step(still):
+    long = np.concatenate([still, still[::-1], still])
+    whole = run(run(long, 0.3)[::-1], 0.3)[::-1]
+    np.testing.assert_allclose(two_passes(long, 0.3), whole, atol=0.02)
