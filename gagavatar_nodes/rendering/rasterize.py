@@ -16,8 +16,8 @@ from .covariance import covariances_from_quaternions
 
 logger = logging.getLogger(__name__)
 
-BACKENDS = ("native", "torch")
-"""`native` compiled for the CPU, `torch` the plain reference on any device."""
+BACKENDS = ("native", "torch", "gsplat", "triton")
+"""`native` compiled for the CPU, `torch` the plain reference on any device, `gsplat` and `triton` for CUDA."""
 MAX_SIZE = 32768
 """Longest edge of an image in pixels."""
 
@@ -136,7 +136,8 @@ def choose_backend(gaussians: Gaussians, backend: str = "auto") -> str:
     """
     asked = os.environ.get("GAGAVATAR_RASTERIZER", "auto") if backend == "auto" else backend
     if asked == "auto":
-        return _cuda_backend() if _is_cuda(gaussians.means) else _cpu_backend(_wants_gradient(gaussians))
+        choose = _cuda_backend if _is_cuda(gaussians.means) else _cpu_backend
+        return choose(_wants_gradient(gaussians))
     if asked not in BACKENDS:
         raise ValueError(f"Unknown rasterizer {asked!r}; choose one of auto, {', '.join(BACKENDS)}")
     if reason := backend_problem(asked):
@@ -160,8 +161,10 @@ def backend_problem(name: str) -> str | None:
 
         return gsplat_backend.problem()
     if name == "triton":
-        from . import triton_backend
-
+        try:
+            from . import triton_backend
+        except ImportError:
+            return "Triton is not installed (pip install triton, on Windows triton-windows)"
         return triton_backend.problem()
     return None
 
@@ -204,9 +207,9 @@ def _cpu_backend(wants_gradient: bool) -> str:
 
 
 @cache
-def _cuda_backend() -> str:
+def _cuda_backend(wants_gradient: bool) -> str:
     reasons = []
-    for name in ("gsplat", "triton"):
+    for name in ("gsplat",) if wants_gradient else ("gsplat", "triton"):
         reason = backend_problem(name)
         if reason is None:
             break
@@ -261,8 +264,8 @@ def _render_torch(
     g = gaussians
     given = {"means": g.means, "covariances": g.covariances, "opacities": g.opacities, "features": g.features}
     device = None if isinstance(g.means, np.ndarray) else g.means.device
-    if device is None and name in ("gsplat", "triton"):
-        device = torch.device("cuda")
+    if device is None and name != "torch":
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = _working_dtype(g.means, name)
     tensors = {key: torch.as_tensor(value, dtype=dtype, device=device) for key, value in given.items()}
     if tensors["means"].device.type == "cpu":  # asking a GPU would wait for it

@@ -1,0 +1,92 @@
+"""The CUDA backends as far as a CPU can prove them: Triton in its interpreter, gsplat by what it is handed."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import textwrap
+from types import ModuleType
+
+import numpy as np
+import pytest
+from rendering.scenes import CAMERA, scene
+
+torch = pytest.importorskip("torch")
+
+from gagavatar_nodes.errors import GagavatarError  # noqa: E402
+from gagavatar_nodes.rendering import gsplat_backend, reference  # noqa: E402
+from gagavatar_nodes.rendering.rasterize import backend_problem, raster_view, rasterize  # noqa: E402
+from gagavatar_nodes.types import Gaussians  # noqa: E402
+
+COMPARE = textwrap.dedent(
+    """
+    import numpy as np
+    from rendering.scenes import CAMERA, scene
+    from gagavatar_nodes.rendering import rasterize
+    cases = [scene(200, 3), scene(150, 32, 1), scene(40, 40, 2), scene(30, 1, 3, (1.0, 4.0)), scene(0, 3)]
+    for gaussians in cases:
+        background = np.full(gaussians.features.shape[1], 0.5, np.float32)
+        expected = rasterize(gaussians, CAMERA, 40, 25, background, backend="torch")
+        got = rasterize(gaussians, CAMERA, 40, 25, background, backend="triton")
+        print(*(float(np.abs(a - b).max()) for a, b in zip(got, expected)))
+    """
+)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
+def test_triton_kernel_equals_the_reference():
+    tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    paths = os.pathsep.join([tests, os.path.dirname(tests)])
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", COMPARE], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    differences = np.array([line.split() for line in done.stdout.splitlines()], float)
+    assert differences.shape == (5, 2)
+    assert differences.max() < 1e-3
+
+
+@pytest.fixture
+def stand_in_gsplat(monkeypatch):
+    """gsplat's `rasterization` by its documented meaning, drawn by the reference."""
+
+    def rasterization(
+        means, quats, scales, opacities, colors, viewmats, Ks, width, height, *, near_plane, eps2d, packed, covars
+    ):
+        assert (quats, scales, packed) == (None, None, False)
+        assert (near_plane, eps2d) == (reference.NEAR_PLANE, reference.BLUR)
+        assert covars.shape == (len(means), 3, 3)
+        assert torch.equal(covars, covars.transpose(1, 2))
+        torch.testing.assert_close(viewmats[:, 3], torch.tensor([[0.0, 0, 0, 1]]))
+        # Pixel (i, j) has its centre at (i + 0.5, j + 0.5).
+        torch.testing.assert_close(
+            Ks[0], torch.tensor([[Ks[0, 0, 0], 0, width / 2], [0, Ks[0, 0, 0], height / 2], [0, 0, 1]])
+        )
+        upper = torch.stack([covars[:, i, j] for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))], 1)
+        focal = float(Ks[0, 0, 0])
+        image, alpha = reference.render(means, upper, opacities, colors, viewmats[0, :3], focal, width, height)
+        return image[None], alpha[None, ..., None], {}
+
+    module = ModuleType("gsplat")
+    module.rasterization = rasterization
+    monkeypatch.setitem(sys.modules, "gsplat", module)
+
+
+def test_gsplat_is_handed_its_own_conventions(stand_in_gsplat):
+    g = scene(200, channels=5)
+    tensors = [torch.from_numpy(a) for a in (g.means, g.covariances, g.opacities, g.features)]
+    view, focal = torch.from_numpy(raster_view(CAMERA)).float(), CAMERA.focal * 24
+    background = torch.rand(30, 48, 5)
+    image, alpha = gsplat_backend.render(*tensors, view, focal, 48, 30, background)
+    expected, expected_alpha = rasterize(Gaussians(*tensors), CAMERA, 48, 30, background, backend="torch")
+    torch.testing.assert_close(image, expected)
+    torch.testing.assert_close(alpha, expected_alpha)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("backend", ["gsplat", "triton"])
+def test_without_a_gpu_the_reason_is_given(backend, monkeypatch):
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    backend_problem.cache_clear()
+    with pytest.raises(GagavatarError, match=rf"'{backend}' cannot run here: .*(CUDA|Triton)"):
+        rasterize(scene(10), CAMERA, 16, 16, backend=backend)
+    backend_problem.cache_clear()
