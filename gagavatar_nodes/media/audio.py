@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import MediaError
 from .files import readable_file
 from .formats import Format
 from .streams import moving_picture, open_container
@@ -35,12 +36,16 @@ class AudioTrack:
         start: seconds into the source at which the output begins.
 
         Raises:
-            MediaError: the source is missing or empty.
-            av.error.FFmpegError: the source is no media file.
+            MediaError: the source is missing, empty or no media file.
         """
+        import av
+
         self._path = readable_file(path)
         self._output = output
-        self._source = open_container(self._path)
+        try:
+            self._source = open_container(self._path)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise MediaError(f"{self._path} has no sound that can be read ({error}): go on without it") from error
         stream: AudioStream | None = next(iter(self._source.streams.audio), None)
         self._samples = 0
         self._packets: Iterator[tuple[float, Packet]] = iter(())

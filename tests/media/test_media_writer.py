@@ -181,6 +181,13 @@ def test_source_without_sound_and_formats_without_sound_are_fine(tmp_path):
         assert not container.streams.audio
 
 
+def test_unreadable_sound_is_named_and_leaves_nothing_behind(tmp_path):
+    (tmp_path / "s.mp3").write_bytes(bytes(5000))
+    with pytest.raises(MediaError, match=r"s\.mp3 has no sound that can be read"):
+        VideoWriter(tmp_path / "a.mp4", 25, (64, 48), audio_from=tmp_path / "s.mp3")
+    assert names(tmp_path) == ["s.mp3"]
+
+
 @pytest.mark.parametrize(
     ("name", "alpha", "message"),
     [
