@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import logging
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import numpy as np
 
 from . import native_build
 from .native_build import BuildError
+
+logger = logging.getLogger(__name__)
 
 INTERFACE = 1
 """Number of the library's C interface, `raster_interface()` in the source."""
@@ -104,8 +108,10 @@ def _load_once() -> Library | str:
             if path:
                 return _open(path, compiler.name)
         except OSError:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
     for compiler in compilers:
+        logger.info("Compiling the rasterizer for this processor, once")
         try:
             return _open(native_build.build(compiler), compiler.name)
         except (BuildError, OSError) as error:

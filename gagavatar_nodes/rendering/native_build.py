@@ -15,6 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,9 +129,10 @@ def prebuilt() -> Path | None:
 def cached(compiler: Compiler) -> Path | None:
     """An undamaged earlier build; damaged ones are removed."""
     for path in sorted(cache_folder().glob(f"rasterizer-{compiler.key}-*{SUFFIX}")):
-        if path.stem.rpartition("-")[2] == _checksum(path):
-            return path
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # another process may be removing it too
+            if path.stem.rpartition("-")[2] == _checksum(path):
+                return path
+            path.unlink()
     return None
 
 
@@ -142,6 +145,7 @@ def build(compiler: Compiler) -> Path:
     try:
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder)
         work = tempfile.mkdtemp(prefix="building-", dir=folder)
     except OSError:
         work = tempfile.mkdtemp(prefix="gagavatar-")
@@ -178,6 +182,14 @@ def compile_library(compiler: Compiler, library: Path, work: Path) -> None:
         _run(compiler, [source, *compiler.flags, *CODE_FLAGS, *LINK_FLAGS, "-o", str(library)], work)
     if not library.is_file():
         raise BuildError(f"{compiler.name} wrote nothing")
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Working folders of builds that were killed."""
+    for work in folder.glob("building-*"):
+        with suppress(OSError):
+            if time.time() - work.stat().st_mtime > 2 * COMPILE_SECONDS:
+                shutil.rmtree(work, ignore_errors=True)
 
 
 def _run(compiler: Compiler, arguments: list[str], work: Path) -> None:

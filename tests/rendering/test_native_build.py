@@ -1,11 +1,14 @@
 """Finding, building and keeping the compiled rasterizer."""
 
+import dataclasses
 import logging
+import os
 import platform
 import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +168,41 @@ def test_libraries_of_a_wheel_run_here(tmp_path):
         level = path.stem.partition("-")[2]
         if all(native_build._numpy_cpu_features()[need] for need in native_build.PREBUILT_NEEDS[level]):
             assert native._open(path, "prebuilt").lanes == (16 if level == "x86_64_v4" else 8)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86 processor levels")
+@pytest.mark.parametrize("level", ["x86_64_v2", "x86_64_v3", "x86_64_v4"])
+def test_every_width_of_vector_draws_the_same(level, cache, monkeypatch):
+    """v2 has no code of its own: it stands for all processors whose vectors the compiler alone takes care of."""
+    pytest.importorskip("torch")
+    from rendering.scenes import CAMERA, assert_same_image, scene
+
+    from gagavatar_nodes.rendering import rasterize
+
+    zig = native_build.compilers()[0]
+    needs = native_build.PREBUILT_NEEDS.get(level, ())
+    if zig.name != "zig" or not all(native_build._numpy_cpu_features()[need] for need in needs):
+        pytest.skip(f"no zig, or a processor below {level}")
+    flags = (*(flag for flag in zig.flags if not flag.startswith("-mcpu")), f"-mcpu={level}")
+    library = native._open(native_build.build(dataclasses.replace(zig, flags=flags)), "zig")
+    assert library.lanes == (16 if level == "x86_64_v4" else 8)
+    monkeypatch.setattr(native, "load", lambda: library)
+    monkeypatch.setattr(native, "_contexts", threading.local())
+    for channels in (3, 4, 20, 32):
+        gaussians = scene(1500, channels=channels, seed=channels)
+        expected, expected_alpha = rasterize(gaussians, CAMERA, 90, 70, backend="torch")
+        image, alpha = rasterize(gaussians, CAMERA, 90, 70, backend="native")
+        assert_same_image(image, expected)
+        assert_same_image(alpha, expected_alpha)
+
+
+def test_working_folders_of_killed_builds_are_removed(cache):
+    abandoned, current = cache / "building-old", cache / "building-new"
+    for folder in (abandoned, current):
+        folder.mkdir(parents=True)
+    os.utime(abandoned, (0, 0))
+    native_build._remove_abandoned(cache)
+    assert list(cache.iterdir()) == [current]
 
 
 @pytest.mark.parametrize("features", [{}, {"AVX2": True, "FMA3": False}])

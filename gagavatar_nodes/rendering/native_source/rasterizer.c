@@ -1,5 +1,5 @@
-/* 3D Gaussian splatting on a CPU: EWA projection (Zwicker et al. 2002) and front-to-back blending in 16-pixel tiles as in
- * 3D Gaussian Splatting (arXiv 2308.04079), for any number of feature channels.
+/* 3D Gaussian splatting on a CPU: EWA projection (Zwicker et al. 2002) and front-to-back blending in 16-pixel tiles as
+ * in 3D Gaussian Splatting (arXiv 2308.04079), for any number of feature channels.
  *
  * All threads walk through the same phases with a barrier between them:
  *   project   view-space depth, conic and covered tiles of every Gaussian; what covers no tile is dropped
@@ -31,7 +31,7 @@
 #define BLOCK_ROWS (TILE / BLOCK_HEIGHT)
 #define BLOCKS (TILE * TILE / LANES)
 #define MAX_DIGIT_BITS 11
-#define MAX_LIST (1 << 25)     /* splat-tile pairs held at once (128 MB); bands keep to it however large the splats are */
+#define MAX_LIST (1 << 25)     /* splat-tile pairs held at once (128 MB), however large the splats are */
 
 #define NEAR_PLANE 0.2f
 #define BLUR 0.3f              /* px^2 added to the diagonal of the projected covariance */
@@ -177,8 +177,9 @@ static int project_group(const RenderCall *call, int first, int n, Projection *o
         /* Rows of J R: the Jacobian of the projection times the view rotation. */
         float ax = scale * v[0] + bend_x * v[8], ay = scale * v[1] + bend_x * v[9], az = scale * v[2] + bend_x * v[10];
         float bx = scale * v[4] + bend_y * v[8], by = scale * v[5] + bend_y * v[9], bz = scale * v[6] + bend_y * v[10];
-        float sax = cxx * ax + cxy * ay + cxz * az, say = cxy * ax + cyy * ay + cyz * az, saz = cxz * ax + cyz * ay + czz * az;
-        float sbx = cxx * bx + cxy * by + cxz * bz, sby = cxy * bx + cyy * by + cyz * bz, sbz = cxz * bx + cyz * by + czz * bz;
+        float sax = cxx * ax + cxy * ay + cxz * az, sbx = cxx * bx + cxy * by + cxz * bz;
+        float say = cxy * ax + cyy * ay + cyz * az, sby = cxy * bx + cyy * by + cyz * bz;
+        float saz = cxz * ax + cyz * ay + czz * az, sbz = cxz * bx + cyz * by + czz * bz;
         out->x[j] = focal * slope_x + center_x;
         out->y[j] = focal * slope_y + center_y;
         out->depth[j] = depth;
@@ -229,7 +230,8 @@ static void pad_features(const Frame *f, int index) {
 /* The thread's share of the Gaussians; the visible ones become entries from the start of its share on. */
 static void project(Frame *f, int thread) {
     const RenderCall *call = f->call;
-    const int begin = share_begin(call->count, thread, f->threads), end = share_begin(call->count, thread + 1, f->threads);
+    const int begin = share_begin(call->count, thread, f->threads);
+    const int end = share_begin(call->count, thread + 1, f->threads);
     const int pad = f->features != call->features;
     uint32_t nearest = UINT32_MAX, farthest = 0;
     Entry *entry = f->entries + begin;
@@ -241,7 +243,8 @@ static void project(Frame *f, int thread) {
         for (int j = 0; j < n; j++) {
             if (p.x1[j] <= p.x0[j] || p.y1[j] <= p.y0[j]) continue;
             const int i = first + j;
-            f->splats[i] = (Splat){p.x[j], p.y[j], p.xx[j], p.xy[j], p.yy[j], p.log2_opacity[j], p.reach_x[j], p.reach_y[j]};
+            f->splats[i] = (Splat){p.x[j],  p.y[j],            p.xx[j],      p.xy[j],
+                                   p.yy[j], p.log2_opacity[j], p.reach_x[j], p.reach_y[j]};
             uint32_t depth;
             memcpy(&depth, &p.depth[j], 4);
             nearest = depth < nearest ? depth : nearest;
@@ -267,8 +270,8 @@ static void exclusive_sums(int32_t *counts, int digits, int threads) {
         }
 }
 
-/* Stable least-significant-digit radix sort; returns the sorted entries and their number. The first pass also closes the
- * gaps between the threads' shares, so there is always one. */
+/* Stable least-significant-digit radix sort; returns the sorted entries and their number. The first pass also closes
+ * the gaps between the threads' shares, so there is always one. */
 static Entry *sort_by_depth(Frame *f, int thread, int *count) {
     uint32_t nearest = UINT32_MAX, farthest = 0;
     int total = 0;
@@ -411,7 +414,8 @@ static void find_reached_blocks(Workspace *w, int n) {
         float right = clamp((w->x[j] + w->reach_x[j] - 0.5f) / BLOCK_WIDTH, -1.0f, 3.0f);
         float top = clamp((w->y[j] - w->reach_y[j] - 0.5f) / BLOCK_HEIGHT, 0.0f, (float)BLOCK_ROWS);
         float bottom = clamp((w->y[j] + w->reach_y[j] - 0.5f) / BLOCK_HEIGHT, -1.0f, BLOCK_ROWS - 1.0f);
-        int32_t x0 = (int32_t)left, x1 = (int32_t)(right + 1.0f) - 1, y0 = (int32_t)top, y1 = (int32_t)(bottom + 1.0f) - 1;
+        int32_t x0 = (int32_t)left, x1 = (int32_t)(right + 1.0f) - 1;
+        int32_t y0 = (int32_t)top, y1 = (int32_t)(bottom + 1.0f) - 1;
         int reached = (x0 <= x1) & (y0 <= y1);
         uint32_t row_bits = (2u << (x1 & 3)) - (1u << (x0 & 3));
         uint32_t repeated = 0x11111111u >> ((28 - 4 * (y1 - y0)) & 31);
@@ -419,8 +423,8 @@ static void find_reached_blocks(Workspace *w, int n) {
     }
 }
 
-/* Appends each splat to the lists of its blocks. Masks are transposed 32 splats at a time, so that a list grows by a run
- * of indices instead of waiting for its own last store. */
+/* Appends each splat to the lists of its blocks. Masks are transposed 32 splats at a time, so that a list grows by a
+ * run of indices instead of waiting for its own last store. */
 static void list_splats_by_block(Workspace *w, int n) {
     Mask lane;
     for (int i = 0; i < LANES; i++) lane[i] = i;
@@ -444,7 +448,7 @@ static void list_splats_by_block(Workspace *w, int n) {
 }
 
 /* Weight of a splat at the pixels of a block, and the step of their transmittance. A pixel stops before the splat that
- * would bring it under the minimum. `*used` says where the splat counts; returns 0 once no pixel of the block is alive. */
+ * would bring it under the minimum. `*used` says where the splat counts; returns 0 once no pixel is alive. */
 INLINE int composite(const Splat *s, Vec x, Vec y, Vec *transmittance, Mask *alive, Vec *weight, Mask *used) {
     Vec dx = vec(s->x) - x, dy = vec(s->y) - y;
     Vec log2_alpha = (s->xx * dx + s->xy * dy) * dx + (s->yy * dy * dy + s->log2_opacity);
@@ -562,9 +566,9 @@ static void store_tile(Frame *f, const Tile *tile, const Workspace *w, const flo
             const int x = b % 4 * BLOCK_WIDTH + i % BLOCK_WIDTH, y = b / 4 * BLOCK_HEIGHT + i / BLOCK_WIDTH;
             if (x >= tile->width || y >= tile->height) continue;
             const size_t pixel = (size_t)(tile->y + y) * f->call->width + tile->x + x;
-            const float *sum = narrow ? sums + (size_t)b * f->stride * LANES + i : sums + ((size_t)b * LANES + i) * f->stride;
-            if (narrow) store_pixel(f, pixel, sum, LANES, w->transmittance[b][i], &problem);
-            else store_pixel(f, pixel, sum, 1, w->transmittance[b][i], &problem);
+            const float *block = sums + (size_t)b * LANES * f->stride, transmittance = w->transmittance[b][i];
+            if (narrow) store_pixel(f, pixel, block + i, LANES, transmittance, &problem);
+            else store_pixel(f, pixel, block + i * f->stride, 1, transmittance, &problem);
         }
     report(f, problem);
 }
