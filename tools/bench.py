@@ -89,7 +89,33 @@ def bench_rasterizer(options: argparse.Namespace) -> dict[str, Any]:
         )
     report["reference_32"] = _bench_reference(size, options.threads)
     report["speedup_32"] = round(report["reference_32"]["median_ms"] / report["native_32"]["median_ms"], 1)
+    report |= _bench_cuda(size)
     report["targets"] = {"native_32 median_ms": 22, "native_4 median_ms": 14, "speedup_32": 45}
+    return report
+
+
+def _bench_cuda(size: int) -> dict[str, Any]:
+    """gsplat and Triton in one run, and how far the image of each is from the reference's; nothing without a GPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return {"cuda": "not measured: no GPU"}
+    from gagavatar_nodes.rendering import available_backends, rasterize
+
+    g, camera = head_scene(32)
+    cuda = Gaussians(*(torch.from_numpy(a).cuda() for a in (g.means, g.covariances, g.opacities, g.features)))
+
+    def draw(backend: str) -> torch.Tensor:
+        image, _ = rasterize(cuda, camera, size, size, backend=backend)
+        torch.cuda.synchronize()
+        return image
+
+    report: dict[str, Any] = {"gpu": torch.cuda.get_device_name()}
+    with torch.no_grad():
+        reference = draw("torch")
+        for backend in sorted({"gsplat", "triton"} & set(available_backends())):
+            relative = ((draw(backend) - reference).norm() / reference.norm()).item()
+            report[f"{backend}_32"] = measure(lambda b=backend: draw(b)) | {"difference": relative}
     return report
 
 
