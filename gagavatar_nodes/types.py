@@ -113,6 +113,10 @@ class Portrait:
         return self.crop.shape[0]
 
 
+AUTHORED_NEUTRAL = "authored"
+"""Value of `Motion.extra["neutral"]` where the neutral face is meant, not guessed from a video."""
+
+
 @dataclass(frozen=True)
 class FlameCodes:
     """FLAME parameters of a motion's T frames. Codes of different editions do not mix."""

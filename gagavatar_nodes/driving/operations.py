@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import GagavatarError
-from ..types import FlameCodes, Motion
+from ..types import AUTHORED_NEUTRAL, FlameCodes, Motion
 from .arkit import arkit_deltas, arkit_weights, fit_arkit, gaze_of, part_lids
 from .bundled_face import bundled_neutral
 from .pose import orbit, orbit_path, scale_head_pose
@@ -52,17 +52,21 @@ def still(frames: int = 1, fps: float = 25.0) -> Motion:
         gaze=np.tile(gaze_of(neutral), (frames, 1, 1)).astype(np.float32),
         confidence=np.ones(frames, np.float32),
         source="still",
+        extra={"neutral": AUTHORED_NEUTRAL},
     )
 
 
 def pick_neutral(motion: Motion, frame: int | None = None) -> Motion:
     """The same faces, measured from another moment of rest: a frame, or the one that looks most at rest.
 
+    A portrait will take a frame picked here for its own expression, and not look for one like it.
+
     ARKit weights are fitted anew. FLAME codes have an absolute zero and stay.
 
     Raises:
         GagavatarError: the motion has no such frame.
     """
+    extra = motion.extra if frame is None else motion.extra | {"neutral": AUTHORED_NEUTRAL}
     if frame is None:
         from ..tracking.neutral import choose_neutral
 
@@ -71,7 +75,8 @@ def pick_neutral(motion: Motion, frame: int | None = None) -> Motion:
         raise GagavatarError(f"There is no frame {frame}: the motion has frames 0 to {len(motion) - 1}")
     rest = motion.deltas[frame].astype(np.float32)
     deltas = _per_block(motion.deltas, lambda part, _: part - rest)
-    return replace(motion, neutral=(motion.neutral + rest).astype(np.float32), deltas=deltas, arkit=fit_arkit(deltas))
+    neutral = (motion.neutral + rest).astype(np.float32)
+    return replace(motion, neutral=neutral, deltas=deltas, arkit=fit_arkit(deltas), extra=extra)
 
 
 def scale_expression(motion: Motion, strength: float) -> Motion:

@@ -24,7 +24,8 @@ from ..tracking.topology import (
     UPPER_LIP_ROWS,
     eye_openness,
 )
-from ..types import Motion
+from ..types import AUTHORED_NEUTRAL, Motion
+from .arkit import gaze_of
 
 NECK_PIVOT = np.array([0.0, -9.0, -4.5])
 """Canonical point about which a head turns, between the upper neck vertebrae, centimetres."""
@@ -35,6 +36,8 @@ _LID_SHARE = 0.35  # of the lids' own differences that is kept; the rest comes f
 _AWAKE = 0.3  # usual openness of eyes
 _LIPS_CLOSED_CM = 0.03  # inner-lip distance that the tracker reads on closed lips
 _REFERENCE_FRAMES = 5
+_SAME_PERSON_CM = 0.15  # between landmarks at the best frame; two persons differ by 0.3 and more
+_ENOUGH_TO_CHOOSE = 25  # frames of a driver in which a face like the portrait's is worth looking for
 
 
 @dataclass(frozen=True)
@@ -55,23 +58,30 @@ class Retargeter:
     Args:
         motion: the driver.
         canonical: [478, 3] the portrait's canonical landmarks, centimetres.
-        reference: the driver's moment that corresponds to the portrait: "auto" (the driver's frames that look most like
-            the portrait), "neutral" (the motion's neutral face), or a frame index.
+        reference: the driver's moment that corresponds to the portrait: "neutral" (the motion's neutral face), "alike"
+            (the driver's frames that look most like the portrait), or a frame index. "auto" is "alike" where driver
+            and portrait are the same person, so that differences are exact; else, and where the neutral face was
+            authored or picked by hand, "neutral".
     """
 
     def __init__(self, motion: Motion, canonical: np.ndarray, reference: str | int = "auto") -> None:
         self.motion = motion
         self.canonical = np.asarray(canonical, np.float64)
-        frames = np.arange(len(motion))
+        if reference == "auto" and motion.extra.get("neutral") == AUTHORED_NEUTRAL:
+            reference = "neutral"
+        frames = placed = np.arange(len(motion))
         if isinstance(reference, int):
-            frames = frames[[reference]]
-        elif reference == "auto":
-            frames = _most_alike(motion, self.canonical)
+            frames = placed = frames[[reference]]
+        elif reference != "neutral":
+            frames, distance = _most_alike(motion, self.canonical)
+            if reference == "alike" or distance < _SAME_PERSON_CM and len(motion) >= _ENOUGH_TO_CHOOSE:
+                placed = frames
+            else:
+                reference = "neutral"
         neutral = motion.neutral.astype(np.float64)
         rest = np.zeros_like(neutral) if reference == "neutral" else _mean_deltas(motion, frames)
         self._rest = rest
-        self._rest_gaze = np.zeros((2, 2)) if reference == "neutral" else motion.gaze[frames].mean(0)
-        placed = frames if isinstance(reference, int) else np.arange(len(motion))
+        self._rest_gaze = gaze_of(neutral) if reference == "neutral" else motion.gaze[frames].mean(0)
         self._rest_scale = float(np.median(motion.scale[placed]))
         self._rest_pivot = np.median([self._pivot(i) for i in _spread(placed)], axis=0)
         openness = eye_openness(neutral + motion.deltas[_spread(np.arange(len(motion)), 2000)].astype(np.float64))
@@ -135,11 +145,12 @@ class Retargeter:
         moved[list(CHIN_ROWS), 1] -= 0.35 * excess
 
 
-def _most_alike(motion: Motion, canonical: np.ndarray) -> np.ndarray:
-    """Indices of the driver's frames whose faces are most like the portrait's."""
+def _most_alike(motion: Motion, canonical: np.ndarray) -> tuple[np.ndarray, float]:
+    """Indices of the driver's frames whose faces are most like the portrait's, and the best one's mean distance."""
     target = (canonical - motion.neutral).astype(np.float32)[:468]
     distance = [np.linalg.norm(motion.deltas[i, :468] - target, axis=1).mean() for i in range(len(motion))]
-    return np.argsort(distance, kind="stable")[:_REFERENCE_FRAMES]
+    best = np.argsort(distance, kind="stable")[:_REFERENCE_FRAMES]
+    return best, float(distance[best[0]])
 
 
 def _mean_deltas(motion: Motion, frames: np.ndarray) -> np.ndarray:

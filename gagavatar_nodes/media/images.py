@@ -30,6 +30,8 @@ _WRITERS: dict[str, tuple[str, dict[str, object]]] = {
     ".jpeg": ("JPEG", {"subsampling": 0}),
     ".webp": ("WEBP", {}),
 }
+EXTENSIONS = tuple(_WRITERS)
+"""Of pictures that can be written."""
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,11 @@ class Stitcher:
         return self._picture.shape[1], self._picture.shape[0]
 
     @property
+    def edge(self) -> int:
+        """Edge of the crop in pixels, at which a rendering loses nothing."""
+        return self._edge
+
+    @property
     def plate(self) -> np.ndarray:
         """[H, W, 3] uint8 the picture without the person inside the crop."""
         return self._placed(self._plate)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from ...driving.retarget import NECK_PIVOT, HeadPlacement, Retargeter
+from ...rendering.drawing import draw_frames
 from ...tracking.topology import LOWER_LIP, UPPER_LIP
 from ...types import HEAD_UNITS_PER_CM, Camera, Gaussians, Motion
 from .binding import CONTROLS, LANDMARKS, Handle
@@ -35,7 +38,7 @@ class GeometricAvatar:
     mouth_fade: np.ndarray
     """[M, 2] for the last M splats, see `Mouth.fade`."""
 
-    feature_channels = 3
+    model = "embedded"
 
     def __len__(self) -> int:
         return len(self.layer)
@@ -47,6 +50,12 @@ class GeometricAvatar:
     def perform(self, motion: Motion, reference: str | int = "auto") -> Performance:
         """The motion, fitted to this portrait; see `Retargeter` for `reference`."""
         return Performance(self, Retargeter(motion, self.canonical, reference))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the avatar's file; see `save_avatar`."""
+        from .file import save_avatar
+
+        save_avatar(self, path)
 
     def rest(self) -> Gaussians:
         """The portrait as it was taken."""
@@ -158,6 +167,13 @@ class Performance:
     def camera(self, index: int) -> Camera:
         """The camera at a frame."""
         return self.avatar.camera()
+
+    def frames(
+        self, width: int, height: int, indices: Iterable[int] | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Drawings of the frames `indices`, or of all; see `draw_frames`."""
+        chosen = range(len(self)) if indices is None else indices
+        return draw_frames(((self.gaussians(i), self.camera(i)) for i in chosen), width, height)
 
 
 def _rotation_of_covariances(rotation: np.ndarray) -> np.ndarray:

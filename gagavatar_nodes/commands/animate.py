@@ -1,0 +1,78 @@
+"""`gagavatar animate`: a portrait and a driver in, a video out."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from .options import (
+    Bar,
+    add_command,
+    add_lifting,
+    add_look,
+    add_motion_editing,
+    add_tracking,
+    edited,
+    finish,
+    look,
+    warn_bridged,
+)
+
+_EXAMPLES = """\
+  gagavatar animate photo.jpg talking.mp4 -o out.mp4
+  gagavatar animate photo.jpg talk -o talk.mp4 --seconds 6
+  gagavatar animate photo.jpg smile.jpg -o still.png
+  gagavatar animate photo.jpg talking.mp4 -o out.webm --background transparent
+  gagavatar animate photo.jpg talking.mp4 -o out.mp4 --stitch
+  gagavatar animate photo.jpg talking.mp4 -o out.mp4 --compare --size 768
+  gagavatar animate group.jpg nod -o out.mp4 --face 1
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `animate` to the subparsers of `gagavatar`."""
+    parser = add_command(subparsers, "animate", run, "animate a portrait with a face video", _EXAMPLES)
+    parser.add_argument("portrait", metavar="PORTRAIT", help="a picture with a face")
+    parser.add_argument("driver", metavar="DRIVER", help="a video, a picture, a motion file, or a built-in motion")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".mp4 .mov .webm .mkv .gif, %%05d.png, .png")
+    layout = parser.add_mutually_exclusive_group()
+    layout.add_argument("--stitch", action="store_true", help="put the head back into the original picture")
+    layout.add_argument("--compare", action="store_true", help="portrait, driver and result side by side")
+    parser.add_argument("--no-audio", action="store_true", help="leave the driver's sound out")
+    add_look(parser)
+    add_lifting(parser)
+    add_tracking(parser)
+    add_motion_editing(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
+    from .. import pipeline
+
+    start = time.perf_counter()
+    pipeline.check_output(args.out, args.background == "transparent")
+    portrait = pipeline.read_portrait(args.portrait, args.face)
+    lifted = pipeline.in_background(lambda: pipeline.lift(portrait, args.avatar, args.density))
+    with Bar(args, "tracking") as bar:
+        motion = pipeline.read_driver(
+            args.driver, args.smoothing, args.driver_face, args.seconds, args.fps, bar, not args.no_cache
+        )
+    warn_bridged(motion, args.driver)
+    avatar = lifted()
+    performance = avatar.perform(edited(motion, args), args.reference)
+    is_media = pipeline.is_media(args.driver)
+    finished_look = look(args, portrait, args.driver if args.compare and is_media else None)
+    sound = args.driver if is_media and not args.no_audio else None
+    with Bar(args, "rendering") as bar:
+        count = pipeline.render(performance, args.out, motion.fps, finished_look, sound, bar)
+    seconds = time.perf_counter() - start
+    summary = {
+        "out": str(args.out),
+        "frames": count,
+        "fps": motion.fps,
+        "avatar": avatar.model,
+        "bridged": motion.bridged,
+        "seconds": round(seconds, 3),
+    }
+    return finish(args, summary, f"{args.out}: {count} frames in {seconds:.1f} s, {avatar.model} avatar")

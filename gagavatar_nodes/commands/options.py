@@ -1,0 +1,182 @@
+"""Options and helpers that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..pipeline import Look
+    from ..types import Motion, Portrait
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def add_command(subparsers: Any, name: str, run: Any, summary: str, examples: str = "") -> argparse.ArgumentParser:
+    """A subcommand of `gagavatar` with the options that every command has."""
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"examples:\n{examples}" if examples else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON summary for machines, no progress bars")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_face(parser: argparse.ArgumentParser, flag: str, whose: str) -> None:
+    """`--face` and its kin."""
+    parser.add_argument(
+        flag, type=parse_face, metavar="N|X,Y", help=f"which face of the {whose}: 0 for the largest, or a point on it"
+    )
+
+
+def add_lifting(parser: argparse.ArgumentParser) -> None:
+    """How a portrait becomes an avatar."""
+    group = parser.add_argument_group("avatar")
+    group.add_argument("--avatar", default="auto", metavar="MODEL", help="auto or embedded (default: auto)")
+    group.add_argument("--density", type=int, metavar="N", help="lattice nodes a side, 148 to 512 (default: 296)")
+    group.add_argument("--device", choices=DEVICES, default="auto", help="where networks run (default: auto)")
+    add_face(group, "--face", "portrait")
+
+
+def add_tracking(parser: argparse.ArgumentParser) -> None:
+    """How a driver becomes a motion."""
+    group = parser.add_argument_group("driver")
+    add_face(group, "--driver-face", "driver")
+    group.add_argument(
+        "--smoothing", type=float, default=0.5, metavar="0..1", help="of the tracked landmarks; 0 is raw (default: 0.5)"
+    )
+    group.add_argument("--no-cache", action="store_true", help="track again, even if the same file was tracked before")
+
+
+def add_motion_editing(parser: argparse.ArgumentParser) -> None:
+    """What to do with a motion before it is performed."""
+    group = parser.add_argument_group("motion")
+    group.add_argument("--expression", type=float, default=1.0, metavar="S", help="strength (default: 1)")
+    group.add_argument("--head-pose", type=float, default=1.0, metavar="S", help="strength; 0 looks ahead (default: 1)")
+    group.add_argument("--fps", type=float, metavar="F", help="frames a second (default: the driver's)")
+    group.add_argument("--seconds", type=float, metavar="T", help="length of a built-in motion")
+    group.add_argument("--loop", action="store_true", help="fade the end into the beginning")
+    group.add_argument(
+        "--reference",
+        type=_reference,
+        default="auto",
+        metavar="auto|neutral|alike|FRAME",
+        help="the driver's moment that matches the portrait's expression (default: auto)",
+    )
+
+
+def add_look(parser: argparse.ArgumentParser) -> None:
+    """Size and background of what is rendered."""
+    group = parser.add_argument_group("picture")
+    group.add_argument("--size", type=parse_size, default=(512, 512), metavar="N|WxH", help="pixels (default: 512)")
+    group.add_argument(
+        "--background",
+        default="black",
+        metavar="B",
+        help="#rrggbb, a colour's name, a picture, a video, or 'transparent' (default: black)",
+    )
+
+
+def parse_face(text: str) -> int | tuple[float, float]:
+    """An index, or a point x,y in pixels."""
+    try:
+        if "," not in text:
+            return int(text)
+        x, y = (float(part) for part in text.split(","))
+        return x, y
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither an index nor a point like 320,200") from None
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height from `N` or `WxH`."""
+    try:
+        parts = [int(part) for part in text.lower().split("x")]
+    except ValueError:
+        parts = []
+    if len(parts) not in (1, 2):
+        raise argparse.ArgumentTypeError(f"'{text}' is no size: give 512, or 1280x720")
+    return parts[0], parts[-1]
+
+
+def edited(motion: Motion, args: argparse.Namespace) -> Motion:
+    """The motion after the options of `add_motion_editing`."""
+    from ..driving.operations import loop, scale_expression, scale_head_pose
+
+    motion = scale_head_pose(scale_expression(motion, args.expression), args.head_pose)
+    return loop(motion) if args.loop else motion
+
+
+def look(args: argparse.Namespace, portrait: Portrait | None = None, driver: str | None = None) -> Look:
+    """Size, background and layout from the options of `add_look`, `--stitch` and `--compare`."""
+    from ..media.backgrounds import parse_background
+    from ..pipeline import Look
+    from ..rendering.stitching import Stitcher
+
+    return Look(
+        *args.size,
+        background=parse_background(args.background),
+        stitcher=Stitcher(portrait) if portrait is not None and getattr(args, "stitch", False) else None,
+        beside=(portrait.picture, driver) if portrait is not None and driver is not None else None,
+    )
+
+
+class Bar:
+    """A progress bar on stderr; silent with --quiet, --json, or where stderr is no terminal."""
+
+    def __init__(self, args: argparse.Namespace, title: str) -> None:
+        self._hidden = args.quiet or args.json or not sys.stderr.isatty()
+        self._title = title
+        self._bar: Any = None
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Show `done` of `total`."""
+        if self._hidden:
+            return
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, desc=self._title, unit="frame", leave=False)
+        self._bar.update(done - self._bar.n)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def finish(args: argparse.Namespace, summary: dict[str, Any], line: str) -> int:
+    """Say what was done, as JSON or as a line."""
+    if args.json:
+        import json
+
+        print(json.dumps(summary, indent=2))
+    else:
+        print(line)
+    return 0
+
+
+def warn_bridged(motion: Motion, name: object) -> None:
+    """Tell which frames had no face."""
+    if motion.bridged:
+        shown = ", ".join(map(str, motion.bridged[:8])) + (", ..." if len(motion.bridged) > 8 else "")
+        print(f"{name}: no face in {len(motion.bridged)} frames, filled in: {shown}", file=sys.stderr)
+
+
+def _reference(text: str) -> str | int:
+    if text in ("auto", "neutral", "alike"):
+        return text
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is none of auto, neutral, alike and a frame's number")

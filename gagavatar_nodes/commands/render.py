@@ -1,0 +1,89 @@
+"""`gagavatar render` and `gagavatar orbit`: an avatar file performs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from .options import (
+    Bar,
+    add_command,
+    add_look,
+    add_motion_editing,
+    add_tracking,
+    edited,
+    finish,
+    look,
+    warn_bridged,
+)
+
+_RENDER_EXAMPLES = """\
+  gagavatar render photo.avatar.safetensors talking.safetensors -o out.mp4 --audio talking.mp4
+  gagavatar render photo.avatar.safetensors look_around -o out.mp4 --size 1024 --background white
+  gagavatar render photo.avatar.safetensors talking.safetensors -o frames/head_%05d.png --background transparent
+"""
+_ORBIT_EXAMPLES = """\
+  gagavatar orbit photo.avatar.safetensors -o orbit.mp4
+  gagavatar orbit photo.avatar.safetensors -o orbit.gif --path circle --yaw 25 --pitch 12
+"""
+
+
+def add_render_parser(subparsers: Any) -> None:
+    """Add `render` to the subparsers of `gagavatar`."""
+    parser = add_command(subparsers, "render", run_render, "render an avatar with a motion", _RENDER_EXAMPLES)
+    parser.add_argument("avatar", metavar="AVATAR", help="from `gagavatar lift`")
+    parser.add_argument("motion", metavar="MOTION", help="from `gagavatar track`, or what `animate` takes as a driver")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".mp4 .mov .webm .mkv .gif, %%05d.png, .png")
+    parser.add_argument("--audio", metavar="FILE", help="sound to carry over")
+    add_look(parser)
+    add_tracking(parser)
+    add_motion_editing(parser)
+
+
+def add_orbit_parser(subparsers: Any) -> None:
+    """Add `orbit` to the subparsers of `gagavatar`."""
+    parser = add_command(subparsers, "orbit", run_orbit, "show an avatar from all sides", _ORBIT_EXAMPLES)
+    parser.add_argument("avatar", metavar="AVATAR", help="from `gagavatar lift`")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".mp4 .mov .webm .mkv .gif, %%05d.png")
+    parser.add_argument("--path", default="sweep", metavar="KIND", help="sweep, circle or figure8 (default: sweep)")
+    parser.add_argument("--yaw", type=float, default=30.0, metavar="DEG", help="to either side (default: 30)")
+    parser.add_argument("--pitch", type=float, default=0.0, metavar="DEG", help="up and down (default: 0)")
+    parser.add_argument("--seconds", type=float, default=4.0, metavar="T", help="length (default: 4)")
+    parser.add_argument("--fps", type=float, default=25.0, metavar="F", help="frames a second (default: 25)")
+    add_look(parser)
+
+
+def run_render(args: argparse.Namespace) -> int:
+    """Run `render`; returns the exit code."""
+    from .. import pipeline
+    from ..avatars import load_avatar
+
+    pipeline.check_output(args.out, args.background == "transparent")
+    avatar = load_avatar(args.avatar)
+    with Bar(args, "tracking") as bar:
+        motion = pipeline.read_driver(
+            args.motion, args.smoothing, args.driver_face, args.seconds, args.fps, bar, not args.no_cache
+        )
+    warn_bridged(motion, args.motion)
+    performance = avatar.perform(edited(motion, args), args.reference)
+    return _write(args, performance, motion.fps, args.audio)
+
+
+def run_orbit(args: argparse.Namespace) -> int:
+    """Run `orbit`; returns the exit code."""
+    from .. import pipeline
+    from ..avatars import load_avatar
+    from ..driving.operations import orbit, still
+
+    pipeline.check_output(args.out, args.background == "transparent")
+    motion = orbit(still(1, args.fps), args.path, args.yaw, args.pitch, args.seconds)
+    performance = load_avatar(args.avatar).perform(motion)
+    return _write(args, performance, args.fps, None)
+
+
+def _write(args: argparse.Namespace, performance: Any, fps: float, audio: str | None) -> int:
+    from .. import pipeline
+
+    with Bar(args, "rendering") as bar:
+        count = pipeline.render(performance, args.out, fps, look(args), audio, bar)
+    return finish(args, {"out": str(args.out), "frames": count, "fps": fps}, f"{args.out}: {count} frames")
