@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bench_gagavatar as gagavatar_parts
 import numpy as np
 
 from gagavatar_nodes.rendering.covariance import covariances_from_quaternions
@@ -132,8 +133,14 @@ def _bench_reference(size: int, threads: int | None) -> dict[str, Any]:
         return measure(lambda: rasterize(tensors, camera, size, size, backend="torch"), batches=5)
 
 
+def bench_gagavatar(options: argparse.Namespace) -> dict[str, Any]:
+    """GAGAvatar: lifting, and a frame at batch 1 and 8 split into head model, rasterizer and refiner."""
+    return gagavatar_parts.run(options, measure, head_scene)
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "rasterizer": bench_rasterizer,
+    "gagavatar": bench_gagavatar,
 }
 
 
@@ -171,6 +178,8 @@ def main() -> None:
     for name, bench in BENCHMARKS.items():
         command = commands.add_parser(name, help=bench.__doc__, description=bench.__doc__)
         command.add_argument("--threads", type=int, help="processor threads (default: all)")
+        if name == "gagavatar":
+            gagavatar_parts.add_options(command)
     options = parser.parse_args()
     print(json.dumps({"machine": machine(), options.benchmark: BENCHMARKS[options.benchmark](options)}, indent=2))
 
