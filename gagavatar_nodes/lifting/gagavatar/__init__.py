@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from .config import GAGAvatarConfig
 
 if TYPE_CHECKING:
-    from .avatar import Frame, GAGAvatar, prepare_image
+    from .avatar import Frame, GAGAvatar
     from .checkpoint import build_network, load_checkpoint
     from .functional import refine, trace
+    from .image import prepare_image
     from .lifted import LiftedAvatar
     from .options import RenderOptions
 
@@ -25,7 +26,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "Frame": "avatar", "GAGAvatar": "avatar", "prepare_image": "avatar", "LiftedAvatar": "lifted",
+    "Frame": "avatar", "GAGAvatar": "avatar", "prepare_image": "image", "LiftedAvatar": "lifted",
     "RenderOptions": "options", "build_network": "checkpoint", "load_checkpoint": "checkpoint",
     "refine": "functional", "trace": "functional",
 }  # fmt: skip

@@ -84,7 +84,7 @@ class GAGAvatar:
         """Lift a portrait, in float32.
 
         Args:
-            image: [3, 518, 518] RGB 0..1, matted onto black; see `prepare_image`.
+            image: [3, 518, 518] RGB 0..1, matted onto black; see `image.prepare_image`.
             source_camera: [3, 4] world-to-view of the portrait, see `types.Camera.transform`.
             extra: arrays to keep with the avatar, such as FLAME shape codes.
             notes: texts to keep with the avatar.
@@ -219,17 +219,6 @@ class GAGAvatar:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         _log.warning("%d frames at a time do not fit the memory of %s; taking %d.", tried, self.device, self.batch_size)
-
-
-def prepare_image(image: np.ndarray) -> np.ndarray:
-    """A portrait crop [H, W, 3], uint8 or 0..1, on black, as the backbone reads it: [3, 518, 518] float32 0..1."""
-    picture = np.asarray(image)
-    if picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError(f"Got an image {list(picture.shape)} but expected [H, W, 3].")
-    scale = 255.0 if picture.dtype == np.uint8 else 1.0
-    tensor = torch.from_numpy(np.ascontiguousarray(picture.astype(np.float32) / np.float32(scale)))
-    tensor = tensor.permute(2, 0, 1)[None]
-    return torch.nn.functional.interpolate(tensor, (IMAGE_SIZE, IMAGE_SIZE), mode="bilinear", antialias=True)[0].numpy()
 
 
 def _to_numpy(value: Tensor | np.ndarray) -> np.ndarray:

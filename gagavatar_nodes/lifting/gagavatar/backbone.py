@@ -180,5 +180,6 @@ class Backbone(nn.Module):
         """One stage [B, 256, h, w] of the decoder's input, from tokens and the resized image."""
         feature = tokens.transpose(1, 2).unflatten(2, (GRID, GRID))
         feature = self.resize_layers[index](self.projects[index](feature))
-        small = functional.interpolate(image, feature.shape[-2:], mode="bilinear", antialias=True)
+        source = image.cpu() if image.device.type == "mps" else image  # not every macOS has the antialiased kernel
+        small = functional.interpolate(source, feature.shape[-2:], mode="bilinear", antialias=True).to(image.device)
         return self.layer_rn[index](torch.cat([small, feature], dim=1))

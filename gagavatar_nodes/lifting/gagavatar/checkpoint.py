@@ -102,7 +102,7 @@ def build_network(state: Mapping[str, Any], config: GAGAvatarConfig | None = Non
     tensors = check({name: torch.as_tensor(value) for name, value in state.items()}, "the state dict", config)
     with torch.device("meta"):
         network = GAGAvatarNetwork(config)
-    network.load_state_dict({name: value.float() for name, value in tensors.items()}, assign=True)
+    network.load_state_dict({name: value.detach().float() for name, value in tensors.items()}, assign=True)
     return network.eval().requires_grad_(False)
 
 

@@ -49,7 +49,7 @@ def trace(
     source = _array("source_camera", source_camera, (3, 4))
     target = _array("target_camera", target_camera, (3, 4))
     points = _array("head_points", head_points, (VERTICES, 3))
-    network = build_network(state_dict)
+    network = build_network(state_dict).cpu()
     with torch.inference_mode():
         lifting = network.lift(image, source)
     parameters = lifting.parameters
@@ -98,7 +98,7 @@ def refine(state_dict: Mapping[str, Any], features: np.ndarray) -> np.ndarray:
     with torch.device("meta"):
         refiner = Refiner()
     state = {
-        name.removeprefix(_REFINER_PREFIX): torch.as_tensor(value).float()
+        name.removeprefix(_REFINER_PREFIX): torch.as_tensor(value).detach().float().cpu()
         for name, value in state_dict.items()
         if name.startswith(_REFINER_PREFIX)
     }

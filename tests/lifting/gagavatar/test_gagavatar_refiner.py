@@ -50,3 +50,11 @@ def test_fresh_noise_is_the_same_for_a_seed_and_frame_only():
     assert not any(torch.equal(a, b) for a, b in zip(once, other, strict=True))
     assert [noise.shape[-1] for noise in once] == noise_sizes() == [4, 8, 8, 16, 16, 32, 32, 64, 64, 128, 128, 256,
                                                                     256, 512, 512]  # fmt: skip
+
+
+def test_openvino_gives_the_same_picture(refiner, rendered, refined):
+    pytest.importorskip("openvino")
+    from gagavatar_nodes.lifting.gagavatar.runners import OpenVinoRunner
+
+    features = torch.from_numpy(rendered)
+    assert psnr(torch.sigmoid(OpenVinoRunner(refiner, torch.float32)(features)), refined) > 90
