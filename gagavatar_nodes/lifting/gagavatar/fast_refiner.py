@@ -19,15 +19,22 @@ from torch.nn import functional
 
 from .refiner import SIZES, SLOPE, ModulatedConv, Refiner, ResizeBlock, StyleConv, ToRGB, resize
 
+CPU_STRIPS = 4
+"""Strips for float32 on a CPU: whole maps of the last stage are over 32 MiB, which the C library's allocator returns to
+the system at once, and getting them back page by page takes a sixth of a frame."""
+_MARGIN = 8  # rows; a border that is not the picture's spoils seven
 _EPS = 1e-8
 
 
 class FastRefiner(nn.Module):
     """Inference-only form of a refiner, in `dtype`; the given refiner keeps its own weights."""
 
-    def __init__(self, refiner: Refiner, dtype: torch.dtype = torch.float32, channels_last: bool = True) -> None:
+    def __init__(
+        self, refiner: Refiner, dtype: torch.dtype = torch.float32, channels_last: bool = True, strips: int = 1
+    ) -> None:
+        """`strips`: parts in which the last stage is computed, a divisor of 256; see `CPU_STRIPS`."""
         super().__init__()
-        self.dtype = dtype
+        self.dtype, self.strips = dtype, strips
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         generator = refiner.stylegan_decoder
         self.first = self._conv(refiner.conv_body_first)
@@ -69,14 +76,36 @@ class FastRefiner(nn.Module):
         y = self.constant.expand(len(x), -1, -1, -1).contiguous(memory_format=self.layout)
         y = self.style_convs[0](y, style, noise[0])
         picture = self.to_rgbs[0](y, style)
-        for stage, block in enumerate(self.up):
-            x = block(x + skips.pop())
-            first, second = self.style_convs[2 * stage + 1], self.style_convs[2 * stage + 2]
-            y = first(y, style, noise[2 * stage + 1])
-            y = torch.addcmul(self.shift[stage](x), y, self.scale[stage](x))
-            y = second(y, style, noise[2 * stage + 2])
-            picture = resize(picture, 2) + self.to_rgbs[stage + 1](y, style)
+        for stage, maps in enumerate(zip(noise[1::2], noise[2::2], strict=True)):
+            x = x + skips.pop()
+            if stage == len(SIZES) - 1 and self.strips > 1:
+                rgb = self._last_stage_by_strips(x, y, style, maps)
+            else:
+                x, y, rgb = self._stage(stage, x, y, style, maps)
+            picture = resize(picture, 2) + rgb
         return picture
+
+    def _stage(
+        self, stage: int, x: Tensor, y: Tensor, style: Tensor, noise: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """U-Net map, generator map and contribution to the picture of a stage, from the maps before it."""
+        x = self.up[stage](x)
+        y = self.style_convs[2 * stage + 1](y, style, noise[0])
+        y = torch.addcmul(self.shift[stage](x), y, self.scale[stage](x))
+        y = self.style_convs[2 * stage + 2](y, style, noise[1])
+        return x, y, self.to_rgbs[stage + 1](y, style)
+
+    def _last_stage_by_strips(self, x: Tensor, y: Tensor, style: Tensor, noise: tuple[Tensor, Tensor]) -> Tensor:
+        """The contribution [B, 3, 512, 512] of the last stage, a strip of rows at a time with a margin around it."""
+        size = 2 * x.shape[2]
+        rows, parts = size // self.strips, []
+        for top in range(0, size, rows):
+            start, stop = max(0, top - _MARGIN), min(size, top + rows + _MARGIN)
+            low, high = slice(start // 2, stop // 2), slice(start, stop)
+            maps = noise[0][:, :, high], noise[1][:, :, high]
+            rgb = self._stage(len(SIZES) - 1, x[:, :, low], y[:, :, low], style, maps)[2]
+            parts.append(rgb[:, :, top - start : top - start + rows])
+        return torch.cat(parts, dim=2)
 
     def _conv(self, layer: nn.Conv2d) -> nn.Conv2d:
         """A copy of `layer` in this refiner's precision and layout."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...errors import GagavatarError
 from .config import RENDER_SIZE
-from .fast_refiner import FastRefiner
+from .fast_refiner import CPU_STRIPS, FastRefiner
 from .options import RenderOptions
 from .refiner import Refiner
 
@@ -24,7 +24,8 @@ def make_runner(refiner: Refiner, options: RenderOptions, device: torch.device, 
     """The runner that `options` ask for. Raises GagavatarError where OpenVINO is asked for and cannot run."""
     if options.refiner == "openvino":
         return OpenVinoRunner(refiner, dtype)
-    fast = FastRefiner(refiner, dtype, options.channels_last).to(device)
+    strips = CPU_STRIPS if device.type == "cpu" and dtype == torch.float32 and not options.compile else 1
+    fast = FastRefiner(refiner, dtype, options.channels_last, strips).to(device)
     runner: Runner = fast.logits
     if options.compile:
         runner = _CompiledRunner(runner)

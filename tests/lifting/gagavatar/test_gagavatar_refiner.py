@@ -6,7 +6,7 @@ import pytest
 import torch
 from parity_recipe import relative_error
 
-from gagavatar_nodes.lifting.gagavatar.fast_refiner import FastRefiner
+from gagavatar_nodes.lifting.gagavatar.fast_refiner import CPU_STRIPS, FastRefiner
 from gagavatar_nodes.lifting.gagavatar.refiner import fresh_noise, noise_sizes
 
 
@@ -22,6 +22,14 @@ def fast(refiner):
 @torch.inference_mode()
 def test_fewer_passes_give_the_same_picture(fast, rendered, refined):
     assert relative_error(fast(torch.from_numpy(rendered)), refined) < 1e-5
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("strips", [2, CPU_STRIPS])
+def test_strips_leave_no_seam(refiner, fast, rendered, strips):
+    whole = fast(torch.from_numpy(rendered))
+    parts = FastRefiner(refiner, strips=strips)(torch.from_numpy(rendered))
+    assert float((parts - whole).abs().max()) < 1e-5
 
 
 @torch.inference_mode()
