@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -121,7 +122,8 @@ class OpenVinoRunner:
         channels = refiner.conv_body_first.in_channels
         pixels = torch.zeros(1, RENDER_SIZE, RENDER_SIZE, channels)
         module = _RowsOfPixels(FastRefiner(refiner.cpu(), channels_last=False)).eval()
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tracing warns of each choice by batch size, which is fixed here
             traced = torch.jit.freeze(torch.jit.trace(module, pixels, check_trace=False))
         model = openvino.convert_model(traced, input=(list(pixels.shape), openvino.Type.f32))
         settings = {
