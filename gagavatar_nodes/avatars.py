@@ -8,8 +8,6 @@ from typing import Protocol
 
 import numpy as np
 
-from .errors import FileFormatError
-from .media.files import readable_file
 from .types import Camera, Gaussians, Motion
 
 Drawing = tuple[np.ndarray, np.ndarray]
@@ -60,7 +58,4 @@ def load_avatar(path: str | os.PathLike[str]) -> Avatar:
     """
     from .lifting.geometric import file as geometric
 
-    readable_file(path)
-    if geometric.FORMAT.recognises(path):
-        return geometric.load_avatar(path)
-    raise FileFormatError(f"{path} is not an avatar file: make one with 'gagavatar lift'")
+    return geometric.load_avatar(path)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
 
 from . import __version__
 from .commands import animate, export, info, lift, render, track, weights
+from .commands.options import Parser
 from .errors import GagavatarError
 
 _EXAMPLES = """\
@@ -22,26 +24,44 @@ examples:
 exit codes: 0 done, 1 something to mend (one line says what), 2 wrong usage, 130 interrupted
 """
 INTERRUPTED = 130
+_REFUSALS = ("ENOSPC", "EDQUOT", "EFBIG", "EACCES", "EPERM", "EROFS", "EIO", "EMFILE", "ENAMETOOLONG")
+_REFUSED = {getattr(errno, name) for name in _REFUSALS if hasattr(errno, name)}
+"""Numbers of errors that are the machine's and not the program's, wherever they turn up."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code: 0, 1 for an error the user can mend, 2 for usage, 130 for Ctrl-C."""
     args = _parser().parse_args(argv)
     try:
-        return args.run(args)
+        code = args.run(args)
+        sys.stdout.flush()
+        return code
     except GagavatarError as error:
-        print(f"gagavatar: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("gagavatar: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _complain(str(error))
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes it once more on exit
         return 1
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        return _complain(
+            f"{error.filename or 'A file'}: {error.strerror}: check the disk, the path and its permissions"
+        )
+    except MemoryError:
+        return _complain("There is not enough memory for this: use a smaller picture or --size")
+    except KeyboardInterrupt:
+        print("gagavatar: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _complain(message: str) -> int:
+    """One line on stderr, whatever the names and libraries that the message quotes contain."""
+    print("gagavatar: " + " ".join(message.splitlines()), file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="gagavatar",
         description="One photo becomes a 3D Gaussian head avatar that any face can drive.",
         epilog=_EXAMPLES,
@@ -65,8 +85,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def run() -> None:
     """Entry point: leaves at once after Ctrl-C, without waiting for threads that are still at work."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
     code = main()
-    sys.stdout.flush()
     sys.stderr.flush()
     if code == INTERRUPTED:
         os._exit(code)

@@ -85,19 +85,33 @@ def read_driver(
     from .driving.motion_file import is_motion_file, load_motion, save_motion
     from .driving.operations import resample
 
+    check_driver(source)
     if str(source) in BUILTIN_NAMES and not Path(source).exists():
         return builtin_motion(str(source), seconds, fps or 25.0)
-    if not Path(source).exists():
-        names = ", ".join(BUILTIN_NAMES)
-        raise MediaError(f"{source} does not exist: give a video, a picture, a motion file, or one of {names}")
     if is_motion_file(source) or not is_media(source):
         motion = load_motion(source)
-    elif use_cache and Path(source).is_file():
+    elif use_cache:
         key = content_key(source, "motion", smoothing, face)
         motion = cached(key, lambda: track(source, smoothing, face, progress), load_motion, save_motion)
     else:
         motion = track(source, smoothing, face, progress)
     return resample(motion, fps) if fps and fps != motion.fps else motion
+
+
+def check_driver(source: str | os.PathLike[str]) -> None:
+    """Finds out before the work that a driver is neither a file nor a built-in motion.
+
+    Raises:
+        MediaError: it is neither, or an empty file.
+    """
+    from .driving.builtin import BUILTIN_NAMES
+    from .media.files import readable_file
+
+    if Path(source).exists():
+        readable_file(source)
+    elif str(source) not in BUILTIN_NAMES:
+        names = ", ".join(BUILTIN_NAMES)
+        raise MediaError(f"{source} does not exist: give a video, a picture, a motion file, or one of {names}")
 
 
 def track(
@@ -146,8 +160,8 @@ class Look:
     """Black where it is None."""
     stitcher: Stitcher | None = None
     """Puts the head back into its picture, which takes the place of size and background."""
-    beside: tuple[np.ndarray, str | os.PathLike[str]] | None = None
-    """Portrait [h, w, 3] uint8 and the driver's video, to show to the left of the result."""
+    beside: tuple[np.ndarray, str | os.PathLike[str] | None] | None = None
+    """Portrait [h, w, 3] uint8 and the driver's video, if there is one, to show to the left of the result."""
 
     def __post_init__(self) -> None:
         low, high = SIZES
@@ -195,19 +209,30 @@ def is_picture(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix.lower() in EXTENSIONS and not is_png_sequence(path)
 
 
-def check_output(path: str | os.PathLike[str], transparent: bool = False) -> None:
+def check_output(
+    path: str | os.PathLike[str],
+    transparent: bool = False,
+    inputs: Iterable[str | os.PathLike[str] | None] = (),
+) -> None:
     """Finds out before the work what would fail after it: the extension, its lack of transparency, a missing folder.
+
+    Args:
+        path: picture, video or numbered pictures.
+        transparent: the output has an alpha channel.
+        inputs: files that the output must not take the place of.
 
     Raises:
         MediaError: the output cannot be written.
     """
+    from .media.files import check_writable
     from .media.formats import choose_format, is_png_sequence
+    from .media.images import check_picture_format
 
-    if not (is_picture(path) or is_png_sequence(path)):
+    if is_picture(path):
+        check_picture_format(path, transparent)
+    elif not is_png_sequence(path):
         choose_format(path, transparent)
-    folder = Path(path).parent
-    if not is_png_sequence(path) and not folder.is_dir():
-        raise MediaError(f"{path} cannot be written: there is no folder {folder}: create it or choose another output")
+    check_writable(Path(path).parent if is_png_sequence(path) else path, inputs, folder=is_png_sequence(path))
 
 
 def is_media(source: str | os.PathLike[str]) -> bool:
@@ -224,15 +249,16 @@ def finished_frames(
 
     drawings, driver = _drawings(performance, look, indices), None
     with ExitStack() as stack:
-        if look.beside is not None:
+        if look.beside is not None and look.beside[1] is not None:
             driver = iter(stack.enter_context(VideoReader(look.beside[1], fps=fps)))
-        last = None
+        shown: list[np.ndarray] = []
         for frame in _composited(drawings, fps, look):
-            if driver is None:
+            if look.beside is None:
                 yield frame
                 continue
-            last = next(driver, last)
-            yield comparison([look.beside[0], last, frame])
+            if driver is not None:
+                shown = [next(driver, *shown)]
+            yield comparison([look.beside[0], *shown, frame])
 
 
 def in_background(work: Callable[[], Avatar]) -> Callable[[], Avatar]:

@@ -16,6 +16,7 @@ from .options import (
     edited,
     finish,
     look,
+    picture_output,
     warn_bridged,
 )
 
@@ -37,8 +38,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("driver", metavar="DRIVER", help="a video, a picture, a motion file, or a built-in motion")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".mp4 .mov .webm .mkv .gif, %%05d.png, .png")
     layout = parser.add_mutually_exclusive_group()
-    layout.add_argument("--stitch", action="store_true", help="put the head back into the original picture")
-    layout.add_argument("--compare", action="store_true", help="portrait, driver and result side by side")
+    layout.add_argument(
+        "--stitch", action="store_true", help="put the head back into the original picture, in its size"
+    )
+    layout.add_argument("--compare", action="store_true", help="portrait, driver (if a film) and result side by side")
     parser.add_argument("--no-audio", action="store_true", help="leave the driver's sound out")
     add_look(parser)
     add_lifting(parser)
@@ -51,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     from .. import pipeline
 
     start = time.perf_counter()
-    pipeline.check_output(args.out, args.background == "transparent")
+    background = picture_output(args, args.portrait, args.driver)
+    pipeline.check_driver(args.driver)
     portrait = pipeline.read_portrait(args.portrait, args.face)
     lifted = pipeline.in_background(lambda: pipeline.lift(portrait, args.avatar, args.density))
     with Bar(args, "tracking") as bar:
@@ -62,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     avatar = lifted()
     performance = avatar.perform(edited(motion, args), args.reference)
     is_media = pipeline.is_media(args.driver)
-    finished_look = look(args, portrait, args.driver if args.compare and is_media else None)
+    finished_look = look(args, background, portrait, args.driver if is_media else None)
     sound = args.driver if is_media and not args.no_audio else None
     with Bar(args, "rendering") as bar:
         count = pipeline.render(performance, args.out, motion.fps, finished_look, sound, bar)

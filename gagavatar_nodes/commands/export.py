@@ -28,12 +28,16 @@ def run(args: argparse.Namespace) -> int:
     from ..avatars import load_avatar
     from ..driving.operations import still
     from ..errors import GagavatarError
-    from ..export.exporters import export_gaussians
+    from ..export.exporters import check_export, export_gaussians
+    from ..media.files import check_writable
 
+    check_export(args.out)
+    check_writable(args.out, (args.avatar, args.motion))
     avatar = load_avatar(args.avatar)
     motion = pipeline.read_driver(args.motion) if args.motion else still()
     if not 0 <= args.frame < len(motion):
-        raise GagavatarError(f"{args.motion} has frames 0 to {len(motion) - 1}, but --frame is {args.frame}")
+        has = f"{args.motion} has frames 0 to {len(motion) - 1}" if args.motion else "Without --motion there is frame 0"
+        raise GagavatarError(f"{has}, but --frame is {args.frame}")
     count = export_gaussians(avatar.perform(motion).gaussians(args.frame), args.out)
     summary = {"out": str(args.out), "gaussians": count, "frame": args.frame}
     return finish(args, summary, f"{args.out}: {count:,} Gaussians")

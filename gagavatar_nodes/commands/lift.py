@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import add_command, add_lifting, finish
+from .options import add_command, add_lifting, finish, tensor_output
 
 _EXAMPLES = """\
   gagavatar lift photo.jpg -o photo.avatar.safetensors
@@ -25,6 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from .. import pipeline
 
+    tensor_output(args.out, args.portrait)
     avatar = pipeline.lift(pipeline.read_portrait(args.portrait, args.face), args.avatar, args.density)
     avatar.save(args.out)
     summary = {"out": str(args.out), "avatar": avatar.model, "gaussians": len(avatar)}

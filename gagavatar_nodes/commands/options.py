@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from ..media.backgrounds import Background
     from ..pipeline import Look
     from ..types import Motion, Portrait
 
 DEVICES = ("auto", "cpu", "cuda")
+USAGE = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line, without the usage of all options before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with the exit code 2."""
+        self.exit(USAGE, f"{self.prog}: {message} (see '{self.prog} --help')\n")
 
 
 def add_command(subparsers: Any, name: str, run: Any, summary: str, examples: str = "") -> argparse.ArgumentParser:
@@ -40,7 +52,9 @@ def add_lifting(parser: argparse.ArgumentParser) -> None:
     """How a portrait becomes an avatar."""
     group = parser.add_argument_group("avatar")
     group.add_argument("--avatar", default="auto", metavar="MODEL", help="auto or embedded (default: auto)")
-    group.add_argument("--density", type=int, metavar="N", help="lattice nodes a side, 148 to 512 (default: 296)")
+    group.add_argument(
+        "--density", type=whole(148, 512), metavar="N", help="lattice nodes a side, 148 to 512 (default: 296)"
+    )
     group.add_argument("--device", choices=DEVICES, default="auto", help="where networks run (default: auto)")
     add_face(group, "--face", "portrait")
 
@@ -50,7 +64,11 @@ def add_tracking(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("driver")
     add_face(group, "--driver-face", "driver")
     group.add_argument(
-        "--smoothing", type=float, default=0.5, metavar="0..1", help="of the tracked landmarks; 0 is raw (default: 0.5)"
+        "--smoothing",
+        type=number(0, 1),
+        default=0.5,
+        metavar="0..1",
+        help="of the tracked landmarks; 0 is raw (default: 0.5)",
     )
     group.add_argument("--no-cache", action="store_true", help="track again, even if the same file was tracked before")
 
@@ -58,16 +76,18 @@ def add_tracking(parser: argparse.ArgumentParser) -> None:
 def add_motion_editing(parser: argparse.ArgumentParser) -> None:
     """What to do with a motion before it is performed."""
     group = parser.add_argument_group("motion")
-    group.add_argument("--expression", type=float, default=1.0, metavar="S", help="strength (default: 1)")
-    group.add_argument("--head-pose", type=float, default=1.0, metavar="S", help="strength; 0 looks ahead (default: 1)")
-    group.add_argument("--fps", type=float, metavar="F", help="frames a second (default: the driver's)")
-    group.add_argument("--seconds", type=float, metavar="T", help="length of a built-in motion")
+    group.add_argument("--expression", type=number(0, 4), default=1.0, metavar="S", help="strength (default: 1)")
+    group.add_argument(
+        "--head-pose", type=number(0, 4), default=1.0, metavar="S", help="strength; 0 looks ahead (default: 1)"
+    )
+    group.add_argument("--fps", type=FPS, metavar="F", help="frames a second (default: the driver's)")
+    group.add_argument("--seconds", type=SECONDS, metavar="T", help="length of a built-in motion")
     group.add_argument("--loop", action="store_true", help="fade the end into the beginning")
     group.add_argument(
         "--reference",
         type=_reference,
         default="auto",
-        metavar="auto|neutral|alike|FRAME",
+        metavar="auto|neutral|same|FRAME",
         help="the driver's moment that matches the portrait's expression (default: auto)",
     )
 
@@ -84,12 +104,49 @@ def add_look(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def number(low: float, high: float) -> Callable[[str], float]:
+    """An option's type: a number from `low` to `high`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"'{text}' is no number from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """An option's type: a whole number from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"'{text}' is no whole number from {low} to {high}")
+        return value
+
+    return parse
+
+
+FPS = number(1, 240)
+SECONDS = number(0.04, 3600)
+_EDGE = whole(16, 2048)
+
+
 def parse_face(text: str) -> int | tuple[float, float]:
     """An index, or a point x,y in pixels."""
     try:
         if "," not in text:
             return int(text)
         x, y = (float(part) for part in text.split(","))
+        if not math.isfinite(x + y):
+            raise ValueError
         return x, y
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is neither an index nor a point like 320,200") from None
@@ -97,13 +154,10 @@ def parse_face(text: str) -> int | tuple[float, float]:
 
 def parse_size(text: str) -> tuple[int, int]:
     """Width and height from `N` or `WxH`."""
-    try:
-        parts = [int(part) for part in text.lower().split("x")]
-    except ValueError:
-        parts = []
-    if len(parts) not in (1, 2):
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() for part in parts):
         raise argparse.ArgumentTypeError(f"'{text}' is no size: give 512, or 1280x720")
-    return parts[0], parts[-1]
+    return _EDGE(parts[0]), _EDGE(parts[-1])
 
 
 def edited(motion: Motion, args: argparse.Namespace) -> Motion:
@@ -114,17 +168,50 @@ def edited(motion: Motion, args: argparse.Namespace) -> Motion:
     return loop(motion) if args.loop else motion
 
 
-def look(args: argparse.Namespace, portrait: Portrait | None = None, driver: str | None = None) -> Look:
+def picture_output(args: argparse.Namespace, *inputs: str | None) -> Background:
+    """The background of `--background`, once it is sure that it and `--out` go together and `--out` can be written.
+
+    Raises:
+        MediaError: see `pipeline.check_output` and `media.backgrounds.parse_background`.
+    """
+    from .. import pipeline
+    from ..errors import MediaError
+    from ..media.backgrounds import is_transparent, parse_background
+
+    transparent = is_transparent(args.background)
+    if transparent and getattr(args, "compare", False):
+        raise MediaError(f"{args.out}: --compare has no transparency, choose another --background")
+    keeps_alpha = transparent and not getattr(args, "stitch", False)
+    pipeline.check_output(args.out, keeps_alpha, (*inputs, args.background))
+    return parse_background(args.background)
+
+
+def tensor_output(path: str, *inputs: str) -> None:
+    """Find out before the work that a motion or avatar file can be written.
+
+    Raises:
+        MediaError: the name has another extension than .safetensors; see also `media.files.check_writable`.
+    """
+    from ..errors import MediaError
+    from ..media.files import check_writable
+
+    if not path.lower().endswith(".safetensors"):
+        raise MediaError(f"{path}: motion and avatar files end in .safetensors, choose such a name")
+    check_writable(path, inputs)
+
+
+def look(
+    args: argparse.Namespace, background: Background, portrait: Portrait | None = None, driver: str | None = None
+) -> Look:
     """Size, background and layout from the options of `add_look`, `--stitch` and `--compare`."""
-    from ..media.backgrounds import parse_background
     from ..pipeline import Look
     from ..rendering.stitching import Stitcher
 
     return Look(
         *args.size,
-        background=parse_background(args.background),
+        background=background,
         stitcher=Stitcher(portrait) if portrait is not None and getattr(args, "stitch", False) else None,
-        beside=(portrait.picture, driver) if portrait is not None and driver is not None else None,
+        beside=(portrait.picture, driver) if portrait is not None and getattr(args, "compare", False) else None,
     )
 
 
@@ -175,8 +262,8 @@ def warn_bridged(motion: Motion, name: object) -> None:
 
 
 def _reference(text: str) -> str | int:
-    if text in ("auto", "neutral", "alike"):
+    if text in ("auto", "neutral", "same"):
         return text
     if text.isdecimal():
         return int(text)
-    raise argparse.ArgumentTypeError(f"'{text}' is none of auto, neutral, alike and a frame's number")
+    raise argparse.ArgumentTypeError(f"'{text}' is none of auto, neutral, same and a frame's number")

@@ -6,6 +6,8 @@ import argparse
 from typing import Any
 
 from .options import (
+    FPS,
+    SECONDS,
     Bar,
     add_command,
     add_look,
@@ -14,8 +16,12 @@ from .options import (
     edited,
     finish,
     look,
+    number,
+    picture_output,
     warn_bridged,
 )
+
+ORBITS = ("sweep", "circle", "figure8")
 
 _RENDER_EXAMPLES = """\
   gagavatar render photo.avatar.safetensors talking.safetensors -o out.mp4 --audio talking.mp4
@@ -45,11 +51,11 @@ def add_orbit_parser(subparsers: Any) -> None:
     parser = add_command(subparsers, "orbit", run_orbit, "show an avatar from all sides", _ORBIT_EXAMPLES)
     parser.add_argument("avatar", metavar="AVATAR", help="from `gagavatar lift`")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".mp4 .mov .webm .mkv .gif, %%05d.png")
-    parser.add_argument("--path", default="sweep", metavar="KIND", help="sweep, circle or figure8 (default: sweep)")
-    parser.add_argument("--yaw", type=float, default=30.0, metavar="DEG", help="to either side (default: 30)")
-    parser.add_argument("--pitch", type=float, default=0.0, metavar="DEG", help="up and down (default: 0)")
-    parser.add_argument("--seconds", type=float, default=4.0, metavar="T", help="length (default: 4)")
-    parser.add_argument("--fps", type=float, default=25.0, metavar="F", help="frames a second (default: 25)")
+    parser.add_argument("--path", choices=ORBITS, default="sweep", help="the way of the head (default: sweep)")
+    parser.add_argument("--yaw", type=number(-90, 90), default=30.0, metavar="DEG", help="to either side (default: 30)")
+    parser.add_argument("--pitch", type=number(-90, 90), default=0.0, metavar="DEG", help="up and down (default: 0)")
+    parser.add_argument("--seconds", type=SECONDS, default=4.0, metavar="T", help="length (default: 4)")
+    parser.add_argument("--fps", type=FPS, default=25.0, metavar="F", help="frames a second (default: 25)")
     add_look(parser)
 
 
@@ -57,8 +63,11 @@ def run_render(args: argparse.Namespace) -> int:
     """Run `render`; returns the exit code."""
     from .. import pipeline
     from ..avatars import load_avatar
+    from ..media.files import readable_file
 
-    pipeline.check_output(args.out, args.background == "transparent")
+    background = picture_output(args, args.avatar, args.motion, args.audio)
+    if args.audio:
+        readable_file(args.audio)
     avatar = load_avatar(args.avatar)
     with Bar(args, "tracking") as bar:
         motion = pipeline.read_driver(
@@ -66,24 +75,23 @@ def run_render(args: argparse.Namespace) -> int:
         )
     warn_bridged(motion, args.motion)
     performance = avatar.perform(edited(motion, args), args.reference)
-    return _write(args, performance, motion.fps, args.audio)
+    return _write(args, performance, motion.fps, background, args.audio)
 
 
 def run_orbit(args: argparse.Namespace) -> int:
     """Run `orbit`; returns the exit code."""
-    from .. import pipeline
     from ..avatars import load_avatar
     from ..driving.operations import orbit, still
 
-    pipeline.check_output(args.out, args.background == "transparent")
+    background = picture_output(args, args.avatar)
     motion = orbit(still(1, args.fps), args.path, args.yaw, args.pitch, args.seconds)
     performance = load_avatar(args.avatar).perform(motion)
-    return _write(args, performance, args.fps, None)
+    return _write(args, performance, args.fps, background)
 
 
-def _write(args: argparse.Namespace, performance: Any, fps: float, audio: str | None) -> int:
+def _write(args: argparse.Namespace, performance: Any, fps: float, background: Any, audio: str | None = None) -> int:
     from .. import pipeline
 
     with Bar(args, "rendering") as bar:
-        count = pipeline.render(performance, args.out, fps, look(args), audio, bar)
+        count = pipeline.render(performance, args.out, fps, look(args, background), audio, bar)
     return finish(args, {"out": str(args.out), "frames": count, "fps": fps}, f"{args.out}: {count} frames")

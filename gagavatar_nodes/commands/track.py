@@ -6,7 +6,7 @@ import argparse
 from contextlib import ExitStack
 from typing import Any
 
-from .options import Bar, add_command, add_tracking, finish, warn_bridged
+from .options import Bar, add_command, add_tracking, finish, tensor_output, warn_bridged
 
 _EXAMPLES = """\
   gagavatar track talking.mp4 -o talking.safetensors
@@ -31,6 +31,9 @@ def run(args: argparse.Namespace) -> int:
     from ..media.video_writer import VideoWriter
     from ..tracking.overlay import draw_overlay
 
+    tensor_output(args.out, args.video)
+    if args.preview:
+        pipeline.check_output(args.preview, inputs=(args.video,))
     with ExitStack() as stack:
         bar = stack.enter_context(Bar(args, "tracking"))
         draw = None

@@ -20,6 +20,14 @@ EXPORTERS: dict[str, Callable[[Gaussians, str | os.PathLike[str]], int]] = {
 """By extension."""
 
 
+def check_export(path: str | os.PathLike[str]) -> None:
+    """Raises:
+    MediaError: the extension is none of `EXPORTERS`.
+    """
+    if Path(path).suffix.lower() not in EXPORTERS:
+        raise MediaError(f"{path} has no splat extension that can be written: use {', '.join(EXPORTERS)}")
+
+
 def export_gaussians(gaussians: Gaussians, path: str | os.PathLike[str]) -> int:
     """Write Gaussians in the format that the extension of `path` names; see `write_ply`.
 
@@ -30,7 +38,5 @@ def export_gaussians(gaussians: Gaussians, path: str | os.PathLike[str]) -> int:
         ValueError: there is none to write.
         MediaError: the extension is unknown, or the file cannot be written.
     """
-    writer = EXPORTERS.get(Path(path).suffix.lower())
-    if writer is None:
-        raise MediaError(f"{path} has no splat extension that can be written: use {', '.join(EXPORTERS)}")
-    return writer(gaussians, path)
+    check_export(path)
+    return EXPORTERS[Path(path).suffix.lower()](gaussians, path)

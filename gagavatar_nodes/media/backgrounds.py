@@ -92,16 +92,20 @@ class VideoBackground:
                     yield cover(frame, size)
 
 
+def is_transparent(text: str | os.PathLike[str]) -> bool:
+    """Whether `parse_background` would read this as no background at all."""
+    return str(text).strip().lower() in _TRANSPARENT
+
+
 def parse_background(text: str | os.PathLike[str]) -> Background:
     """A background from `#rgb`, `#rrggbb`, `r,g,b`, a colour's name, `transparent`, or a picture's or video's path.
 
     Raises:
         MediaError: none of these, or the file cannot be read.
     """
-    word = str(text).strip().lower()
-    if word in _TRANSPARENT:
+    if is_transparent(text):
         return ColourBackground(None)
-    colour = parse_colour(word)
+    colour = parse_colour(str(text))
     if colour is not None:
         return ColourBackground(colour)
     if not Path(text).exists():

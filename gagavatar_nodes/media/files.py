@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,6 +67,32 @@ def atomic_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
                     os.replace(file, target / file.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_writable(
+    path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str] | None] = (), folder: bool = False
+) -> None:
+    """Finds out before the work what `atomic_output` (or, of a `folder`, `atomic_folder`) would find out after it.
+
+    Args:
+        inputs: files that the output must not take the place of; names of other things than files are passed over.
+
+    Raises:
+        MediaError: the output is one of the inputs, of the wrong kind, or in a folder that is missing or protected.
+    """
+    target = Path(path)
+    if folder and target.exists() and not target.is_dir():
+        raise MediaError(f"{target} is a file: give the name of a folder")
+    if not folder and target.is_dir():
+        raise MediaError(f"{target} is a folder: give the name of a file in it")
+    for source in inputs:
+        if source is not None and not folder and os.path.isfile(source) and target.exists() and target.samefile(source):
+            raise MediaError(f"{target} is read from and would be overwritten: choose another output")
+    place = target if folder and target.exists() else target.parent
+    if not place.is_dir():
+        raise MediaError(f"{target} cannot be written: {_advice(target, FileNotFoundError(errno.ENOENT, ''))}")
+    if not os.access(place, os.W_OK):
+        raise MediaError(f"{target} cannot be written: {_advice(target, PermissionError(errno.EACCES, ''))}")
 
 
 def readable_file(path: str | os.PathLike[str]) -> Path:

@@ -112,6 +112,17 @@ def check_size(file: Path, image: Image.Image, full: tuple[int, int]) -> None:
         )
 
 
+def check_picture_format(path: str | os.PathLike[str], alpha: bool) -> None:
+    """Raises:
+    MediaError: pictures with this extension cannot be written, or have no transparency where `alpha` is wanted.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in _WRITERS:
+        raise MediaError(f"{path} has no picture extension that can be written: use {', '.join(_WRITERS)}")
+    if alpha and _WRITERS[suffix][0] == "JPEG":
+        raise MediaError(f"{path}: JPEG has no transparency, use .png or .webp")
+
+
 def write_image(path: str | os.PathLike[str], image: np.ndarray, quality: int = 95) -> None:
     """Write `image` ([H, W, 3] RGB, [H, W, 4] straight RGBA or [H, W] grey, uint8) as PNG, JPEG or WebP, atomically.
 
@@ -121,13 +132,10 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray, quality: int = 
     from PIL import Image
 
     target = Path(path)
-    if target.suffix.lower() not in _WRITERS:
-        raise MediaError(f"{target} has no picture extension that can be written: use {', '.join(_WRITERS)}")
+    check_picture_format(target, image.ndim == 3 and image.shape[2] == 4)
     if image.dtype != np.uint8:
         raise ValueError(f"Got {image.dtype} but expected uint8")
     kind, options = _WRITERS[target.suffix.lower()]
-    if kind == "JPEG" and image.ndim == 3 and image.shape[2] == 4:
-        raise MediaError(f"{target}: JPEG has no transparency, use .png or .webp")
     if kind != "PNG":
         options = {**options, "quality": quality}
     with atomic_output(target) as temporary:
