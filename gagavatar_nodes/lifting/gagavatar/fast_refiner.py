@@ -20,8 +20,8 @@ from torch.nn import functional
 from .refiner import SIZES, SLOPE, ModulatedConv, Refiner, ResizeBlock, StyleConv, ToRGB, resize
 
 CPU_STRIPS = 4
-"""Strips for float32 on a CPU: whole maps of the last stage are over 32 MiB, which the C library's allocator returns to
-the system at once, and getting them back page by page takes a sixth of a frame."""
+"""Strips on a CPU: the last stage's largest maps are over 32 MiB, which the C library's allocator returns to the system
+at once; getting them back page by page takes a sixth of a float32 frame and a tenth of a bfloat16 one."""
 _MARGIN = 8  # rows; a border that is not the picture's spoils seven
 _EPS = 1e-8
 

@@ -25,7 +25,7 @@ def make_runner(refiner: Refiner, options: RenderOptions, device: torch.device, 
     """The runner that `options` ask for. Raises GagavatarError where OpenVINO is asked for and cannot run."""
     if options.refiner == "openvino":
         return OpenVinoRunner(refiner, dtype)
-    strips = CPU_STRIPS if device.type == "cpu" and dtype == torch.float32 and not options.compile else 1
+    strips = CPU_STRIPS if device.type == "cpu" and not options.compile else 1
     fast = FastRefiner(refiner, dtype, options.channels_last, strips).to(device)
     runner: Runner = fast.logits
     if options.compile:
