@@ -28,20 +28,29 @@ def solve_poses(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray,
         landmarks without them [T, 478, 3] in centimetres, all float64.
     """
     face = canonical_face()
-    weights = face.pose_weights / face.pose_weights.sum()
+    used = np.flatnonzero(face.pose_weights)
     observed = np.asarray(points, np.float64) * _FLIP
-    used = np.flatnonzero(weights)
-    w, source, target = weights[used], face.vertices[used], observed[:, used]
-    source_mean, target_mean = w @ source, np.einsum("n,tnc->tc", w, target)
-    source, target = source - source_mean, target - target_mean[:, None]
-    U, S, Vt = np.linalg.svd(np.einsum("n,tni,nj->tij", w, target, source))
+    scales, R, translations = similarities(face.vertices[used], observed[:, used], face.pose_weights[used])
+    canonical = (observed - translations[:, None]) @ R / scales[:, None, None]
+    return scales, R, translations, canonical
+
+
+def similarities(
+    source: np.ndarray, targets: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scales [T], rotations [T, 3, 3] and translations [T, 3] that best take points [N, 3] to each of [T, N, 3].
+
+    Weighted least squares by Umeyama 1991, eqs. 39-43; `weights` [N] need not add up to one.
+    """
+    w = weights / weights.sum()
+    source_mean, target_means = w @ source, np.einsum("n,tnc->tc", w, targets)
+    source, targets = source - source_mean, targets - target_means[:, None]
+    U, S, Vt = np.linalg.svd(np.einsum("n,tni,nj->tij", w, targets, source))
     signs = np.ones_like(S)
     signs[:, 2] = np.sign(np.linalg.det(U @ Vt))
     R = (U * signs[:, None]) @ Vt
     scales = (S * signs).sum(1) / (w @ (source**2).sum(1))
-    translations = target_mean - scales[:, None] * (R @ source_mean)
-    canonical = (observed - translations[:, None]) @ R / scales[:, None, None]
-    return scales, R, translations, canonical
+    return scales, R, target_means - scales[:, None] * (R @ source_mean)
 
 
 def project(pose: HeadPose, canonical: np.ndarray) -> np.ndarray:
