@@ -41,8 +41,8 @@ def content_key(path: str | os.PathLike[str], *how: object) -> str:
 def cached(key: str, make: Callable[[], T], load: Callable[[Path], T], save: Callable[[T, Path], None]) -> T:
     """The kept result under `key`, or a new one, which is then kept. A cache that cannot be used costs nothing."""
     path = cache_folder() / "results" / f"{key}.safetensors"
-    if path.is_file():
-        with suppress(GagavatarError, OSError):
+    with suppress(GagavatarError, OSError):
+        if path.is_file():
             value = load(path)
             os.utime(path)
             return value

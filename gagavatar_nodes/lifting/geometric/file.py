@@ -13,6 +13,8 @@ from .layer import Layer
 from .stage import Stage
 
 FORMAT = TensorFormat("gagavatar.geometric", 1, "avatar file", "gagavatar lift")
+_LARGEST = 1_000_000
+"""Of any number in a sound file: centimetres, pixels, weights and indices are below."""
 _LAYER: Kinds = {
     "points": ("F32", ("N", 3)),
     "head": ("F32", ("N",)),
@@ -58,11 +60,18 @@ def load_avatar(path: str | os.PathLike[str]) -> GeometricAvatar:
     """
     reader = FORMAT.open(path)
     tensors = reader.tensors(_KINDS)
+    for name, tensor in tensors.items():
+        if np.abs(tensor).max() > _LARGEST:
+            raise reader.damaged(f"tensor '{name}' holds a number beyond {_LARGEST}")
     count = len(tensors["points"])
     for name, limit in (("controls", CONTROLS), ("neighbours", count)):
         if tensors[name].min() < 0 or tensors[name].max() >= limit:
             raise reader.damaged(f"tensor '{name}' must hold numbers from 0 to {limit - 1}")
-    if len(tensors["mouth_fade"]) > count or not 16 <= tensors["stage_size"][0] <= 1 << 15:
+    if (
+        len(tensors["mouth_fade"]) > count
+        or not 16 <= tensors["stage_size"][0] <= 1 << 15
+        or not tensors["stage_scale"][0] > 0
+    ):
         raise reader.damaged("its parts do not fit together")
     stage = Stage(
         int(tensors["stage_size"][0]),
