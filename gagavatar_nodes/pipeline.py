@@ -34,7 +34,7 @@ Progress = Callable[[int, int | None], None]
 SIZES = (16, 2048)
 """Smallest and largest edge of a rendered image in pixels."""
 MODELS = ("auto", "embedded")
-DEFAULT_SMOOTHING = 0.5
+DEFAULT_SMOOTHING = 0.3
 
 
 def read_portrait(path: str | os.PathLike[str], face: int | tuple[float, float] | None = None) -> Portrait:

@@ -27,8 +27,9 @@ from gagavatar_nodes.tracking.crop import cut_square, portrait_square
 from gagavatar_nodes.tracking.faces import choose_face
 from gagavatar_nodes.tracking.landmarks import FaceLandmarker, Landmarks
 from gagavatar_nodes.tracking.portrait import track_portrait
-from gagavatar_nodes.tracking.topology import FACE_OVAL, eye_openness, mouth_aperture
+from gagavatar_nodes.tracking.topology import FACE_OVAL, eye_openness
 from gagavatar_nodes.tracking.video import track_video
+from gagavatar_nodes.types import ARKIT_NAMES
 
 SIZE = 512
 GREY = (128, 128, 128)
@@ -53,7 +54,7 @@ def compare(path: Path, every: int, sheet: Path | None) -> dict[str, float]:
     source = np.clip(cut_square(portrait.picture, square, SIZE), 0, 255).astype(np.uint8)
     avatar = lift_portrait(portrait)
     with VideoReader(path) as video:
-        performance = avatar.perform(track_video(video, video.fps), reference=0)
+        performance = avatar.perform(track_video(video, video.fps))
     rows, pictures = [], []
     for index, frame in enumerate(frames, 1):
         if index % every:
@@ -71,7 +72,11 @@ def compare(path: Path, every: int, sheet: Path | None) -> dict[str, float]:
         write_image(sheet, np.hstack(pictures[:: max(1, len(pictures) // 8)]))
     ours, base = np.mean(rows, axis=0)
     names = ("psnr", "ssim", "akd")
-    report = {f"{who}_{name}": round(float(v), 4) for who, row in (("ours", ours), ("still", base)) for name, v in zip(names, row, strict=True)}
+    report = {
+        f"{who}_{name}": round(float(v), 4)
+        for who, row in (("ours", ours), ("still", base))
+        for name, v in zip(names, row, strict=True)
+    }
     report |= {"psnr_gain": round(float(ours[0] - base[0]), 3), "ssim_gain": round(float(ours[1] - base[1]), 4)}
     return report | {"akd_ratio": round(float(ours[2] / base[2]), 3), "frames": len(rows)}
 
@@ -81,7 +86,7 @@ def track_back(path: Path, truth: np.ndarray) -> dict[str, float]:
     with VideoReader(path) as video:
         fps, motion = video.fps, track_video(video, video.fps)
     avatar = lift_portrait(track_portrait(next(read(path)), size=SIZE))
-    performance = avatar.perform(motion, reference=0)
+    performance = avatar.perform(motion)
 
     def output() -> Iterator[np.ndarray]:
         for index in range(len(performance)):
@@ -92,11 +97,12 @@ def track_back(path: Path, truth: np.ndarray) -> dict[str, float]:
     yaw = np.degrees(np.arctan2(turn[:, 0, 2], turn[:, 2, 2]))
     pitch = np.degrees(np.arctan2(-turn[:, 1, 2], np.hypot(turn[:, 0, 2], turn[:, 2, 2])))
     marks = back.neutral + back.deltas.astype(np.float64)
+    jaw = back.arkit[:, ARKIT_NAMES.index("jawOpen")]
     correlation = lambda a, b: round(float(np.corrcoef(a, b)[0, 1]), 4)  # noqa: E731
     return {
         "yaw_error_degrees": round(float(np.abs(yaw - np.degrees(truth[:, 0])).mean()), 3),
         "pitch_error_degrees": round(float(np.abs(pitch - np.degrees(truth[:, 1])).mean()), 3),
-        "jaw_correlation": correlation(mouth_aperture(marks), truth[:, 2]),
+        "jaw_correlation": correlation(jaw, truth[:, 2]),
         "blink_correlation": -correlation(eye_openness(marks).mean(1), truth[:, 3]),
         "frames": len(truth),
     }

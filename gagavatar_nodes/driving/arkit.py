@@ -138,8 +138,9 @@ def gaze_of(canonical: np.ndarray) -> np.ndarray:
 
 
 def part_lids(canonical: np.ndarray) -> np.ndarray:
-    """Landmarks [..., 478, 3] with the upper lids' edges lifted to the lower ones' where they had passed them."""
+    """Landmarks [..., 478, 3] with the upper lids' edges laid on the lower ones' where they had passed them."""
     parted = np.array(canonical)
     for upper, lower in zip(UPPER_LIDS, LOWER_LIDS, strict=True):
-        parted[..., list(upper), 1] = np.maximum(parted[..., list(upper), 1], parted[..., list(lower), 1])
+        above, below = parted[..., list(upper), 1:], parted[..., list(lower), 1:]
+        parted[..., list(upper), 1:] = np.where(above[..., :1] < below[..., :1], below, above)
     return parted

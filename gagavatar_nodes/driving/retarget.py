@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import GagavatarError
 from ..tracking.topology import (
     CHIN_ROWS,
     EYE_CORNERS,
@@ -31,13 +32,13 @@ NECK_PIVOT = np.array([0.0, -9.0, -4.5])
 """Canonical point about which a head turns, between the upper neck vertebrae, centimetres."""
 
 _OPEN_PERCENTILE = 75  # of the driver's lid openness: what counts as open eyes
+_CLOSING = 0.7  # share of the open eye's openness under which lids are on their way to shut
 _SHUT = 0.36  # share of the open eye's openness that the tracker still reads on a shut one
-_LID_SHARE = 0.35  # of the lids' own differences that is kept; the rest comes from the openness
+_LID_SHARE = 0.35  # of the lids' own differences that another person keeps; the rest comes from the openness
 _AWAKE = 0.3  # usual openness of eyes
 _LIPS_CLOSED_CM = 0.03  # inner-lip distance that the tracker reads on closed lips
-_REFERENCE_FRAMES = 5
 _SAME_PERSON_CM = 0.15  # between landmarks at the best frame; two persons differ by 0.3 and more
-_ENOUGH_TO_CHOOSE = 25  # frames of a driver in which a face like the portrait's is worth looking for
+_ENOUGH_TO_TELL = 25  # frames; a single picture of another person may resemble the portrait by chance
 
 
 @dataclass(frozen=True)
@@ -58,42 +59,37 @@ class Retargeter:
     Args:
         motion: the driver.
         canonical: [478, 3] the portrait's canonical landmarks, centimetres.
-        reference: the driver's moment that corresponds to the portrait: "neutral" (the motion's neutral face), "alike"
-            (the driver's frames that look most like the portrait), or a frame index. "auto" is "alike" where driver
-            and portrait are the same person, so that differences are exact; else, and where the neutral face was
-            authored or picked by hand, "neutral".
+        reference: the driver's moment that corresponds to the portrait: "neutral" (the motion's neutral face), a frame
+            index, or "same" where driver and portrait are one person, so that landmarks need no differences. "auto"
+            finds out whether they are, and else takes "neutral".
     """
 
     def __init__(self, motion: Motion, canonical: np.ndarray, reference: str | int = "auto") -> None:
         self.motion = motion
         self.canonical = np.asarray(canonical, np.float64)
-        if reference == "auto" and motion.extra.get("neutral") == AUTHORED_NEUTRAL:
-            reference = "neutral"
-        frames = placed = np.arange(len(motion))
-        if isinstance(reference, int):
-            frames = placed = frames[[reference]]
-        elif reference != "neutral":
-            frames, distance = _most_alike(motion, self.canonical)
-            if reference == "alike" or distance < _SAME_PERSON_CM and len(motion) >= _ENOUGH_TO_CHOOSE:
-                placed = frames
-            else:
-                reference = "neutral"
-        neutral = motion.neutral.astype(np.float64)
-        rest = np.zeros_like(neutral) if reference == "neutral" else _mean_deltas(motion, frames)
-        self._rest = rest
-        self._rest_gaze = gaze_of(neutral) if reference == "neutral" else motion.gaze[frames].mean(0)
+        if reference in ("auto", "same"):
+            frame, distance = _most_alike(motion, self.canonical)
+            authored = motion.extra.get("neutral") == AUTHORED_NEUTRAL
+            alike = distance < _SAME_PERSON_CM and len(motion) >= _ENOUGH_TO_TELL and not authored
+            reference = "same" if reference == "same" or alike else "neutral"
+        else:
+            frame = reference
+        self._rest, self._rest_gaze = self._reference(reference)
+        self._lid_share = 1.0 if reference == "same" else _LID_SHARE
+        placed = np.arange(len(motion)) if reference == "neutral" else np.array([frame])
         self._rest_scale = float(np.median(motion.scale[placed]))
         self._rest_pivot = np.median([self._pivot(i) for i in _spread(placed)], axis=0)
-        openness = eye_openness(neutral + motion.deltas[_spread(np.arange(len(motion)), 2000)].astype(np.float64))
+        some = _spread(np.arange(len(motion)), 2000)
+        openness = eye_openness(motion.neutral + motion.deltas[some].astype(np.float64))
         self._open = np.percentile(openness, _OPEN_PERCENTILE, axis=0)
         self._own_lids = eye_openness(self.canonical)
-        self._open_lids = _open_lids(self._own_lids, eye_openness(neutral + rest) / self._open)
-        self._mouth_ratio = _mouth_width(self.canonical) / _mouth_width(neutral + rest)
+        self._open_lids = _open_lids(self._own_lids, eye_openness(self._rest) / self._open)
+        self._mouth_ratio = _mouth_width(self.canonical) / _mouth_width(self._rest)
 
     def displacements(self, index: int) -> np.ndarray:
         """[478, 3] offsets of the portrait's canonical landmarks at a frame, centimetres."""
         driver = self.motion.neutral + self.motion.deltas[index].astype(np.float64)
-        moved = driver - self.motion.neutral - self._rest
+        moved = driver - self._rest
         self._set_lids(moved, driver)
         self._set_mouth(moved, driver)
         return moved
@@ -108,6 +104,20 @@ class Retargeter:
         return HeadPlacement(
             self.motion.rotation[index].astype(np.float64), scale, self._pivot(index) - self._rest_pivot
         )
+
+    def _reference(self, reference: str | int) -> tuple[np.ndarray, np.ndarray]:
+        """The driver's canonical landmarks [478, 3] and gaze [2, 2] that correspond to the portrait's."""
+        if reference == "same":
+            return self.canonical, gaze_of(self.canonical)
+        neutral = self.motion.neutral.astype(np.float64)
+        if reference == "neutral":
+            return neutral, gaze_of(neutral)
+        if not isinstance(reference, int) or not 0 <= reference < len(self.motion):
+            raise GagavatarError(
+                f"The reference must be auto, neutral, same or a frame from 0 to {len(self.motion) - 1}, "
+                f"but got {reference}"
+            )
+        return neutral + self.motion.deltas[reference], self.motion.gaze[reference]
 
     def _pivot(self, index: int) -> np.ndarray:
         """Stage position of the driver's neck pivot, in the reference's centimetres; depth is not observed."""
@@ -125,7 +135,7 @@ class Retargeter:
             width = np.linalg.norm(self.canonical[outer] - self.canonical[inner])
             rows = [UPPER_LIDS[side], LOWER_LIDS[side], LID_CREASES[side], LID_FOLDS[side]]
             for row in rows:
-                moved[list(row)] *= _LID_SHARE
+                moved[list(row)] *= self._lid_share
             # What the kept share does to the opening already must not count twice.
             upper, lower = UPPER_LIDS[side][3], LOWER_LIDS[side][3]
             kept = moved[upper, 1] - moved[lower, 1]
@@ -145,16 +155,12 @@ class Retargeter:
         moved[list(CHIN_ROWS), 1] -= 0.35 * excess
 
 
-def _most_alike(motion: Motion, canonical: np.ndarray) -> tuple[np.ndarray, float]:
-    """Indices of the driver's frames whose faces are most like the portrait's, and the best one's mean distance."""
+def _most_alike(motion: Motion, canonical: np.ndarray) -> tuple[int, float]:
+    """The driver's frame whose face is most like the portrait's, and the mean distance of their landmarks."""
     target = (canonical - motion.neutral).astype(np.float32)[:468]
     distance = [np.linalg.norm(motion.deltas[i, :468] - target, axis=1).mean() for i in range(len(motion))]
-    best = np.argsort(distance, kind="stable")[:_REFERENCE_FRAMES]
-    return best, float(distance[best[0]])
-
-
-def _mean_deltas(motion: Motion, frames: np.ndarray) -> np.ndarray:
-    return motion.deltas[frames].astype(np.float64).mean(0)
+    best = int(np.argmin(distance))
+    return best, float(distance[best])
 
 
 def _spread(frames: np.ndarray, most: int = 500) -> np.ndarray:
@@ -178,5 +184,5 @@ def _open_lids(own: np.ndarray, driver: np.ndarray) -> np.ndarray:
 def _lid_curve(openness: np.ndarray) -> np.ndarray:
     """Lid openness over the open eye's -> what to show: itself when open, 0 when shut, smooth and rising between."""
     x = np.clip(openness, _SHUT, 1.3)
-    t = np.clip((1 - x) / (1 - _SHUT), 0, 1)
+    t = np.clip((_CLOSING - x) / (_CLOSING - _SHUT), 0, 1)
     return x - _SHUT * t * t * (3 - 2 * t)

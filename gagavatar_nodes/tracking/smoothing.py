@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-DEFAULT_STRENGTH = 0.5
+DEFAULT_STRENGTH = 0.3
 """On a talking head at 24 fps it takes a third of the jitter away; a blink keeps 0.81 of its depth, 0.88 in a file."""
 PASS_SHARE = 0.6
 """Strength of each of two passes, forward and backward, that smooth as much as one."""

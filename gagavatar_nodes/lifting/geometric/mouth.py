@@ -166,14 +166,15 @@ def _cavity(marks: np.ndarray, lips_z: float, light: float) -> Layer:
 
 
 def _shows_teeth(portrait: Portrait) -> bool:
-    """Whether a quarter of what the lips leave open is bright and without colour."""
+    """Whether some of the upper half of what the lips leave open is as bright as the cheeks, and without colour."""
     mask = polygon(portrait.landmarks[list(INNER_LIPS), :2], portrait.size) > 0.5
+    mask[round(float(portrait.landmarks[[UPPER_LIP, LOWER_LIP], 1].mean())) :] = False
     colour = portrait.crop[mask] / 255.0
-    if len(colour) < _OWN_PIXELS:
+    if len(colour) < _OWN_PIXELS / 2:
         return False
-    bright = colour.mean(1) > 0.55 * _light(portrait) * _REFERENCE_LUMINANCE
-    pale = np.ptp(colour, axis=1) < 0.4 * colour.max(1)
-    return bool((bright & pale).mean() > 0.25)
+    bright = colour.mean(1) > 0.85 * _light(portrait) * _REFERENCE_LUMINANCE
+    pale = np.ptp(colour, axis=1) < 0.3 * colour.max(1)
+    return bool((bright & pale).mean() > 0.12)
 
 
 def _own_interior(portrait: Portrait, stage: Stage, lips_z: float) -> Layer | None:
@@ -185,5 +186,8 @@ def _own_interior(portrait: Portrait, stage: Stage, lips_z: float) -> Layer | No
     pixels = np.stack([x, y], 1).astype(float)
     plane = stage.from_canonical(np.array([[0.0, portrait.canonical[UPPER_LIP, 1], lips_z - 0.6]]))[0, 2]
     points = stage.to_canonical(stage.unproject(pixels, np.full(len(x), plane)))
-    binding = Binding.to([UPPER_LIP], np.full((len(x), 1), 0.4))
+    # Its top hangs on the upper lip, so that no gap opens over the teeth; they stretch a little downwards.
+    lips = portrait.landmarks[[UPPER_LIP, LOWER_LIP], 1]
+    down = np.clip((y - lips[0]) / max(lips[1] - lips[0], 1), 0, 1)
+    binding = Binding.to([UPPER_LIP], (1 - 0.5 * down)[:, None])
     return discs(points, binding, portrait.crop[y, x] / 255.0, 0.98, 0.6 / stage.scale)
