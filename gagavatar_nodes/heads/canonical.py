@@ -9,7 +9,6 @@ import numpy as np
 
 from .. import assets
 
-
 _LEVEL = np.radians(4.0)
 """Against heads that look straight ahead, as measured on the bundled one, the file's face looks up by as much."""
 
