@@ -12,7 +12,14 @@ from scipy.ndimage import gaussian_filter1d  # noqa: E402
 
 from gagavatar_nodes.errors import GagavatarError  # noqa: E402
 from gagavatar_nodes.heads.flame import Flame  # noqa: E402
-from gagavatar_nodes.tracking.flame_fit import fit_landmarks, fit_motion, fit_shape, view_portrait  # noqa: E402
+from gagavatar_nodes.tracking.flame_fit import (  # noqa: E402
+    FlameOverlay,
+    fit_landmarks,
+    fit_motion,
+    fit_shape,
+    track_flame,
+    view_portrait,
+)
 from gagavatar_nodes.tracking.flame_fit.face_model import INDICES, landmark_model, project  # noqa: E402
 from gagavatar_nodes.tracking.flame_fit.rotations import axis_angle_of, rotation_of  # noqa: E402
 from gagavatar_nodes.tracking.flame_fit.solver import solve_tied  # noqa: E402
@@ -215,6 +222,20 @@ def test_head_and_jaw_of_the_synthetic_driver_are_read(standin, driver_frames, d
     assert np.corrcoef(pitch, driver_truth[:, 1])[0, 1] > 0.9
     assert np.corrcoef(codes.jaw[:, 0], driver_truth[:, 2])[0, 1] > 0.8
     assert 9 < np.median(codes.transform[:, 2, 3]) < 10.5
+
+
+def test_the_overlay_lies_on_the_face(standin, driver_frames):
+    landmarks = []
+    motion = track_flame(driver_frames[:3], 24, standin, smoothing=0, on_frame=lambda *seen: landmarks.append(seen[2]))
+    overlay = FlameOverlay(standin, motion)
+    height, width = driver_frames[0].shape[:2]
+    fitted = overlay.project(1)[1] * height + (np.array([width, height]) - 1) / 2
+    assert np.linalg.norm(fitted - landmarks[1][list(INDICES), :2], axis=1)[17:].mean() < 2
+    drawn = overlay(1, driver_frames[1])
+    changed = np.abs(drawn.astype(int) - driver_frames[1]).max(-1) > 8
+    x, y = landmarks[1][list(INDICES[17:68]), :2].round().astype(int).T
+    assert changed[y, x].all()
+    assert not changed[:, :10].any()
 
 
 def test_a_portrait_is_seen_as_the_published_network_wants_it(standin, example_portrait):

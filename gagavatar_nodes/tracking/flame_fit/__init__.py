@@ -1,6 +1,17 @@
 """FLAME codes and cameras fitted to the bundled tracker's landmarks: needs the FLAME file and no other weights."""
 
-from .fit import fit_landmarks, fit_motion, fit_shape, track_flame
+from .fit import fit_landmarks, fit_motion, fit_shape, flame_square, motion_landmarks, track_flame
+from .overlay import FlameOverlay
 from .view import PortraitView, view_portrait
 
-__all__ = ["PortraitView", "fit_landmarks", "fit_motion", "fit_shape", "track_flame", "view_portrait"]
+__all__ = [
+    "FlameOverlay",
+    "PortraitView",
+    "fit_landmarks",
+    "fit_motion",
+    "fit_shape",
+    "flame_square",
+    "motion_landmarks",
+    "track_flame",
+    "view_portrait",
+]

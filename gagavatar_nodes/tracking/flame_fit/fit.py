@@ -13,7 +13,7 @@ from ..faces import FaceChoice
 from ..pose import similarities
 from ..smoothing import DEFAULT_STRENGTH, PASS_SHARE
 from .face_model import INDICES, SHAPES, FaceModel, landmark_model, moving_directions
-from .priors import Pace
+from .priors import usual_changes
 from .shape import solve_shape
 from .solver import Observations, Ties, solve_frames, solve_sequence
 from .state import State, concatenate
@@ -88,17 +88,31 @@ def fit_motion(
         GagavatarError: the FLAME file has no landmark embedding.
     """
     visible = motion.confidence > 0
-    points = _landmarks_of(motion)
-    seen = np.flatnonzero(visible) if visible.any() else np.arange(len(points))
-    heads = motion.rotation @ HEAD_CENTER + motion.translation
-    center = np.median((motion.scale[:, None] * heads)[seen, :2] * [1, -1], axis=0)
-    half = HALF_WIDTH_CM * float(np.median(motion.scale[seen]))
+    points = motion_landmarks(motion)
+    center, half = flame_square(motion)
     points[..., :2] -= center
     points /= half
     fit = LandmarkFit(flame)
     if shape is None:
-        shape = fit.fit_shape(points[seen])
+        shape = fit.fit_shape(points[visible] if visible.any() else points)
     return replace(motion, flame=fit.fit_codes(points, visible, np.asarray(shape, np.float32), motion.fps, smoothing))
+
+
+def flame_square(motion: Motion) -> tuple[np.ndarray, float]:
+    """Centre [2] and half width, in picture heights from the picture's centre, of the square that is the image of the
+    cameras which `fit_motion` finds."""
+    seen = np.flatnonzero(motion.confidence) if motion.confidence.any() else slice(None)
+    heads = motion.rotation @ HEAD_CENTER + motion.translation
+    centers = (motion.scale[:, None] * heads)[seen, :2] * [1, -1]
+    return np.median(centers, axis=0), HALF_WIDTH_CM * float(np.median(motion.scale[seen]))
+
+
+def motion_landmarks(motion: Motion) -> np.ndarray:
+    """[T, 70, 3] of a motion, in picture heights from the picture's centre, y down and z away."""
+    indices = list(INDICES)
+    canonical = motion.neutral[indices] + motion.deltas[:, indices].astype(np.float64)
+    placed = canonical @ motion.rotation.astype(np.float64).swapaxes(-1, -2) + motion.translation[:, None]
+    return motion.scale[:, None, None] * placed * [1, -1, -1]
 
 
 def track_flame(
@@ -183,7 +197,7 @@ class LandmarkFit:
         seen = _observed(points, start, visible)
         if smoothing == 0:
             return solve_frames(model, seen, start)
-        ties = Ties(Pace().deviations(model.width, fps, smoothing), previous)
+        ties = Ties(usual_changes(model.width, fps, smoothing), previous)
         return solve_sequence(model, seen, solve_frames(model, seen, start, iterations=4), ties)
 
     def codes_of(self, state: State, shape: np.ndarray) -> FlameCodes:
@@ -199,14 +213,6 @@ def _normalised(landmarks: np.ndarray, size: int) -> np.ndarray:
     points = np.asarray(landmarks)[:, list(INDICES)].astype(np.float64)
     points[..., :2] -= (size - 1) / 2
     return points / (size / 2)
-
-
-def _landmarks_of(motion: Motion) -> np.ndarray:
-    """[T, 70, 3] of a motion, in picture heights from the picture's centre, y down and z away."""
-    indices = list(INDICES)
-    canonical = motion.neutral[indices] + motion.deltas[:, indices].astype(np.float64)
-    placed = canonical @ motion.rotation.astype(np.float64).swapaxes(-1, -2) + motion.translation[:, None]
-    return motion.scale[:, None, None] * placed * [1, -1, -1]
 
 
 def _observed(points: np.ndarray, start: State, visible: np.ndarray | None = None) -> Observations:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .face_model import JOINTS
@@ -13,30 +11,20 @@ _JAW = (0.3, 0.03, 0.05)  # radians, deviations of opening, turning and tilting
 _EYE = (0.25, 0.3, 0.02)  # of looking down, aside, and of twisting, which no picture shows
 _VERGENCE = 0.08  # radians by which the two eyes' directions differ
 _KNEE = 1.0  # deviations from which a change costs linearly: a blink or a cut is not smoothed away
+_CHANGES = {"codes": 0.05, "jaw": 0.002, "eyes": 0.03, "turn": 0.001, "shift": 0.0005, "depth": 0.01}
+"""Usual change from frame to frame: deviations, radians, and head units across and along the view."""
 _FPS = 25.0
-_LEAST_PACE = 1e-3
-"""Share of the usual pace that stays at full smoothing."""
+_LEAST_CHANGE = 1e-3
+"""Share of the usual change that stays at full smoothing."""
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Usual change of the parameters in 1/25 s; over longer times it grows as of a random walk."""
+def usual_changes(width: int, fps: float, smoothing: float) -> np.ndarray:
+    """[width + 15] deviations of the change of each parameter from frame to frame.
 
-    codes: float = 0.05
-    jaw: float = 0.002
-    eyes: float = 0.03
-    turn: float = 0.001
-    """Radians of the head."""
-    shift: float = 0.0005
-    """Head units across the view."""
-    depth: float = 0.01
-    """Head units along the view."""
-
-    def deviations(self, width: int, fps: float, smoothing: float) -> np.ndarray:
-        """[width + 15] per parameter and frame: about the usual ones for a `smoothing` of 0.5, smaller for more."""
-        parts = [(self.codes, width), (self.jaw, 3), (self.eyes, 6), (self.turn, 3), (self.shift, 2), (self.depth, 1)]
-        usual = np.concatenate([np.full(count, value) for value, count in parts])
-        return usual * np.sqrt(_FPS / fps) * (1 / smoothing - 1 + _LEAST_PACE)
+    As of random walks; about `_CHANGES` for a `smoothing` of 0.5 at 25 frames a second, smaller for more smoothing.
+    """
+    usual = np.repeat(list(_CHANGES.values()), [width, 3, 6, 3, 2, 1])
+    return usual * np.sqrt(_FPS / fps) * (1 / smoothing - 1 + _LEAST_CHANGE)
 
 
 def joint_precision() -> np.ndarray:
