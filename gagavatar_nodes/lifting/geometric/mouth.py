@@ -72,8 +72,8 @@ def mouth_handles(canonical: np.ndarray, displacements: np.ndarray) -> np.ndarra
 
 
 def mouth_visibility(mouth_points: np.ndarray, fade: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """[N] 0..1 visibility of the interior's splats at canonical positions [N, 3], between the inner lips [478, 3]."""
-    x, y = mouth_points[:, 0], mouth_points[:, 1]
+    """[N] 0..1 visibility of the interior's splats at canonical x, y [2, N], between the inner lips of [478, 3]."""
+    x, y = mouth_points
     lower = _curve(landmarks[list(_LOWER_CURVE)], x)
     upper = _curve(landmarks[list(_UPPER_CURVE)], x)
     opening = max(landmarks[UPPER_LIP, 1] - landmarks[LOWER_LIP, 1], 0.0)

@@ -1,0 +1,132 @@
+"""Pose a layer: where its splats are, and how the surface they lie on stretches and turns them.
+
+Coordinates are kept apart, [3, N] and [6, N]: every step is then a few passes over contiguous memory, which is several
+times faster than products of small matrices.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from ...driving.retarget import NECK_PIVOT, HeadPlacement
+from ...types import HEAD_UNITS_PER_CM
+from .binding import CONTROLS
+from .layer import Layer
+from .stage import Stage
+
+SIGMA = 0.5
+"""Standard deviation of a lattice splat, in distances between neighbours: smooth without blurring the portrait."""
+_MOST_STRETCH = 2.5  # a splat grows no longer than this many rest lengths; the layer under it shows instead
+_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))  # the upper triangle
+
+
+class Poser:
+    """What posing a layer needs, prepared once."""
+
+    points: np.ndarray
+    """[3, N] float32 canonical."""
+    weights: csr_matrix
+    """[N, CONTROLS] of the bindings."""
+
+    def __init__(self, layer: Layer, stage: Stage) -> None:
+        self.points = np.ascontiguousarray(layer.points.T)
+        self.weights = _sparse(layer)
+        self._stage = stage
+        self._head = layer.head
+        self._rest = np.ascontiguousarray(stage.from_canonical(layer.points.astype(np.float64)).T, np.float32)
+        linked = (layer.neighbours != np.arange(len(layer))[:, None]).any(1)
+        # Lattices come first; splats after the last link are discs.
+        self._lattice = int(np.flatnonzero(linked).max(initial=-1)) + 1
+        self._sides = np.ascontiguousarray(layer.neighbours[: self._lattice].T)
+        self._thickness = np.ascontiguousarray(layer.covariances[: self._lattice].T)
+        self._discs = np.ascontiguousarray(layer.covariances[self._lattice :].T)
+        self._factors, self._limits = self._spans()
+
+    def pose(self, points: np.ndarray, placement: HeadPlacement) -> tuple[np.ndarray, np.ndarray]:
+        """Means [N, 3] and covariances [N, 6] in head units of canonical points [3, N] under a pose."""
+        positions = self._place(points, placement)
+        covariances = np.empty((positions.shape[1], 6), np.float32)
+        self._lattice_covariances(positions, covariances[: self._lattice])
+        self._disc_covariances(placement, covariances[self._lattice :])
+        means = np.empty((positions.shape[1], 3), np.float32)
+        np.multiply(positions.T, np.float32(HEAD_UNITS_PER_CM), out=means)
+        return means, covariances
+
+    def _place(self, points: np.ndarray, placement: HeadPlacement) -> np.ndarray:
+        """[3, N] stage positions: the head turns about the neck, the torso stays."""
+        pivot = self._stage.from_canonical(NECK_PIVOT[None])[0] + placement.shift
+        turn = placement.scale * placement.rotation
+        offset = pivot - turn @ NECK_PIVOT
+        placed = np.empty_like(points)
+        for axis in range(3):
+            row = _combine(points, turn[axis])
+            row += np.float32(offset[axis])
+            row -= self._rest[axis]
+            row *= self._head
+            np.add(row, self._rest[axis], out=placed[axis])
+        return placed
+
+    def _lattice_covariances(self, positions: np.ndarray, out: np.ndarray) -> None:
+        """Sum of the outer products of the two tangents, and a little thickness."""
+        tangents = [self._tangent(positions, axis) for axis in (0, 1)]
+        for k, (i, j) in enumerate(_PAIRS):
+            value = tangents[0][i] * tangents[0][j]
+            value += tangents[1][i] * tangents[1][j]
+            value += self._thickness[k]
+            np.multiply(value, np.float32(HEAD_UNITS_PER_CM**2), out=out[:, k])
+
+    def _tangent(self, positions: np.ndarray, axis: int) -> list[np.ndarray]:
+        """x, y and z [L] of one standard deviation along a lattice line, no longer than its limit."""
+        before, after = self._sides[2 * axis], self._sides[2 * axis + 1]
+        tangent = [p[after] for p in positions]
+        for component, p in zip(tangent, positions, strict=True):
+            component -= p[before]
+            component *= self._factors[axis]
+        square = tangent[0] * tangent[0]
+        square += tangent[1] * tangent[1]
+        square += tangent[2] * tangent[2]
+        long = np.flatnonzero(square > self._limits[axis])
+        shrink = np.sqrt(self._limits[axis][long] / square[long])
+        for component in tangent:
+            component[long] *= shrink
+        return tangent
+
+    def _disc_covariances(self, placement: HeadPlacement, out: np.ndarray) -> None:
+        rotation = _rotation_of_covariances(placement.scale * placement.rotation) * HEAD_UNITS_PER_CM**2
+        for k in range(6):
+            out[:, k] = _combine(self._discs, rotation[k])
+
+    def _spans(self) -> tuple[np.ndarray, np.ndarray]:
+        """[2, L] factors of neighbours' differences, and [2, L] squares of the longest tangents."""
+        own = np.arange(self._lattice)
+        count = np.stack([(self._sides[k] != own).astype(int) + (self._sides[k + 1] != own) for k in (0, 2)])
+        factors = (SIGMA / np.maximum(count, 1)).astype(np.float32)
+        before, after = self._rest[:, self._sides[::2]], self._rest[:, self._sides[1::2]]
+        lengths = np.linalg.norm(after - before, axis=0) * factors
+        return factors, np.square(_MOST_STRETCH * lengths).astype(np.float32)
+
+
+def _combine(rows: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Sum [N] of `rows` [K, N] times `factors` [K]."""
+    total = rows[0] * np.float32(factors[0])
+    for row, factor in zip(rows[1:], factors[1:], strict=True):
+        total += row * np.float32(factor)
+    return total
+
+
+def _sparse(layer: Layer) -> csr_matrix:
+    binding, count = layer.binding, len(layer)
+    rows = np.repeat(np.arange(count), binding.controls.shape[1])
+    matrix = csr_matrix((binding.weights.ravel(), (rows, binding.controls.ravel())), (count, CONTROLS), np.float32)
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def _rotation_of_covariances(rotation: np.ndarray) -> np.ndarray:
+    """[6, 6] matrix that takes the upper triangle of C to that of R C R^T."""
+    row, column = np.triu_indices(3)
+    basis = np.zeros((6, 3, 3))
+    basis[np.arange(6), row, column] = basis[np.arange(6), column, row] = 1
+    turned = rotation @ basis @ rotation.T
+    return turned[:, row, column].T
