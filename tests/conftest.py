@@ -1,6 +1,107 @@
-"""Puts this folder on the import path, for `parity_recipe`, and keeps the numeric libraries to one thread."""
+"""Puts this folder on the import path, keeps the numeric libraries to one thread, and makes what many tests use.
+
+Results and builds go to a cache of the session: the user's stays as it is.
+"""
+
+from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from gagavatar_nodes import assets
 
 # On a busy machine threads that wait for each other make the tests ten times slower. Read when torch is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).parent / "media"))
+
+_PORTRAIT = assets.path("example_portrait.jpg")
+_DRIVER = assets.path("synthetic_driver.mp4")
+
+
+class Outcome(NamedTuple):
+    """What a run of the command left."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The cache of this session: the rasterizer is compiled into it at most once."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAGAVATAR_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture
+def gagavatar(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Function (*arguments) -> what `gagavatar` leaves, run in this process; C libraries' output is caught too."""
+    from gagavatar_nodes.cli import main
+
+    def run(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as leaving:
+            code = leaving.code
+        return Outcome(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def portrait():
+    """The example portrait, tracked."""
+    from gagavatar_nodes import pipeline
+
+    return pipeline.read_portrait(_PORTRAIT)
+
+
+@pytest.fixture(scope="session")
+def avatar(portrait):
+    """The example portrait, lifted with the coarsest lattice."""
+    from gagavatar_nodes.lifting.geometric import lift_portrait
+
+    return lift_portrait(portrait, 148)
+
+
+@pytest.fixture(scope="session")
+def avatar_file(avatar, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`avatar` in a file."""
+    path = tmp_path_factory.mktemp("avatar") / "example.safetensors"
+    avatar.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def driver_images() -> list[np.ndarray]:
+    """72 frames [H, W, 3] uint8 of the synthetic head."""
+    from gagavatar_nodes.media.video_reader import VideoReader
+
+    with VideoReader(_DRIVER) as video:
+        return list(video)
+
+
+@pytest.fixture(scope="session")
+def driver_motion():
+    """The synthetic driver, tracked without smoothing."""
+    from gagavatar_nodes import pipeline
+
+    return pipeline.track(_DRIVER, smoothing=0)
+
+
+@pytest.fixture(scope="session")
+def short_driver(driver_images, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six frames of the synthetic head at 10 a second, with a tone."""
+    from media_files import encode_video
+
+    path = tmp_path_factory.mktemp("driver") / "driver.mp4"
+    return encode_video(path, driver_images[:60:10], fps=10, seconds_of_sound=0.6, pixels="yuv420p")
