@@ -6,6 +6,7 @@ mouth must close a portrait that was taken with an open one, and a blink must sh
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,15 @@ class Retargeter:
         self._own_lids = eye_openness(self.canonical)
         self._open_lids = _open_lids(self._own_lids, eye_openness(self._rest) / self._open)
         self._mouth_ratio = _mouth_width(self.canonical) / _mouth_width(self._rest)
+
+    def follow(self, motion: Motion) -> Retargeter:
+        """Another part of the same driver's motion, measured from the same neutral, under the same reference.
+
+        For live driving: the reference is a moment of rest, and what follows are single frames.
+        """
+        following = copy(self)
+        following.motion = motion
+        return following
 
     def displacements(self, index: int) -> np.ndarray:
         """[478, 3] offsets of the portrait's canonical landmarks at a frame, centimetres."""

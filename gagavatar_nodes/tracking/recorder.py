@@ -75,20 +75,26 @@ class MotionRecorder:
     def _solve(self) -> None:
         if not self._points:
             return
-        scales, rotations, translations, canonical = solve_poses(np.stack(self._points))
-        height, width = np.array(self._pictures[: len(self._points)], np.float64).T
-        translations[:, 0] -= (width - 1) / 2
-        translations[:, 1] += (height - 1) / 2
-        self._blocks.append(
-            (
-                (scales / height).astype(np.float32),
-                rotations.astype(np.float32),
-                (translations / scales[:, None]).astype(np.float32),
-                gaze_of(canonical).astype(np.float32),
-                (canonical - bundled_neutral()).astype(
-                    np.float16
-                ),  # offsets are small, so half precision holds 1e-3 cm
-            )
-        )
+        self._blocks.append(head_motion(np.stack(self._points), np.array(self._pictures[: len(self._points)])))
         del self._pictures[: len(self._points)]
         self._points.clear()
+
+
+def head_motion(
+    points: np.ndarray, pictures: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Scale [T], rotation, translation and gaze as in `Motion`, and offsets [T, 478, 3] float16 from `bundled_neutral`.
+
+    `points` [T, 478, 3] are landmarks in pixels, `pictures` [T, 2] the heights and widths of the pictures.
+    """
+    scales, rotations, translations, canonical = solve_poses(points)
+    height, width = pictures.astype(np.float64).T
+    translations[:, 0] -= (width - 1) / 2
+    translations[:, 1] += (height - 1) / 2
+    return (
+        (scales / height).astype(np.float32),
+        rotations.astype(np.float32),
+        (translations / scales[:, None]).astype(np.float32),
+        gaze_of(canonical).astype(np.float32),
+        (canonical - bundled_neutral()).astype(np.float16),  # small, so half precision holds 1e-3 cm
+    )

@@ -104,6 +104,10 @@ class Performance:
     def __len__(self) -> int:
         return len(self.retargeter.motion)
 
+    def follow(self, motion: Motion) -> Performance:
+        """The same driver's next frames; see `Retargeter.follow`."""
+        return Performance(self.avatar, self.retargeter.follow(motion))
+
     def gaussians(self, index: int) -> Gaussians:
         """The avatar at a frame of the motion."""
         source = self.retargeter

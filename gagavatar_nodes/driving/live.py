@@ -1,0 +1,31 @@
+"""An avatar driven by frames as they come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..lifting.geometric import GeometricAvatar
+    from ..lifting.geometric.avatar import Performance
+    from ..tracking.live import LiveTracker
+
+
+class LiveDriver:
+    """Binds an avatar to a live tracker, and anew whenever the tracker's neutral face changes."""
+
+    def __init__(self, avatar: GeometricAvatar, tracker: LiveTracker) -> None:
+        self._avatar, self._tracker = avatar, tracker
+        self._rest: Performance | None = None
+        self._version = 0
+
+    def feed(self, image: np.ndarray) -> Performance | None:
+        """The avatar under the next picture [H, W, 3] uint8 RGB: a performance of one frame, or None without a face."""
+        motion = self._tracker.feed(image)
+        if motion is None:
+            return None
+        if self._rest is None or self._version != self._tracker.neutral_version:
+            self._rest = self._avatar.perform(self._tracker.rest, "neutral")
+            self._version = self._tracker.neutral_version
+        return self._rest.follow(motion)

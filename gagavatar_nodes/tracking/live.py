@@ -1,0 +1,134 @@
+"""Tracking frame by frame, for webcams."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+import numpy as np
+
+from ..driving.arkit import fit_arkit
+from ..driving.bundled_face import bundled_neutral
+from ..errors import FaceError
+from ..types import AUTHORED_NEUTRAL, Motion
+from .faces import FaceChoice
+from .neutral import resting_face
+from .recorder import head_motion
+from .smoothing import DEFAULT_STRENGTH
+from .video_tracker import VideoTracker
+
+_REST_SECONDS = 0.5
+"""Of the past, from which the neutral face is taken."""
+_FEWEST = 3
+"""Frames with a face that the neutral is taken from."""
+
+_Frame = tuple[np.ndarray, ...]
+"""What `head_motion` says of one frame, each [1, ...], and the face score [1]."""
+
+
+class LiveTracker:
+    """Follows one face; every fed picture becomes a motion of one frame, without delay.
+
+    The first frame's neutral face is a guess. After half a second of seeing the face it is replaced by the calmest of
+    those frames, and at any time by `reset_neutral`. `neutral_version` counts the changes: what was bound to an earlier
+    neutral is to be bound to `rest` again.
+    """
+
+    def __init__(self, fps: float = 30.0, smoothing: float = DEFAULT_STRENGTH, face: FaceChoice = None) -> None:
+        """`fps` about as many frames a second as will be fed; the others as for `VideoTracker`."""
+        self._fps = fps
+        self._tracker = VideoTracker(fps, smoothing, face)
+        self._recent: deque[_Frame | None] = deque(maxlen=max(_FEWEST, round(_REST_SECONDS * fps)))
+        self._seen = 0
+        self._rest: Motion | None = None
+        self._neutral = bundled_neutral()
+        self._extra: dict[str, str] = {}
+        self.neutral_version = 0
+        self.last_latency_ms = 0.0
+        """Milliseconds that the last call of `feed` took."""
+
+    @property
+    def rest(self) -> Motion:
+        """The frames from which the neutral face was taken, measured from it.
+
+        Raises:
+            FaceError: no face has been seen yet.
+        """
+        if self._rest is None:
+            raise _no_face()
+        return self._rest
+
+    def feed(self, image: np.ndarray) -> Motion | None:
+        """The motion of the next picture [H, W, 3] uint8 RGB, one frame, or None where the face is not to be seen.
+
+        Raises:
+            FaceError: `face` is an index or a point at which the first picture with faces has none.
+        """
+        start = time.perf_counter()
+        tracked = self._tracker.feed(image)
+        motion = None
+        if tracked is None:
+            self._recent.append(None)
+        else:
+            head = head_motion(tracked.points[None], np.array([image.shape[:2]]))
+            frame = (*head, np.array([max(tracked.score, 1e-3)], np.float32))
+            self._recent.append(frame)
+            self._settle()
+            motion = self._motion([frame])
+        self.last_latency_ms = (time.perf_counter() - start) * 1e3
+        return motion
+
+    def reset_neutral(self) -> None:
+        """Takes the face of the last half second, a blink left out, as the neutral one.
+
+        Raises:
+            FaceError: there was hardly a face in it; everything stays as it was.
+        """
+        frames = self._visible()
+        if len(frames) < _FEWEST:
+            raise _no_face()
+        self._extra = {"neutral": AUTHORED_NEUTRAL}
+        self._set_neutral(bundled_neutral() + np.median(_offsets(frames), axis=0), frames)
+
+    def _settle(self) -> None:
+        """Takes the neutral from the first frame, and again when the first half second has been seen."""
+        self._seen += 1
+        frames = self._visible()
+        if self._rest is None or (self._seen == self._recent.maxlen and self.neutral_version == 1):
+            self._set_neutral(resting_face(_offsets(frames)), frames)
+
+    def _set_neutral(self, neutral: np.ndarray, frames: list[_Frame]) -> None:
+        self._neutral = neutral
+        self._rest = self._motion(frames)
+        self.neutral_version += 1
+
+    def _visible(self) -> list[_Frame]:
+        return [frame for frame in self._recent if frame is not None]
+
+    def _motion(self, frames: list[_Frame]) -> Motion:
+        scale, rotation, translation, gaze, offsets, score = (np.concatenate(a) for a in zip(*frames, strict=True))
+        deltas = (bundled_neutral() + offsets - self._neutral).astype(np.float16)
+        return Motion(
+            fps=self._fps,
+            rotation=rotation,
+            translation=translation,
+            scale=scale,
+            neutral=self._neutral.astype(np.float32),
+            deltas=deltas,
+            arkit=fit_arkit(deltas),
+            gaze=gaze,
+            confidence=score,
+            source="live",
+            extra=self._extra,
+        )
+
+
+def _offsets(frames: list[_Frame]) -> np.ndarray:
+    return np.concatenate([frame[4] for frame in frames]).astype(np.float32)
+
+
+def _no_face() -> FaceError:
+    return FaceError(
+        "There was no face in the last half second to take the neutral from: look into the camera, keep a calm face, "
+        "and try again."
+    )
