@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import animate, export, info, lift, render, track, weights
+from .commands import animate, demo, export, info, lift, render, track, weights
 from .commands.options import Parser
 from .errors import GagavatarError
 
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         export.add_parser,
         weights.add_parser,
         info.add_parser,
+        demo.add_parser,
     ):
         add(subparsers)
     return parser

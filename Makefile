@@ -1,0 +1,32 @@
+# Two commands: `make demo` and `make test`. Both need Python 3.10 or newer and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/installed
+	$(BIN)/gagavatar demo --out output
+
+test: $(VENV)/tested
+	$(BIN)/python -m pytest tests
+
+lint: $(VENV)/tested
+	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
+
+clean:
+	rm -rf $(VENV) build dist output *.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Python 3.10 or newer is needed: make PYTHON=...')"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	$(PIP) --editable .
+	touch $@
+
+# PyTorch serves the published network and the reference rasterizer that tests compare with; the demo does without it.
+$(VENV)/tested: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable ".[dev]" --constraint constraints.txt
+	touch $@ $(VENV)/installed

@@ -1,0 +1,100 @@
+"""`gagavatar demo`: the bundled portrait, driven by the bundled driver; nothing to give, nothing to download."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .options import Bar, add_command, finish
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..avatars import Avatar, Performance
+    from ..types import Motion, Portrait
+
+_COLUMNS = 6
+_ORBIT_DEGREES = 30.0
+_BUILTINS = ("smile", "surprise", "talk", "blink", "nod", "look_around")
+_GREY = (128, 128, 128)
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `demo` to the subparsers of `gagavatar`."""
+    parser = add_command(subparsers, "demo", run, "animate the bundled portrait and show a contact sheet")
+    parser.add_argument("-o", "--out", default="output", metavar="DIR", help="folder to write to (default: output)")
+    parser.add_argument("--portrait", metavar="FILE", help="another portrait")
+    parser.add_argument("--driver", metavar="FILE", help="another driving video")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
+    from .. import assets, pipeline
+    from ..media.images import write_image
+
+    start = time.perf_counter()
+    folder = Path(args.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    source = args.portrait or assets.path("example_portrait.jpg")
+    driver = args.driver or assets.path("synthetic_driver.mp4")
+    video, sheet = folder / "demo.mp4", folder / "contact_sheet.png"
+    portrait = pipeline.read_portrait(source)
+    lifted = pipeline.in_background(lambda: pipeline.lift(portrait))
+    with Bar(args, "tracking") as bar:
+        motion = pipeline.read_driver(driver, progress=bar)
+    avatar = lifted()
+    performance = avatar.perform(motion)
+    with Bar(args, "rendering") as bar:
+        look = pipeline.Look(beside=(portrait.picture, driver))
+        count = pipeline.render(performance, video, motion.fps, look, driver, bar)
+    write_image(sheet, contact_sheet(portrait, avatar, performance, driver, motion.fps))
+    seconds = time.perf_counter() - start
+    summary = {"video": str(video), "contact_sheet": str(sheet), "frames": count, "seconds": round(seconds, 3)}
+    return finish(args, summary, f"video: {video}\ncontact sheet: {sheet}\n{count} frames in {seconds:.1f} s")
+
+
+def contact_sheet(portrait: Portrait, avatar: Avatar, performance: Performance, driver: Any, fps: float) -> np.ndarray:
+    """[H, W, 3] uint8: portrait, driver's frames, results, and an orbit with some built-in expressions."""
+    import numpy as np
+
+    from ..driving.builtin import builtin_motion
+    from ..driving.operations import orbit, still
+    from ..media.video_reader import VideoReader
+    from ..rendering.compositing import composite
+    from ..rendering.layout import contact_sheet as laid_out
+
+    chosen = np.linspace(0, len(performance) - 1, _COLUMNS + 1).round().astype(int)[:-1].tolist()
+    with VideoReader(driver, fps=fps) as video:
+        driving = [frame for index, frame in enumerate(video) if index in chosen]
+    turning = avatar.perform(orbit(still(1), "sweep", _ORBIT_DEGREES, 0.0, 4.0))
+    quarter = len(turning) // 4
+    sides = [int(k) for k in np.linspace(-quarter, quarter, _COLUMNS)]
+    expressions = []
+    for name in _BUILTINS:
+        motion = builtin_motion(name)
+        expressions += _pictures(avatar.perform(motion), [_liveliest(motion)])
+    matted = portrait.crop / np.float32(255) * portrait.alpha[..., None]
+    rows = [
+        [portrait.picture, composite(matted, portrait.alpha, _GREY)],
+        driving,
+        _pictures(performance, chosen),
+        _pictures(turning, [index % len(turning) for index in sides]),
+        expressions,
+    ]
+    return laid_out(rows, [["portrait", "matted"], "driver", "result", "orbit", _BUILTINS])
+
+
+def _liveliest(motion: Motion) -> int:
+    """The frame that is farthest from a face at rest that looks ahead."""
+    import numpy as np
+
+    turn = np.abs(motion.rotation - np.eye(3)).sum((1, 2))
+    return int(np.argmax(motion.arkit.sum(1) + 3 * turn))
+
+
+def _pictures(performance: Performance, indices: list[int]) -> list[np.ndarray]:
+    from ..rendering.compositing import composite
+
+    return [composite(rgb, alpha, _GREY) for rgb, alpha in performance.frames(512, 512, indices)]
