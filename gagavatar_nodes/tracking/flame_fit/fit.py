@@ -154,7 +154,7 @@ class LandmarkFit:
         rotations = self.initial(self._model, points).rotation
         chosen = _varied(rotations, _SHAPE_FRAMES)
         start = self.initial(self._model, points[chosen])
-        return solve_shape(self._model, _observed(points[chosen], start), start).astype(np.float32)
+        return solve_shape(self._model, self.observed(points[chosen], start), start).astype(np.float32)
 
     def person(self, shape: np.ndarray) -> FaceModel:
         """The model of one person, whose codes are expressions."""
@@ -194,11 +194,19 @@ class LandmarkFit:
     ) -> State:
         """Some successive frames, after the `previous` one where there is one."""
         start = self.initial(model, points)
-        seen = _observed(points, start, visible)
+        seen = self.observed(points, start, visible)
         if smoothing == 0:
             return solve_frames(model, seen, start)
         ties = Ties(usual_changes(model.width, fps, smoothing), previous)
         return solve_sequence(model, seen, solve_frames(model, seen, start, iterations=4), ties)
+
+    @staticmethod
+    def observed(points: np.ndarray, start: State, visible: np.ndarray | None = None) -> Observations:
+        """The landmarks with their precision, which depends on the heads' size; `visible` [T], all by default."""
+        precision = start.translation[:, 2:] / FOCAL / (_ERRORS_CM * HEAD_UNITS_PER_CM)
+        if visible is not None:
+            precision = precision * visible[:, None]
+        return Observations(points[..., :2], precision)
 
     def codes_of(self, state: State, shape: np.ndarray) -> FlameCodes:
         """What was fitted, in FLAME's numbers."""
@@ -213,13 +221,6 @@ def _normalised(landmarks: np.ndarray, size: int) -> np.ndarray:
     points = np.asarray(landmarks)[:, list(INDICES)].astype(np.float64)
     points[..., :2] -= (size - 1) / 2
     return points / (size / 2)
-
-
-def _observed(points: np.ndarray, start: State, visible: np.ndarray | None = None) -> Observations:
-    precision = start.translation[:, 2:] / FOCAL / (_ERRORS_CM * HEAD_UNITS_PER_CM)
-    if visible is not None:
-        precision = precision * visible[:, None]
-    return Observations(points[..., :2], precision)
 
 
 def _varied(rotations: np.ndarray, count: int) -> np.ndarray:
