@@ -191,6 +191,15 @@ class TensorReader:
             raise self.damaged(f"tensor '{name}' should be {dtype}, but is {entry.get('dtype')}")
 
 
+def format_name(path: str | os.PathLike[str]) -> str | None:
+    """The name of the format that a file's header gives, such as "gagavatar.motion"; None where there is none."""
+    probe = TensorFormat("", 0, "tensor file", "")
+    try:
+        return _notes(probe._header(Path(path))[0]).get("format")
+    except (OSError, FileFormatError):
+        return None
+
+
 def _notes(header: dict[str, object]) -> dict[str, str]:
     notes = header.get("__metadata__") if isinstance(header, dict) else None
     if not isinstance(notes, dict):

@@ -12,7 +12,7 @@ from ..errors import GagavatarError
 from ..types import AUTHORED_NEUTRAL, FlameCodes, Motion
 from .arkit import arkit_deltas, arkit_weights, fit_arkit, gaze_of, part_lids
 from .bundled_face import bundled_neutral
-from .pose import orbit, orbit_path, scale_head_pose
+from .pose import orbit, orbit_path, scale_head_pose, turn_head
 from .timeline import loop, resample, smooth, take, trim
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "smooth",
     "still",
     "trim",
+    "turn_head",
 ]
 
 _STILL_SCALE = 1 / 40

@@ -98,6 +98,18 @@ def orbit(
     )
 
 
+def turn_head(motion: Motion, yaw_degrees: float, pitch_degrees: float, roll_degrees: float = 0.0) -> Motion:
+    """The motion with its head turned further by fixed angles, see `HeadPose.rotation`; roll tilts it clockwise."""
+    if not all(math.isfinite(angle) for angle in (yaw_degrees, pitch_degrees, roll_degrees)):
+        raise GagavatarError(f"A head turns by numbers, but got {yaw_degrees}, {pitch_degrees}, {roll_degrees} degrees")
+    turn = rotation_of(*np.radians([yaw_degrees, pitch_degrees, roll_degrees]))
+    flame = motion.flame
+    if flame is not None:
+        rotations = turn.astype(np.float64) @ _head_rotations(flame.transform)
+        flame = replace(flame, transform=_transforms(rotations, flame.transform[..., 3]))
+    return replace(motion, rotation=(turn @ motion.rotation).astype(np.float32), flame=flame)
+
+
 def rotation_of(yaw: np.ndarray, pitch: np.ndarray, roll: np.ndarray | float = 0.0) -> np.ndarray:
     """Rotations [..., 3, 3] float32 Ry(yaw) Rx(pitch) Rz(roll) of angles in radians, see `HeadPose.rotation`."""
     yaw, pitch, roll = np.broadcast_arrays(np.asarray(yaw, float), pitch, roll)

@@ -1,0 +1,44 @@
+"""ComfyUI nodes: thin classes over the package, which also run outside of ComfyUI."""
+
+from __future__ import annotations
+
+from . import host
+from .driving import ExtractDriving
+from .expression import Expression
+from .layout import CompareLayout, StitchBack
+from .models import LoadAvatarModel, LoadHeadTracker
+from .motions import BuiltinMotion, CombineMotions, EditMotion, OrbitCamera
+from .portraits import LiftPortrait, TrackPortrait
+from .rendering import RenderAvatar, RenderAvatarToVideo
+from .splats import AvatarToSplat
+from .storage import LoadAvatar, LoadMotion, SaveAvatar, SaveMotion
+
+__all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]
+
+host.register_models_folder()
+
+_NODES = (
+    LoadAvatarModel,
+    LoadHeadTracker,
+    TrackPortrait,
+    LiftPortrait,
+    ExtractDriving,
+    EditMotion,
+    BuiltinMotion,
+    Expression,
+    OrbitCamera,
+    CombineMotions,
+    RenderAvatar,
+    RenderAvatarToVideo,
+    StitchBack,
+    CompareLayout,
+    SaveAvatar,
+    LoadAvatar,
+    SaveMotion,
+    LoadMotion,
+    AvatarToSplat,
+)
+
+NODE_CLASS_MAPPINGS = {f"GAGAvatar{node.__name__}": node for node in _NODES}
+"""Id -> class. Saved workflows hold the ids and the names of inputs: neither changes."""
+NODE_DISPLAY_NAME_MAPPINGS = {f"GAGAvatar{node.__name__}": node.DISPLAY_NAME for node in _NODES}

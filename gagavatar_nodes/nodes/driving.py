@@ -1,0 +1,208 @@
+"""From a driving video to a motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GagavatarError
+from ..types import Motion
+from . import host, spec, tensors
+from .models import HeadTracker
+from .progress import Progress, cancellable, check_cancelled, watched
+from .sound import read_sound
+
+if TYPE_CHECKING:
+    import torch
+
+_PREVIEW_EDGE = 512
+_SHOWN = 12
+_SAME_SECONDS = 0.1
+
+
+class ExtractDriving:
+    """`Extract Driving`."""
+
+    DISPLAY_NAME = "Extract Driving"
+    CATEGORY = "GAGAvatar"
+    DESCRIPTION = (
+        "Follows a face through a video: head pose, expression, gaze. A VIDEO from a file is read frame by frame, so "
+        "its length does not matter. Frames that do not show the face are bridged and listed."
+    )
+    SEARCH_ALIASES = ("motion capture", "face tracking", "expression", "driving video", "landmarks", "mocap")
+    RETURN_TYPES = (spec.MOTION, "AUDIO", "IMAGE", "STRING", "FLOAT")
+    RETURN_NAMES = ("motion", "audio", "overlay", "report", "fps")
+    OUTPUT_TOOLTIPS = (
+        "For Render Avatar and the motion nodes.",
+        "The sound of the video, or the AUDIO that came in.",
+        "Some frames with what was tracked drawn on them.",
+        "Length, frame rate and the list of bridged frames.",
+        "Frames a second of the motion.",
+    )
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {
+                "smoothing": spec.number(
+                    0.5, 0, 1, "Takes out jitter, without lag: 0 is raw, 1 is very smooth.", step=0.05, slider=True
+                ),
+                "face": spec.whole(0, 0, 63, "Which face to follow, in the first frame with one: 0 is the largest."),
+                "fps": spec.number(25, 1, 240, "Frames a second of an IMAGE batch. A VIDEO knows its own.", step=0.001),
+                "preview_frames": spec.whole(
+                    16, 0, 256, "Frames in the overlay output, evenly spread over the video; 0 for none.", advanced=True
+                ),
+            },
+            "optional": {
+                "video": spec.socket("VIDEO", "The driver, from Load Video. Takes the place of images."),
+                "images": spec.socket("IMAGE", "The driver as a batch of frames, such as from VideoHelperSuite."),
+                "audio": spec.socket("AUDIO", "Sound to pass on; takes the place of the video's own."),
+                "tracker": spec.socket(spec.TRACKER, "From Load Head Tracker. Without it: landmarks."),
+            },
+        }
+
+    def run(
+        self,
+        smoothing: float,
+        face: int,
+        fps: float,
+        preview_frames: int,
+        video: Any = None,
+        images: torch.Tensor | None = None,
+        audio: dict[str, Any] | None = None,
+        tracker: HeadTracker | None = None,
+    ) -> tuple[Motion, dict[str, Any] | None, torch.Tensor | None, str, float]:
+        """Raises `FaceError` where no frame shows a face, `GagavatarError` where nothing is connected."""
+        if video is not None and host.is_components(video):
+            parts = video.get_components()
+            images, fps, audio = parts.images, float(parts.frame_rate), audio or parts.audio
+            video = None
+        if video is None and images is None:
+            raise GagavatarError("Extract Driving has no driver: connect 'video' (Load Video) or 'images'")
+        job = _Tracking(smoothing, face or None, preview_frames, tracker or HeadTracker("landmarks"))
+        if video is None:
+            tensors.check_images(images, "images")
+            motion = job.of_frames(tensors.rgb_frames(images), fps, len(images), "images")
+        else:
+            with file_of(video) as path:
+                motion = job.of_file(path)
+                audio = audio or cancellable(lambda: read_sound(path))
+        return motion, audio, job.overlay(), report(motion), motion.fps
+
+
+def report(motion: Motion) -> str:
+    """What was tracked, in words."""
+    lines = [f"{len(motion)} frames at {motion.fps:g} a second ({len(motion) / motion.fps:.2f} s)"]
+    if motion.bridged:
+        shown = ", ".join(map(str, motion.bridged[:_SHOWN])) + (", ..." if len(motion.bridged) > _SHOWN else "")
+        lines.append(f"no face in {len(motion.bridged)} frames, bridged: {shown}")
+    else:
+        lines.append("the face was seen in every frame")
+    return "\n".join(lines)
+
+
+class _Tracking:
+    """One run of a tracker, with its progress and a few frames to show."""
+
+    def __init__(self, smoothing: float, face: int | None, preview_frames: int, tracker: HeadTracker) -> None:
+        self._smoothing, self._face, self._tracker = smoothing, face, tracker
+        self._wanted = preview_frames
+        self._shown: list[np.ndarray] = []
+        self._every = 1
+        self._total: int | None = None
+        self._progress: Progress | None = None
+
+    def of_file(self, path: Path) -> Motion:
+        """The motion of a video file, which is streamed."""
+        from ..media.video_reader import VideoReader
+
+        with VideoReader(path) as reader:
+            return self.of_frames(iter(reader), reader.fps, reader.frame_count, path.name)
+
+    def of_frames(self, frames: Iterator[np.ndarray], fps: float, total: int | None, source: str) -> Motion:
+        """The motion of frames [H, W, 3] uint8."""
+        from ..tracking.video import track_video
+
+        self._total, self._progress = total, Progress(total)
+        self._every = max(1, (total or 0) // max(1, self._wanted))
+        if self._tracker.name == "landmarks":
+            return track_video(frames, fps, self._smoothing, self._face, self._on_frame, source=source)
+        return self._published(frames, fps, source)
+
+    def overlay(self) -> torch.Tensor | None:
+        """IMAGE of the frames to show; one black pixel where none is wanted, because nodes after it want an IMAGE."""
+        return tensors.stack(self._shown or [np.zeros((1, 1, 3), np.uint8)])
+
+    def _published(self, frames: Iterator[np.ndarray], fps: float, source: str) -> Motion:
+        tracker = cancellable(lambda: _published_tracker(self._tracker.folders))
+
+        def counted() -> Iterator[np.ndarray]:
+            for index, frame in enumerate(frames):
+                yield frame
+                self._on_frame(index, frame, None, False)
+
+        return next(watched(tracker.track(counted(), fps, source) for _ in range(1)))
+
+    def _on_frame(self, index: int, frame: np.ndarray, points: np.ndarray | None, bridged: bool) -> None:
+        from ..tracking.overlay import draw_overlay
+
+        check_cancelled()
+        picture = None
+        if self._wanted and index % self._every == 0 and len(self._shown) < self._wanted:
+            picture = _small(draw_overlay(frame, points, bridged=bridged))
+            self._shown.append(picture)
+        self._progress(index + 1, self._total, picture)
+
+
+def _published_tracker(folders: tuple[Path, ...]) -> Any:
+    from ..cache import cache_folder
+    from ..heads.flame import Flame
+    from ..heads.flame_files import load_flame
+    from ..tracking.published.archive import missing_files, unpack
+    from ..tracking.published.tracker import PublishedTracker
+    from ..weights import require_flame, require_weight
+
+    unpacked = cache_folder() / "track_resources"
+    if missing_files(unpacked):
+        unpack(require_weight("track_resources.tar", list(folders)), unpacked)
+    return PublishedTracker(unpacked, Flame(load_flame(require_flame(list(folders)))))
+
+
+def _small(image: np.ndarray) -> np.ndarray:
+    import cv2
+
+    scale = min(1.0, _PREVIEW_EDGE / max(image.shape[:2]))
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    return image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+@contextmanager
+def file_of(video: Any) -> Iterator[Path]:
+    """The file of a VIDEO; a temporary one where it is in memory, or a part of a longer file."""
+    source = video.get_stream_source()
+    if isinstance(source, str) and not _is_part(video, source):
+        yield Path(source)
+        return
+    path = host.temporary_folder() / f"gagavatar_driver_{id(video)}.mp4"
+    try:
+        if isinstance(source, str):
+            video.save_to(str(path))
+        else:
+            path.write_bytes(source.getbuffer())
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _is_part(video: Any, source: str) -> bool:
+    """Whether a VIDEO was cut from the file that it reads, as newer versions of ComfyUI can."""
+    whole = type(video)
+    try:
+        return abs(video.get_duration() - whole(source).get_duration()) > _SAME_SECONDS
+    except (AttributeError, TypeError, ValueError):
+        return False

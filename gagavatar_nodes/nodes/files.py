@@ -1,0 +1,122 @@
+"""Files that users name in nodes: none of them lies outside of ComfyUI's output and input folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from ..errors import GagavatarError, MediaError
+from . import host
+
+NONE = "(none)"
+"""What the list of a Load node shows where nothing is chosen."""
+
+
+def next_file(prefix: str, extension: str, width: int = 0, height: int = 0) -> Path:
+    """The next free numbered file in the output folder.
+
+    Raises:
+        MediaError: the prefix leaves that folder, is no name, or the folder cannot be made.
+    """
+    _check_inside(prefix, "filename_prefix")
+    if not PurePosixPath(prefix.replace("\\", "/")).name:
+        raise MediaError("'filename_prefix' is empty: give a name such as gagavatar/avatar")
+    try:
+        folder, name, number, _ = host.numbered(prefix, width, height)
+    except OSError as error:
+        raise MediaError(
+            f"{host.output_folder() / prefix} cannot be written ({error.strerror}): choose another filename_prefix"
+        ) from error
+    return folder / f"{name}_{number:05}_{extension}"
+
+
+def as_result(path: Path) -> dict[str, str]:
+    """How ComfyUI's pages name a file of the output folder."""
+    relative = path.relative_to(host.output_folder())
+    subfolder = "" if relative.parent == Path(".") else relative.parent.as_posix()
+    return {"filename": path.name, "subfolder": subfolder, "type": "output"}
+
+
+def listed(recognises: Callable[[Path], bool]) -> list[str]:
+    """Files of a kind in the output and input folders, newest first, as `name [output]`; then `(none)`."""
+    found = []
+    for label, folder in _folders().items():
+        for root, _, names in os.walk(folder):
+            for name in names:
+                path = Path(root) / name
+                if name.endswith(".safetensors") and not name.startswith(".") and recognises(path):
+                    found.append((path.stat().st_mtime, f"{path.relative_to(folder).as_posix()} [{label}]"))
+    return [name for _, name in sorted(found, reverse=True)] + [NONE]
+
+
+def resolve(name: str) -> Path:
+    """The file that `name [output]`, `name [input]`, `name` (in the input folder) or a path inside one of them means.
+
+    Raises:
+        MediaError: it lies outside of both, or does not exist.
+    """
+    path = _located(name)
+    if not path.is_file():
+        raise MediaError(f"{name} is in neither the output nor the input folder: refresh the list and choose again")
+    return path
+
+
+def chosen(file: str, path: str | None) -> Path:
+    """The file of a Load node: its `path` input where that is connected, else the one chosen from the list.
+
+    Raises:
+        MediaError: neither names a file.
+    """
+    if path:
+        return resolve(path)
+    if file in ("", NONE, None):
+        raise MediaError("No file is chosen: save one first, or put one into ComfyUI's input folder and refresh")
+    return resolve(file)
+
+
+def problem(file: str) -> str | None:
+    """What is wrong with a chosen file, before the prompt runs; `(none)` may have a link beside it."""
+    if file in ("", NONE, None):
+        return None
+    try:
+        resolve(file)
+    except GagavatarError as error:
+        return str(error)
+    return None
+
+
+def fingerprint(file: str) -> str:
+    """Changes when the file does."""
+    try:
+        state = resolve(file).stat()
+    except GagavatarError:
+        return file
+    return f"{file} {state.st_size} {state.st_mtime_ns}"
+
+
+def _folders() -> dict[str, Path]:
+    return {"output": host.output_folder(), "input": host.input_folder()}
+
+
+def _located(name: str) -> Path:
+    folders = _folders()
+    for label, folder in folders.items():
+        if name.endswith(f" [{label}]"):
+            inner = name[: -len(label) - 3]
+            _check_inside(inner, "file")
+            return folder / inner
+    if not os.path.isabs(name):
+        _check_inside(name, "file")
+        return folders["input"] / name
+    path = Path(os.path.abspath(name))
+    if not any(path.is_relative_to(os.path.abspath(folder)) for folder in folders.values()):
+        raise MediaError(f"{name} is outside of ComfyUI's output and input folders: copy it to the input folder")
+    return path
+
+
+def _check_inside(name: str, what: str) -> None:
+    """Refuses absolute names, drives and steps upward, on any system."""
+    parts = name.replace("\\", "/").split("/")
+    if ".." in parts or PureWindowsPath(name).drive or name.startswith(("/", "\\")) or "\0" in name:
+        raise MediaError(f"'{what}' leaves ComfyUI's folders ({name!r}): give a name such as gagavatar/avatar")

@@ -1,0 +1,114 @@
+"""What ComfyUI offers while it runs: folders, VIDEO and SPLAT objects, memory. Outside of it there are stand-ins."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+MODELS_FOLDER = "gagavatar"
+"""Name of the folder for weights inside ComfyUI's models folder."""
+
+
+def module(name: str) -> ModuleType | None:
+    """A module of ComfyUI, or None where there is none."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def register_models_folder() -> None:
+    """Tells ComfyUI of its `models/gagavatar`, so that extra model paths of that name are found as well."""
+    paths = module("folder_paths")
+    if paths is not None:
+        paths.add_model_folder_path(MODELS_FOLDER, os.path.join(paths.models_dir, MODELS_FOLDER))
+
+
+def models_folders() -> list[Path]:
+    """The folders for weights, the one to place files in first; empty outside of ComfyUI."""
+    paths = module("folder_paths")
+    return [] if paths is None else [Path(one) for one in paths.get_folder_paths(MODELS_FOLDER)]
+
+
+def output_folder() -> Path:
+    """Where results are saved."""
+    return _folder("get_output_directory", Path("output"))
+
+
+def input_folder() -> Path:
+    """Where users put files."""
+    return _folder("get_input_directory", Path("input"))
+
+
+def temporary_folder() -> Path:
+    """Where files for one session lie."""
+    folder = _folder("get_temp_directory", Path(tempfile.gettempdir()) / "gagavatar")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def numbered(prefix: str, width: int = 0, height: int = 0) -> tuple[Path, str, int, str]:
+    """Folder, file name, next number and subfolder for a prefix such as `gagavatar/avatar`, in the output folder."""
+    paths = module("folder_paths")
+    if paths is not None:
+        folder, name, number, subfolder, _ = paths.get_save_image_path(prefix, str(output_folder()), width, height)
+        return Path(folder), name, number, subfolder
+    wanted = output_folder() / prefix
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    number = 1 + sum(1 for _ in wanted.parent.glob(f"{wanted.name}_*"))
+    return wanted.parent, wanted.name, number, os.path.dirname(prefix)
+
+
+def intermediate_device() -> Any:
+    """The device on which nodes hand over their results."""
+    management = module("comfy.model_management")
+    return "cpu" if management is None else management.intermediate_device()
+
+
+def free_memory() -> float:
+    """Bytes of main memory that are free; infinite where nobody knows."""
+    psutil = module("psutil")
+    return float("inf") if psutil is None else float(psutil.virtual_memory().available)
+
+
+def is_components(video: Any) -> bool:
+    """Whether a VIDEO holds its frames in memory rather than in a file."""
+    api = module("comfy_api.latest")
+    return api is not None and isinstance(video, api.InputImpl.VideoFromComponents)
+
+
+def video_from_file(path: Path) -> Any:
+    """A VIDEO that reads a file; None outside of ComfyUI."""
+    api = module("comfy_api.latest")
+    return None if api is None else api.InputImpl.VideoFromFile(str(path))
+
+
+def video_from_images(images: Any, audio: dict[str, Any] | None, fps: float) -> Any:
+    """A VIDEO of an IMAGE batch, which it shares; None outside of ComfyUI."""
+    api = module("comfy_api.latest")
+    if api is None:
+        return None
+    rate = Fraction(fps).limit_denominator(1001)
+    parts = module("comfy_api.util").VideoComponents(images=images, audio=audio, frame_rate=rate)
+    return api.InputImpl.VideoFromComponents(parts)
+
+
+def has_type(name: str) -> bool:
+    """Whether this ComfyUI knows a value class, such as SPLAT or File3D."""
+    api = module("comfy_api.latest")
+    return api is not None and hasattr(getattr(api, "Types", None), name)
+
+
+def make_value(name: str, *args: Any, **fields: Any) -> Any:
+    """A value of a class that `has_type`."""
+    return getattr(module("comfy_api.latest").Types, name)(*args, **fields)
+
+
+def _folder(getter: str, fallback: Path) -> Path:
+    paths = module("folder_paths")
+    return fallback.absolute() if paths is None else Path(getattr(paths, getter)())

@@ -1,0 +1,157 @@
+"""Rendered heads beside or inside other pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GagavatarError
+from ..types import Portrait
+from . import spec, tensors
+from .driving import file_of
+from .progress import Progress, cancellable, watched
+
+if TYPE_CHECKING:
+    import torch
+
+CATEGORY = "GAGAvatar"
+
+
+class StitchBack:
+    """`Stitch Back`."""
+
+    DISPLAY_NAME = "Stitch Back"
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        "Puts rendered heads back into the picture that the portrait was taken from. Render them square, with the "
+        "background 'transparent', and connect both the images and the mask."
+    )
+    SEARCH_ALIASES = ("paste back", "composite", "original background", "uncrop")
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("images",)
+    OUTPUT_TOOLTIPS = ("The picture, with the moving head in it.",)
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {
+                "portrait": spec.socket(spec.PORTRAIT, "From Track Portrait: the picture, and where its head was."),
+                "images": spec.socket("IMAGE", "From Render Avatar, square, on a transparent background."),
+                "mask": spec.socket("MASK", "From the same Render Avatar."),
+                "max_size": spec.whole(
+                    1280, 0, 8192, "The picture is shrunk until its longer edge is this; 0 keeps its size.", step=8
+                ),
+                "feather": spec.number(
+                    0.06, 0, 0.25, "Width of the seam at the crop's border, in crop edges.", advanced=True
+                ),
+            }
+        }
+
+    def run(
+        self, portrait: Portrait, images: torch.Tensor, mask: torch.Tensor, max_size: int, feather: float
+    ) -> tuple[torch.Tensor]:
+        """Raises `GagavatarError` where the images are not square."""
+        from ..rendering.stitching import Stitcher
+
+        tensors.check_images(images, "images")
+        if images.shape[1] != images.shape[2]:
+            raise GagavatarError(
+                f"The rendered images are {images.shape[2]}x{images.shape[1]} pixels, but the portrait's crop is "
+                "square: set the same width and height in Render Avatar"
+            )
+        stitcher = cancellable(lambda: Stitcher(portrait, max_size or None, feather))
+        width, height = stitcher.size
+
+        def stitched() -> Iterator[np.ndarray]:
+            for index in range(len(images)):
+                rgb = tensors.rgb_frame(images, index)
+                alpha = tensors.mask_frame(mask, index, rgb.shape)
+                alpha = np.zeros(rgb.shape[:2], np.float32) if alpha is None else alpha
+                yield stitcher.stitch(rgb * (alpha[..., None] * np.float32(1 / 255)), alpha)
+
+        return (_collected(stitched(), len(images), (height, width, 3)),)
+
+
+class CompareLayout:
+    """`Compare Layout`."""
+
+    DISPLAY_NAME = "Compare Layout"
+    CATEGORY = CATEGORY
+    DESCRIPTION = "Portrait, driver and result side by side."
+    SEARCH_ALIASES = ("side by side", "grid", "comparison", "concat images")
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("images",)
+    OUTPUT_TOOLTIPS = ("One picture a frame, at the height of the result.",)
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {
+                "result": spec.socket("IMAGE", "On the right, from Render Avatar; its length and height count."),
+                "fps": spec.number(25, 1, 240, "Frames a second of the result, for driver_video.", step=0.001),
+            },
+            "optional": {
+                "portrait": spec.socket("IMAGE", "On the left: the picture, or its crop."),
+                "driver": spec.socket("IMAGE", "In the middle: the driver's frames."),
+                "driver_video": spec.socket("VIDEO", "In the middle: the driver; takes the place of driver."),
+            },
+        }
+
+    def run(
+        self,
+        result: torch.Tensor,
+        fps: float,
+        portrait: torch.Tensor | None = None,
+        driver: torch.Tensor | None = None,
+        driver_video: Any = None,
+    ) -> tuple[torch.Tensor]:
+        """Raises `MediaError` where the driver cannot be read."""
+        from ..rendering.layout import comparison
+
+        for name, images in (("result", result), ("portrait", portrait), ("driver", driver)):
+            if images is not None:
+                tensors.check_images(images, name)
+
+        with ExitStack() as stack:
+            middle = None if driver is None else _repeated(driver)
+            if driver_video is not None:
+                middle = _video_frames(stack.enter_context(file_of(driver_video)), fps)
+            columns = [None if portrait is None else _repeated(portrait), middle, tensors.rgb_frames(result)]
+            rows = zip(*(column for column in columns if column is not None), strict=False)
+            compared = (comparison(row) for row in rows)
+            first = next(compared)
+            return (_collected(chain([first], compared), len(result), first.shape),)
+
+
+def _repeated(images: torch.Tensor) -> Iterator[np.ndarray]:
+    """Endless: the pictures of a batch, then its last one."""
+    yield from tensors.rgb_frames(images)
+    last = tensors.rgb_frame(images, len(images) - 1)
+    while True:
+        yield last
+
+
+def _video_frames(path: Path, fps: float) -> Iterator[np.ndarray]:
+    """Endless: the frames of a video, then its last one."""
+    from ..media.video_reader import VideoReader
+
+    with VideoReader(path, fps=fps) as video:
+        for frame in video:
+            yield frame
+        while True:
+            yield frame
+
+
+def _collected(frames: Iterator[np.ndarray], count: int, shape: tuple[int, ...]) -> torch.Tensor:
+    batch, progress = tensors.new_batch(count, shape), Progress(count)
+    for index, frame in enumerate(watched(frames)):
+        tensors.put(batch, index, frame)
+        progress(index + 1, picture=frame)
+    return tensors.handed_over(batch)

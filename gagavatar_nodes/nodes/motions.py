@@ -1,0 +1,178 @@
+"""Motions without a video, and what can be done to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..driving.builtin import BUILTIN_NAMES
+from ..driving.pose import ORBITS
+from ..types import Motion
+from . import spec
+
+MOTIONS = "GAGAvatar/motion"
+_MOTION_TIP = "From Extract Driving, Built-in Motion, Expression or another motion node."
+
+
+class EditMotion:
+    """`Edit Motion`."""
+
+    DISPLAY_NAME = "Edit Motion"
+    CATEGORY = MOTIONS
+    DESCRIPTION = "Changes a motion before it drives an avatar. With the values it starts with, nothing changes."
+    SEARCH_ALIASES = ("retarget", "smooth", "trim", "loop", "resample", "expression strength")
+    RETURN_TYPES = (spec.MOTION, "FLOAT", "INT")
+    RETURN_NAMES = ("motion", "fps", "frames")
+    OUTPUT_TOOLTIPS = ("The changed motion.", "Its frames a second.", "Its length in frames.")
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        strength = {"step": 0.05, "slider": True}
+        return {
+            "required": {
+                "motion": spec.socket(spec.MOTION, _MOTION_TIP),
+                "expression": spec.number(
+                    1, 0, 2, "Strength of the expression: 0 is a face at rest, 1 as filmed.", **strength
+                ),
+                "head_pose": spec.number(1, 0, 2, "Strength of the head's movement: 0 holds it still.", **strength),
+                "smoothing": spec.number(0, 0, 1, "Smooths over time, without lag.", **strength),
+                "start": spec.number(0, 0, 36000, "Seconds cut off the beginning."),
+                "end": spec.number(0, 0, 36000, "Second at which the motion ends; 0 keeps it to its end."),
+                "fps": spec.number(0, 0, 240, "Frames a second to resample to; 0 keeps the motion's own.", step=0.001),
+                "loop": spec.switch(False, "Fades the end into the beginning, so that the motion can be repeated."),
+                "pose_about": spec.choice(
+                    ["front", "mean"],
+                    "What head_pose is measured from: the view into the camera, or the motion's usual pose.",
+                    advanced=True,
+                ),
+                "neutral": spec.choice(
+                    ["keep", "most at rest", "frame"],
+                    "The driver's face at rest, from which expressions are measured: as tracked, the frame that looks "
+                    "most at rest, or the frame below.",
+                    advanced=True,
+                ),
+                "neutral_frame": spec.whole(0, 0, 1_000_000, "Frame taken as the face at rest.", advanced=True),
+            }
+        }
+
+    def run(
+        self,
+        motion: Motion,
+        expression: float,
+        head_pose: float,
+        smoothing: float,
+        start: float,
+        end: float,
+        fps: float,
+        loop: bool,
+        pose_about: str,
+        neutral: str,
+        neutral_frame: int,
+    ) -> tuple[Motion, float, int]:
+        """Raises `GagavatarError` where the motion has no such frame or second."""
+        from ..driving import operations
+
+        if neutral != "keep":
+            motion = operations.pick_neutral(motion, neutral_frame if neutral == "frame" else None)
+        if start or end:
+            motion = operations.trim(motion, start, end or None, "seconds")
+        motion = operations.scale_expression(motion, expression)
+        motion = operations.scale_head_pose(motion, head_pose, pose_about)
+        motion = operations.smooth(motion, smoothing)
+        motion = operations.resample(motion, fps or motion.fps)
+        motion = operations.loop(motion) if loop else motion
+        return motion, motion.fps, len(motion)
+
+
+class BuiltinMotion:
+    """`Built-in Motion`."""
+
+    DISPLAY_NAME = "Built-in Motion"
+    CATEGORY = MOTIONS
+    DESCRIPTION = "A motion that needs no driving video. Its last frame runs into its first."
+    SEARCH_ALIASES = ("idle", "nod", "talk", "blink", "smile", "preset motion")
+    RETURN_TYPES = (spec.MOTION, "FLOAT")
+    RETURN_NAMES = ("motion", "fps")
+    OUTPUT_TOOLTIPS = ("For Render Avatar and the motion nodes.", "Its frames a second.")
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {
+                "name": spec.choice(BUILTIN_NAMES, "What the head does.", default="idle"),
+                "seconds": spec.number(0, 0, 3600, "Length: the motion is repeated to fill it; 0 plays it once."),
+                "fps": spec.number(25, 1, 240, "Frames a second.", step=0.001),
+            }
+        }
+
+    def run(self, name: str, seconds: float, fps: float) -> tuple[Motion, float]:
+        """A motion; see `driving.builtin.builtin_motion`."""
+        from ..driving.builtin import builtin_motion
+
+        return builtin_motion(name, seconds or None, fps), fps
+
+
+class OrbitCamera:
+    """`Orbit Camera`."""
+
+    DISPLAY_NAME = "Orbit Camera"
+    CATEGORY = MOTIONS
+    DESCRIPTION = "Shows the head from around. The path ends where it begins. A motion keeps its expression."
+    SEARCH_ALIASES = ("novel view", "turntable", "360", "camera path")
+    RETURN_TYPES = (spec.MOTION, "FLOAT")
+    RETURN_NAMES = ("motion", "fps")
+    OUTPUT_TOOLTIPS = ("For Render Avatar.", "Its frames a second.")
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {
+                "path": spec.choice(ORBITS, "sweep: side to side. circle: around a rim. figure8: across the middle."),
+                "yaw": spec.number(30, 0, 90, "Largest angle to either side, degrees.", step=1, slider=True),
+                "pitch": spec.number(0, 0, 60, "Largest angle up and down, degrees.", step=1, slider=True),
+                "seconds": spec.number(4, 0.04, 600, "Length of the path."),
+                "fps": spec.number(25, 1, 240, "Frames a second, where no motion is connected.", step=0.001),
+            },
+            "optional": {"motion": spec.socket(spec.MOTION, "Its expression is kept; without it the face is at rest.")},
+        }
+
+    def run(
+        self, path: str, yaw: float, pitch: float, seconds: float, fps: float, motion: Motion | None = None
+    ) -> tuple[Motion, float]:
+        """A motion; see `driving.pose.orbit`."""
+        from ..driving.operations import orbit, still
+
+        turned = orbit(still(1, fps) if motion is None else motion, path, yaw, pitch, seconds)
+        return turned, turned.fps
+
+
+class CombineMotions:
+    """`Combine Motions`."""
+
+    DISPLAY_NAME = "Combine Motions"
+    CATEGORY = MOTIONS
+    DESCRIPTION = "The expression of one motion with the head pose of another."
+    SEARCH_ALIASES = ("mix", "blend motions", "expression transfer", "pose transfer")
+    RETURN_TYPES = (spec.MOTION, "FLOAT")
+    RETURN_NAMES = ("motion", "fps")
+    OUTPUT_TOOLTIPS = ("Both in one, at the first one's frame rate.", "Its frames a second.")
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {
+                "expression_of": spec.socket(spec.MOTION, "The expression, gaze and frame rate are this one's."),
+                "pose_of": spec.socket(spec.MOTION, "The movement of the head is this one's."),
+                "shorter": spec.choice(["loop", "hold"], "The shorter of them is repeated, or holds its last frame."),
+            }
+        }
+
+    def run(self, expression_of: Motion, pose_of: Motion, shorter: str) -> tuple[Motion, float]:
+        """A motion; see `driving.operations.combine`."""
+        from ..driving.operations import combine
+
+        both = combine(expression_of, pose_of, shorter)
+        return both, both.fps

@@ -1,0 +1,150 @@
+"""From pictures to avatars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..avatars import Avatar
+from ..errors import FaceError
+from ..types import Portrait
+from . import spec, tensors
+from .models import AvatarModel, default_model
+from .progress import Progress, cancellable
+
+if TYPE_CHECKING:
+    import torch
+
+CATEGORY = "GAGAvatar"
+_FRAME = (255, 200, 0)
+
+
+class TrackPortrait:
+    """`Track Portrait`."""
+
+    DISPLAY_NAME = "Track Portrait"
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        "Finds a face, crops the head and cuts the person out. Each picture of a batch gives a portrait of its own, "
+        "and everything after this node then runs once for each of them."
+    )
+    SEARCH_ALIASES = ("face crop", "face detection", "matte", "head crop", "portrait")
+    RETURN_TYPES = (spec.PORTRAIT, "IMAGE", "MASK", "IMAGE")
+    RETURN_NAMES = ("portrait", "crop", "matte", "overlay")
+    OUTPUT_IS_LIST = (True, False, False, False)
+    OUTPUT_TOOLTIPS = (
+        "For Lift Portrait and Stitch Back; one for each picture.",
+        "The square around the head, with the person's own colours at soft edges.",
+        "White where the person is, in the crop.",
+        "The picture with the face mesh and the crop drawn on it.",
+    )
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {
+                "image": spec.socket(
+                    "IMAGE", "A picture with a face, best with hair and shoulders. A batch works too."
+                ),
+                "face": spec.whole(0, 0, 63, "Which face, where there are several: 0 is the largest, 1 the next."),
+                "matting": spec.choice(
+                    ["auto", "guided", "none"],
+                    "How the person is cut out: auto is the best edge, guided is faster, none keeps the background.",
+                    advanced=True,
+                ),
+                "size": spec.whole(512, 256, 1024, "Edge of the crop in pixels.", step=8, advanced=True),
+            },
+            "optional": {
+                "mask": spec.socket(
+                    "MASK",
+                    "White where the person is, from any matting node; it replaces the one made here. Any size. An "
+                    "empty mask is ignored.",
+                )
+            },
+        }
+
+    def run(
+        self,
+        image: torch.Tensor,
+        face: int,
+        matting: str,
+        size: int,
+        mask: torch.Tensor | None = None,
+    ) -> tuple[list[Portrait], torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Raises `FaceError` where a picture has no such face."""
+        tensors.check_images(image, "image")
+        progress = Progress(len(image))
+        portraits: list[Portrait] = []
+        for index in range(len(image)):
+            portraits.append(self._track(image, index, face or None, matting, size, mask))
+            progress(index + 1, picture=portraits[-1].crop)
+        return (
+            portraits,
+            tensors.stack([portrait.crop for portrait in portraits]),
+            tensors.stack([portrait.alpha for portrait in portraits]),
+            tensors.stack([_overlay(portrait) for portrait in portraits]),
+        )
+
+    def _track(
+        self, images: torch.Tensor, index: int, face: int | None, matting: str, size: int, mask: torch.Tensor | None
+    ) -> Portrait:
+        from ..tracking.portrait import track_portrait
+
+        rgb, alpha = tensors.rgb_frame(images, index), tensors.alpha_frame(images, index)
+        if mask is not None:
+            given = tensors.mask_frame(mask, index, rgb.shape)
+            alpha = alpha if given is None else given
+        try:
+            return cancellable(lambda: track_portrait(rgb, alpha, face, size, matting))
+        except FaceError as error:
+            raise (error if len(images) == 1 else FaceError(f"Picture {index} of the batch: {error}")) from error
+
+
+class LiftPortrait:
+    """`Lift Portrait`."""
+
+    DISPLAY_NAME = "Lift Portrait"
+    CATEGORY = CATEGORY
+    DESCRIPTION = "Makes a 3D Gaussian head avatar of a portrait. Once lifted, any number of motions can drive it."
+    SEARCH_ALIASES = ("avatar", "gaussian splatting", "image to 3d", "head avatar", "reconstruct")
+    RETURN_TYPES = (spec.AVATAR, "STRING")
+    RETURN_NAMES = ("avatar", "info")
+    OUTPUT_TOOLTIPS = ("For Render Avatar, Save Avatar and Avatar to Splat.", "Kind of avatar.")
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {"portrait": spec.socket(spec.PORTRAIT, "From Track Portrait.")},
+            "optional": {
+                "model": spec.socket(
+                    spec.MODEL, "From Load Avatar Model. Without it: GAGAvatar if there, else embedded."
+                )
+            },
+        }
+
+    def run(self, portrait: Portrait, model: AvatarModel | None = None) -> tuple[Avatar, str]:
+        """Raises `WeightsError` where the model's files are damaged."""
+        progress = Progress(1)
+        chosen = model or default_model()
+        avatar = cancellable(lambda: chosen.lift(portrait))
+        progress(1, picture=portrait.crop)
+        return avatar, f"{avatar.model} avatar"
+
+
+def _overlay(portrait: Portrait) -> np.ndarray:
+    """[H, W, 3] uint8 the picture with mesh, box and the crop's square."""
+    import cv2
+
+    from ..tracking.overlay import draw_overlay
+
+    matrix, points = portrait.crop_to_picture, portrait.landmarks.copy()
+    points[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    points[:, 2] *= matrix[0, 0]
+    canvas = draw_overlay(portrait.picture, points)
+    ends = np.array([[0, 0], [portrait.size, portrait.size]]) @ matrix[:, :2].T + matrix[:, 2]
+    low, high = np.round(ends).astype(int).tolist()
+    cv2.rectangle(canvas, low, high, _FRAME, max(2, round(canvas.shape[0] / 300)))
+    return canvas

@@ -1,0 +1,109 @@
+"""Progress with a live preview, and cancelling: within a second, whatever the thread at work is doing."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from . import host
+
+T = TypeVar("T")
+
+_POLL_SECONDS = 0.1
+_PREVIEW_SECONDS = 0.2
+"""Between previews, which cost an encoding and a message each."""
+_PREVIEW_EDGE = 512
+_AHEAD = 2
+
+
+def check_cancelled() -> None:
+    """Raises ComfyUI's own exception when the user has cancelled the prompt."""
+    management = host.module("comfy.model_management")
+    if management is not None:
+        management.throw_exception_if_processing_interrupted()
+
+
+class Progress:
+    """The bar on the node that runs. Every call also looks whether the user has cancelled."""
+
+    def __init__(self, total: int | None) -> None:
+        self._total = total
+        utils = host.module("comfy.utils")
+        self._bar = None if utils is None else utils.ProgressBar(total or 1)
+        self._shown = 0.0
+
+    def __call__(self, done: int, total: int | None = None, picture: np.ndarray | None = None) -> None:
+        """`done` of `total` (None: as said before), with a picture [H, W, 3 or 4] uint8 as preview, now and then."""
+        check_cancelled()
+        if self._bar is None:
+            return
+        self._total = total or self._total
+        self._bar.update_absolute(done, self._total or done + 1, self._preview(picture))
+
+    def _preview(self, picture: np.ndarray | None) -> tuple[str, Any, int] | None:
+        now = time.monotonic()
+        if picture is None or now - self._shown < _PREVIEW_SECONDS:
+            return None
+        from PIL import Image
+
+        self._shown = now
+        return "JPEG", Image.fromarray(picture).convert("RGB"), _PREVIEW_EDGE
+
+
+def watched(items: Iterable[T]) -> Iterator[T]:
+    """Computes the items in a thread of its own and gives them on, so that waiting for a long one can be cancelled.
+
+    A cancelled thread ends after the item at which it is. Items must not be written over by their successors.
+    """
+    ahead: queue.Queue[tuple[bool, Any]] = queue.Queue(_AHEAD)
+    stopped = threading.Event()
+
+    def put(entry: tuple[bool, Any]) -> bool:
+        while not stopped.is_set():
+            try:
+                ahead.put(entry, timeout=_POLL_SECONDS)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        failure: BaseException | None = None
+        try:
+            for item in items:
+                if not put((True, item)):
+                    break
+        except BaseException as error:  # every error belongs to the thread that waits
+            failure = error
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
+        put((False, failure))
+
+    threading.Thread(target=work, name="gagavatar-node", daemon=True).start()
+    try:
+        while True:
+            check_cancelled()
+            try:
+                alive, item = ahead.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if alive:
+                yield item
+            elif item is not None:
+                raise item
+            else:
+                return
+    finally:
+        stopped.set()
+
+
+def cancellable(work: Callable[[], T]) -> T:
+    """The result of one long step, which is abandoned when the user cancels."""
+    return next(watched(work() for _ in range(1)))

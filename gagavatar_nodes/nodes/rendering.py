@@ -1,0 +1,261 @@
+"""From an avatar and a motion to pictures or a video file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..avatars import Avatar, Performance
+from ..errors import GagavatarError
+from ..media.backgrounds import Background, ColourBackground, parse_colour
+from ..types import Motion, Portrait
+from . import files, host, spec, tensors
+from .progress import Progress, cancellable, watched
+from .sound import write_sound
+
+if TYPE_CHECKING:
+    import torch
+
+CATEGORY = "GAGAvatar"
+SAVE_FOLDER = "gagavatar"
+_PLAYED = (".mp4", ".webm")
+
+
+class RenderAvatar:
+    """`Render Avatar`."""
+
+    DISPLAY_NAME = "Render Avatar"
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        "Lets a motion drive an avatar and renders every frame, with a live preview. Long motions go better through "
+        "Render Avatar to Video, which holds no frames in memory."
+    )
+    SEARCH_ALIASES = ("animate", "talking head", "drive", "reenact", "live portrait", "gaussian render")
+    RETURN_TYPES = ("IMAGE", "MASK", "VIDEO", "FLOAT")
+    RETURN_NAMES = ("images", "mask", "video", "fps")
+    OUTPUT_TOOLTIPS = (
+        "One picture a frame. With a transparent background: the head's own colours up to its edge.",
+        "White where the head is (alpha). Join Image with Alpha wants it inverted.",
+        "The same as VIDEO, with the sound.",
+        "Frames a second.",
+    )
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {"required": {**_drive_inputs(), **_look_inputs(), **_finish_inputs()}, "optional": _linked_inputs()}
+
+    def run(
+        self,
+        avatar: Avatar,
+        motion: Motion,
+        width: int,
+        height: int,
+        background: str,
+        background_color: str,
+        retarget: str,
+        reference_frame: int,
+        refine: bool,
+        seed: int,
+        background_image: torch.Tensor | None = None,
+        audio: dict[str, Any] | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor, Any, float]:
+        """Raises `GagavatarError` where the frames do not fit the memory or an input makes no sense."""
+        behind = choose_background(background, background_color, background_image)
+        count = len(motion)
+        images, mask = tensors.new_batch(count, (height, width, 3)), tensors.new_batch(count, (height, width))
+        progress = Progress(count)
+        performance = cancellable(lambda: perform(avatar, motion, retarget, reference_frame, refine, seed))
+        for index, (picture, alpha) in enumerate(watched(_drawn(performance, (width, height), behind, motion.fps))):
+            tensors.put(images, index, picture)
+            tensors.put(mask, index, alpha)
+            progress(index + 1, picture=picture)
+        images, mask = tensors.handed_over(images), tensors.handed_over(mask)
+        return images, mask, host.video_from_images(images, audio, motion.fps), motion.fps
+
+
+class RenderAvatarToVideo:
+    """`Render Avatar to Video`."""
+
+    DISPLAY_NAME = "Render Avatar to Video"
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        "Renders straight into a video file in ComfyUI's output folder: frames are never held in memory, so the "
+        "motion may be an hour long. With a portrait connected, the head goes back into its picture."
+    )
+    SEARCH_ALIASES = ("save video", "animate", "long video", "export mp4", "streaming")
+    RETURN_TYPES = ("VIDEO", "STRING")
+    RETURN_NAMES = ("video", "file")
+    OUTPUT_TOOLTIPS = ("The file as VIDEO.", "Path of the file.")
+    FUNCTION = "run"
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        from ..media.formats import FORMATS
+
+        formats = [extension[1:] for extension in FORMATS if extension != ".m4v"]
+        return {
+            "required": {
+                **_drive_inputs(),
+                **_look_inputs(),
+                "filename_prefix": spec.text(
+                    f"{SAVE_FOLDER}/head", "Name in the output folder; a number is added. %date:yyyy-MM-dd% works."
+                ),
+                "format": spec.choice(formats, "mp4 plays everywhere. Transparency needs webm, mov or gif."),
+                "quality": spec.whole(
+                    18, 0, 51, "0 loses nothing and is large, 18 looks like it, 28 is small.", advanced=True
+                ),
+                **_finish_inputs(),
+            },
+            "optional": {
+                **_linked_inputs(),
+                "stitch_into": spec.socket(
+                    spec.PORTRAIT, "Puts the head back into this portrait's picture; size and background are its own."
+                ),
+            },
+        }
+
+    def run(
+        self,
+        avatar: Avatar,
+        motion: Motion,
+        width: int,
+        height: int,
+        background: str,
+        background_color: str,
+        filename_prefix: str,
+        format: str,
+        quality: int,
+        retarget: str,
+        reference_frame: int,
+        refine: bool,
+        seed: int,
+        background_image: torch.Tensor | None = None,
+        audio: dict[str, Any] | None = None,
+        stitch_into: Portrait | None = None,
+    ) -> dict[str, Any]:
+        """Raises `MediaError` where the file cannot be written, `GagavatarError` where an input makes no sense."""
+        from ..media.formats import choose_format
+        from ..pipeline import Look, finished_frames
+        from ..rendering.stitching import Stitcher
+
+        behind = choose_background(background, background_color, background_image)
+        stitcher = None if stitch_into is None else cancellable(lambda: Stitcher(stitch_into))
+        size = (width, height) if stitcher is None else stitcher.size
+        transparent = stitcher is None and behind.colour is None if isinstance(behind, ColourBackground) else False
+        path = files.next_file(filename_prefix, f".{format}", *size)
+        choose_format(path, transparent)
+        performance = cancellable(lambda: perform(avatar, motion, retarget, reference_frame, refine, seed))
+        frames = finished_frames(performance, motion.fps, Look(width, height, behind, stitcher))
+        _write(path, frames, motion, size, transparent, audio, quality)
+        result = (host.video_from_file(path), str(path))
+        return {"ui": {"images": [files.as_result(path)], "animated": (path.suffix in _PLAYED,)}, "result": result}
+
+
+def perform(
+    avatar: Avatar, motion: Motion, retarget: str, reference_frame: int, refine: bool, seed: int
+) -> Performance:
+    """The motion, bound to the avatar. The embedded one has no network to refine it, and nothing random."""
+    reference = reference_frame if retarget == "frame" else retarget
+    if avatar.model == "embedded":
+        return avatar.perform(motion, reference)
+    return avatar.perform(motion, reference, refine=refine, seed=seed)
+
+
+def choose_background(kind: str, colour: str, images: torch.Tensor | None) -> Background:
+    """What stands behind the head.
+
+    Raises:
+        GagavatarError: the colour is none, or no picture is connected.
+    """
+    if kind == "transparent":
+        return ColourBackground(None)
+    if kind == "image":
+        if images is None:
+            raise GagavatarError("The background is 'image', but none is connected: connect 'background_image'")
+        return tensors.ImageBackground(images)
+    rgb = parse_colour(colour)
+    if rgb is None:
+        raise GagavatarError(f"'{colour}' is no colour: give #rrggbb, or a name such as black, white or green")
+    return ColourBackground(rgb)
+
+
+def _drawn(
+    performance: Performance, size: tuple[int, int], background: Background, fps: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pictures [H, W, 3] uint8 and alpha [H, W] float32, new arrays."""
+    from ..rendering.compositing import composite
+
+    behind = background.frames(size, fps)
+    for rgb, alpha in performance.frames(*size):
+        yield composite(rgb, alpha, next(behind))[..., :3], alpha.copy()
+
+
+def _write(
+    path: Path,
+    frames: Iterator[np.ndarray],
+    motion: Motion,
+    size: tuple[int, int],
+    transparent: bool,
+    audio: dict[str, Any] | None,
+    quality: int,
+) -> None:
+    from ..media.video_writer import VideoWriter
+
+    progress = Progress(len(motion))
+    with ExitStack() as stack:
+        sound = None
+        if audio is not None:
+            sound = host.temporary_folder() / f"gagavatar_{path.stem}.wav"
+            stack.callback(sound.unlink, missing_ok=True)
+            write_sound(audio, sound)
+        video = stack.enter_context(VideoWriter(path, motion.fps, size, transparent, sound, crf=quality))
+        for count, frame in enumerate(watched(frames), 1):
+            video.write(frame)
+            progress(count, picture=frame)
+
+
+def _drive_inputs() -> dict[str, spec.Spec]:
+    return {
+        "avatar": spec.socket(spec.AVATAR, "From Lift Portrait or Load Avatar."),
+        "motion": spec.socket(spec.MOTION, "From Extract Driving or any motion node."),
+    }
+
+
+def _look_inputs() -> dict[str, spec.Spec]:
+    from ..pipeline import SIZES
+
+    return {
+        "width": spec.whole(512, *SIZES, "Pixels. The head fills the shorter edge.", step=8),
+        "height": spec.whole(512, *SIZES, "Pixels; as width for stitching.", step=8),
+        "background": spec.choice(
+            ["color", "image", "transparent"], "A colour, the connected background_image, or none at all."
+        ),
+        "background_color": spec.text("black", "#rrggbb, or a name such as black, white, grey, green or blue."),
+    }
+
+
+def _finish_inputs() -> dict[str, spec.Spec]:
+    return {
+        "retarget": spec.choice(
+            ["auto", "neutral", "same", "frame"],
+            "Which moment of the driver matches the portrait's expression. neutral: its face at rest. same: driver and "
+            "portrait are one person. frame: the one below. auto finds out.",
+            advanced=True,
+        ),
+        "reference_frame": spec.whole(0, 0, 1_000_000, "Frame of the motion, for retarget 'frame'.", advanced=True),
+        "refine": spec.switch(True, "GAGAvatar's neural renderer; off is faster and blurrier. Not used by embedded."),
+        "seed": spec.seed("Noise of GAGAvatar's neural renderer. Not used by embedded."),
+    }
+
+
+def _linked_inputs() -> dict[str, spec.Spec]:
+    return {
+        "background_image": spec.socket("IMAGE", "Behind the head; a batch is played, and repeated from its start."),
+        "audio": spec.socket("AUDIO", "Sound for the video, such as Extract Driving's."),
+    }

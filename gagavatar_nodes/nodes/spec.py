@@ -1,0 +1,65 @@
+"""Input specifications of nodes. Every input has a tooltip, because there is no way to make one without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+Spec: TypeAlias = tuple[Any, dict[str, Any]]
+
+PORTRAIT, AVATAR, MOTION = "GAGAVATAR_PORTRAIT", "GAGAVATAR_AVATAR", "GAGAVATAR_MOTION"
+MODEL, TRACKER = "GAGAVATAR_MODEL", "GAGAVATAR_TRACKER"
+
+
+def socket(kind: str, tooltip: str) -> Spec:
+    """An input that takes a link only."""
+    return kind, {"tooltip": tooltip}
+
+
+def linked_text(tooltip: str) -> Spec:
+    """A text that comes from another node."""
+    return "STRING", {"forceInput": True, "tooltip": tooltip}
+
+
+def whole(default: int, low: int, high: int, tooltip: str, *, step: int = 1, advanced: bool = False) -> Spec:
+    """A whole number from `low` to `high`."""
+    return "INT", _options(tooltip, advanced, default=default, min=low, max=high, step=step)
+
+
+def number(
+    default: float,
+    low: float,
+    high: float,
+    tooltip: str,
+    *,
+    step: float = 0.01,
+    advanced: bool = False,
+    slider: bool = False,
+) -> Spec:
+    """A number from `low` to `high`."""
+    options = _options(tooltip, advanced, default=default, min=low, max=high, step=step, round=0.001)
+    return "FLOAT", options | ({"display": "slider"} if slider else {})
+
+
+def switch(default: bool, tooltip: str, *, advanced: bool = False) -> Spec:
+    """Yes or no."""
+    return "BOOLEAN", _options(tooltip, advanced, default=default)
+
+
+def choice(options: Sequence[str], tooltip: str, *, default: str | None = None, advanced: bool = False) -> Spec:
+    """One of a list."""
+    return list(options), _options(tooltip, advanced, **({"default": default} if default else {}))
+
+
+def text(default: str, tooltip: str, *, advanced: bool = False) -> Spec:
+    """A line of text."""
+    return "STRING", _options(tooltip, advanced, default=default)
+
+
+def seed(tooltip: str) -> Spec:
+    """A seed."""
+    return "INT", _options(tooltip, True, default=0, min=0, max=2**32 - 1, control_after_generate=False)
+
+
+def _options(tooltip: str, advanced: bool, **options: Any) -> dict[str, Any]:
+    return {**options, "tooltip": tooltip, **({"advanced": True} if advanced else {})}

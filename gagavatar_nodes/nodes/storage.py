@@ -1,0 +1,156 @@
+"""Avatars and motions as files: the same as the command line's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..avatars import Avatar, load_avatar
+from ..driving.motion_file import is_motion_file, load_motion, save_motion
+from ..tensor_file import format_name
+from ..types import Motion
+from . import files, spec
+from .driving import report
+from .progress import cancellable
+
+CATEGORY = "GAGAvatar/files"
+_FILE_TIP = "Files in ComfyUI's output and input folders, newest first. 'R' refreshes the list."
+_PATH_TIP = "From Save {}, to save and go on in one workflow; takes the place of file."
+_PREFIX_TIP = "Name in the output folder; a number is added. It cannot leave that folder."
+
+
+class SaveAvatar:
+    """`Save Avatar`."""
+
+    DISPLAY_NAME = "Save Avatar"
+    CATEGORY = CATEGORY
+    DESCRIPTION = "Saves an avatar, so that it need not be lifted again; `gagavatar render` reads the same file."
+    SEARCH_ALIASES = ("export avatar", "store")
+    RETURN_TYPES = ("STRING",)
+    RETURN_NAMES = ("file",)
+    OUTPUT_TOOLTIPS = ("The file, for Load Avatar.",)
+    FUNCTION = "run"
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {
+                "avatar": spec.socket(spec.AVATAR, "From Lift Portrait."),
+                "filename_prefix": spec.text("gagavatar/avatar", _PREFIX_TIP),
+            }
+        }
+
+    def run(self, avatar: Avatar, filename_prefix: str) -> dict[str, Any]:
+        """Raises `MediaError` where the file cannot be written."""
+        path = files.next_file(filename_prefix, ".avatar.safetensors")
+        cancellable(lambda: avatar.save(path))
+        return _saved(path)
+
+
+class LoadAvatar:
+    """`Load Avatar`."""
+
+    DISPLAY_NAME = "Load Avatar"
+    CATEGORY = CATEGORY
+    DESCRIPTION = "Loads an avatar that Save Avatar or `gagavatar lift` wrote."
+    SEARCH_ALIASES = ("import avatar", "open avatar")
+    RETURN_TYPES = (spec.AVATAR, "STRING")
+    RETURN_NAMES = ("avatar", "info")
+    OUTPUT_TOOLTIPS = ("For Render Avatar.", "Kind of avatar.")
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return _load_inputs(_is_avatar_file, "Avatar")
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, file: str) -> bool | str:  # noqa: N802
+        return files.problem(file) or True
+
+    @classmethod
+    def IS_CHANGED(cls, file: str, path: str | None = None) -> str:  # noqa: N802
+        return files.fingerprint(file)
+
+    def run(self, file: str, path: str | None = None) -> tuple[Avatar, str]:
+        """Raises `FileFormatError` where the file is damaged or of another kind."""
+        source = files.chosen(file, path)
+        avatar = cancellable(lambda: load_avatar(source))
+        return avatar, f"{avatar.model} avatar, {source.name}"
+
+
+class SaveMotion:
+    """`Save Motion`."""
+
+    DISPLAY_NAME = "Save Motion"
+    CATEGORY = CATEGORY
+    DESCRIPTION = "Saves a motion, so that its video need not be tracked again; `gagavatar render` reads the same file."
+    SEARCH_ALIASES = ("export motion", "store")
+    RETURN_TYPES = ("STRING",)
+    RETURN_NAMES = ("file",)
+    OUTPUT_TOOLTIPS = ("The file, for Load Motion.",)
+    FUNCTION = "run"
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {
+                "motion": spec.socket(spec.MOTION, "From Extract Driving or any motion node."),
+                "filename_prefix": spec.text("gagavatar/motion", _PREFIX_TIP),
+            }
+        }
+
+    def run(self, motion: Motion, filename_prefix: str) -> dict[str, Any]:
+        """Raises `MediaError` where the file cannot be written."""
+        path = files.next_file(filename_prefix, ".motion.safetensors")
+        cancellable(lambda: save_motion(motion, path))
+        return _saved(path)
+
+
+class LoadMotion:
+    """`Load Motion`."""
+
+    DISPLAY_NAME = "Load Motion"
+    CATEGORY = CATEGORY
+    DESCRIPTION = "Loads a motion that Save Motion or `gagavatar track` wrote."
+    SEARCH_ALIASES = ("import motion", "open motion")
+    RETURN_TYPES = (spec.MOTION, "FLOAT", "STRING")
+    RETURN_NAMES = ("motion", "fps", "report")
+    OUTPUT_TOOLTIPS = ("For Render Avatar and the motion nodes.", "Frames a second.", "Length and bridged frames.")
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return _load_inputs(is_motion_file, "Motion")
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, file: str) -> bool | str:  # noqa: N802
+        return files.problem(file) or True
+
+    @classmethod
+    def IS_CHANGED(cls, file: str, path: str | None = None) -> str:  # noqa: N802
+        return files.fingerprint(file)
+
+    def run(self, file: str, path: str | None = None) -> tuple[Motion, float, str]:
+        """Raises `FileFormatError` where the file is damaged or of another kind."""
+        motion = load_motion(files.chosen(file, path))
+        return motion, motion.fps, report(motion)
+
+
+def _load_inputs(recognises: Any, noun: str) -> dict[str, Any]:
+    return {
+        "required": {"file": spec.choice(files.listed(recognises), _FILE_TIP)},
+        "optional": {"path": spec.linked_text(_PATH_TIP.format(noun))},
+    }
+
+
+def _is_avatar_file(path: Path) -> bool:
+    name = format_name(path) or ""
+    return name.startswith("gagavatar.") and not is_motion_file(path)
+
+
+def _saved(path: Path) -> dict[str, Any]:
+    result = files.as_result(path)
+    name = f"{result['subfolder']}/{path.name}".lstrip("/") + " [output]"
+    return {"ui": {"text": (name,)}, "result": (name,)}

@@ -1,0 +1,135 @@
+"""IMAGE and MASK tensors to and from 8-bit pictures, a frame at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GagavatarError
+from ..media.backgrounds import cover
+from . import host
+
+if TYPE_CHECKING:
+    import torch
+
+_EMPTY_MASK = 0.01
+_SPARE_MEMORY = 0.9
+"""Share of the free memory that a result may take."""
+
+
+def check_images(images: torch.Tensor, name: str) -> None:
+    """Refuses what is not [B, H, W, 1, 3 or 4] with at least one picture.
+
+    Raises:
+        GagavatarError: the shape is another one.
+    """
+    shape = tuple(images.shape)
+    if len(shape) != 4 or shape[3] not in (1, 3, 4) or 0 in shape:
+        raise GagavatarError(
+            f"'{name}' has the shape {list(shape)}, where pictures are [batch, height, width, 3]: connect an IMAGE"
+        )
+
+
+def rgb_frame(images: torch.Tensor, index: int) -> np.ndarray:
+    """[H, W, 3] uint8 of one picture; grey becomes RGB, transparency is left out."""
+    picture = images[index]
+    picture = picture.expand(-1, -1, 3) if picture.shape[2] == 1 else picture[..., :3]
+    return _bytes(picture)
+
+
+def rgb_frames(images: torch.Tensor) -> Iterator[np.ndarray]:
+    """`rgb_frame` of every picture, one after the other."""
+    return (rgb_frame(images, index) for index in range(len(images)))
+
+
+def alpha_frame(images: torch.Tensor, index: int) -> np.ndarray | None:
+    """[H, W] float32 0..1, or None where the pictures have no transparency."""
+    return images[index, :, :, 3].float().cpu().numpy() if images.shape[3] == 4 else None
+
+
+def mask_frame(mask: torch.Tensor, index: int, shape: tuple[int, ...]) -> np.ndarray | None:
+    """[H, W] float32 0..1 of one picture's mask, brought to the `shape` (H, W, ...) of the picture.
+
+    None where the mask is empty, as that of a picture without transparency is.
+
+    Raises:
+        GagavatarError: it is no mask, or there are fewer masks than pictures and more than one.
+    """
+    import cv2
+
+    masks = mask.reshape(-1, *mask.shape[-2:]) if mask.ndim in (2, 3, 4) else mask
+    if masks.ndim != 3 or 0 in masks.shape:
+        raise GagavatarError(f"The mask has the shape {list(mask.shape)}, where masks are [batch, height, width]")
+    if len(masks) > 1 and index >= len(masks):
+        raise GagavatarError(f"There are {len(masks)} masks but more pictures: give one mask, or one for each picture")
+    alpha = np.clip(masks[min(index, len(masks) - 1)].float().cpu().numpy(), 0, 1)
+    if not alpha.max() > _EMPTY_MASK:
+        return None
+    size = shape[1], shape[0]
+    return alpha if alpha.shape == size[::-1] else cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+
+
+def stack(pictures: list[np.ndarray]) -> torch.Tensor:
+    """IMAGE [B, H, W, 3] float32 0..1 of uint8 pictures, or MASK [B, H, W] of float ones, all of one size."""
+    batch = new_batch(len(pictures), pictures[0].shape)
+    for index, picture in enumerate(pictures):
+        put(batch, index, picture)
+    return handed_over(batch)
+
+
+def new_batch(count: int, shape: tuple[int, ...]) -> torch.Tensor:
+    """An empty batch for `count` pictures of `shape`.
+
+    Raises:
+        GagavatarError: the memory is too small for it.
+    """
+    import torch
+
+    size = count * int(np.prod(shape)) * 4
+    if size > _SPARE_MEMORY * host.free_memory():
+        raise GagavatarError(
+            f"{count} pictures of {shape[1]}x{shape[0]} pixels need {size / 1e9:.1f} GB as IMAGE, which is more than "
+            "is free: use 'Render Avatar to Video', which holds no frames, or a shorter motion or smaller size"
+        )
+    return torch.empty((count, *shape), dtype=torch.float32)
+
+
+def put(batch: torch.Tensor, index: int, picture: np.ndarray) -> None:
+    """Writes one picture, uint8 0..255 or float 0..1, into a batch."""
+    import torch
+
+    values = torch.from_numpy(np.ascontiguousarray(picture))
+    if picture.dtype == np.uint8:
+        torch.mul(values, 1 / 255, out=batch[index])
+    else:
+        batch[index] = values
+
+
+def handed_over(batch: torch.Tensor) -> torch.Tensor:
+    """The batch where ComfyUI wants results."""
+    return batch.to(host.intermediate_device())
+
+
+class ImageBackground:
+    """An IMAGE batch behind the head, repeated from its start; see `media.backgrounds.Background`."""
+
+    def __init__(self, images: torch.Tensor) -> None:
+        check_images(images, "background_image")
+        self._images = images
+
+    def frames(self, size: tuple[int, int], fps: float) -> Iterator[np.ndarray]:
+        """Endless [H, W, 3] uint8, covering `size`."""
+        fitted = cover(rgb_frame(self._images, 0), size)
+        index = 0
+        while True:
+            yield fitted
+            if len(self._images) > 1:
+                index = (index + 1) % len(self._images)
+                fitted = cover(rgb_frame(self._images, index), size)
+
+
+def _bytes(picture: Any) -> np.ndarray:
+    values = np.nan_to_num(picture.float().cpu().numpy())
+    return (np.clip(values, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)

@@ -1,0 +1,85 @@
+import av
+import numpy as np
+import pytest
+import torch
+
+from gagavatar_nodes.assets import path as asset
+from gagavatar_nodes.errors import FaceError, GagavatarError
+from gagavatar_nodes.media.video_reader import VideoReader
+from gagavatar_nodes.media.video_writer import VideoWriter
+from gagavatar_nodes.nodes.sound import read_sound, write_sound
+
+
+class FileVideo:
+    """A VIDEO like ComfyUI's: it reads a file."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def get_stream_source(self):
+        return self.path
+
+    def get_components(self):
+        raise AssertionError("all frames of a file were asked for at once")
+
+
+@pytest.fixture(scope="session")
+def frames():
+    """The first frames of the bundled driver."""
+    with VideoReader(asset("synthetic_driver.mp4")) as video:
+        return np.stack([frame for frame, _ in zip(video, range(6), strict=False)])
+
+
+def test_a_video_file_is_streamed_and_gives_the_motion_of_its_frames(run, frames, tmp_path):
+    with VideoWriter(tmp_path / "driver.mkv", 20, frames.shape[2:0:-1], crf=0) as writer:
+        for frame in frames:
+            writer.write(frame)
+    with VideoReader(tmp_path / "driver.mkv") as reader:
+        decoded = torch.from_numpy(np.stack(list(reader)).astype(np.float32) / 255)
+    streamed, audio, overlay, report, fps = run("ExtractDriving", video=FileVideo(tmp_path / "driver.mkv"))
+    batch = run("ExtractDriving", images=decoded, fps=20.0)[0]
+    assert np.array_equal(streamed.deltas, batch.deltas)
+    assert streamed.fps == batch.fps == fps == 20
+    assert audio is None
+    assert len(overlay) == 6
+    assert "6 frames at 20 a second" in report
+    assert "every frame" in report
+
+
+def test_bridged_frames_are_listed_and_audio_is_passed_on(run, frames):
+    images = torch.from_numpy(frames.astype(np.float32) / 255)
+    images[2:4] = 0
+    sound = {"waveform": torch.zeros(1, 1, 100), "sample_rate": 100}
+    motion, audio, _, report, _ = run("ExtractDriving", images=images, audio=sound, preview_frames=0)
+    assert motion.bridged == [2, 3]
+    assert "no face in 2 frames, bridged: 2, 3" in report
+    assert audio is sound
+
+
+def test_one_picture_is_a_driver_too(run, photo):
+    assert len(run("ExtractDriving", images=photo)[0]) == 1
+
+
+def test_a_driver_without_a_face_says_so(run):
+    with pytest.raises(FaceError, match="no face was found in any of the 2 frames"):
+        run("ExtractDriving", images=torch.zeros(2, 64, 64, 3))
+
+
+def test_a_missing_driver_says_what_to_connect(run):
+    with pytest.raises(GagavatarError, match="connect 'video'"):
+        run("ExtractDriving")
+
+
+def test_sound_comes_back_as_it_was(tmp_path):
+    time = np.arange(24000) / 24000
+    wave = torch.from_numpy(np.stack([np.sin(440 * time), 0.3 * np.cos(90 * time)]).astype(np.float32))[None]
+    write_sound({"waveform": wave, "sample_rate": 24000}, tmp_path / "a.wav")
+    back = read_sound(tmp_path / "a.wav")
+    assert back["sample_rate"] == 24000
+    assert (back["waveform"] - wave).abs().max() <= 1 / 32768
+
+
+def test_a_video_without_sound_has_none():
+    with av.open(str(asset("synthetic_driver.mp4"))) as container:
+        assert not container.streams.audio
+    assert read_sound(asset("synthetic_driver.mp4")) is None

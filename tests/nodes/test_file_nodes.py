@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+
+from gagavatar_nodes.errors import FileFormatError, GagavatarError, MediaError
+from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS
+from gagavatar_nodes.nodes.files import NONE, resolve
+
+
+def load_node(kind):
+    return NODE_CLASS_MAPPINGS[f"GAGAvatarLoad{kind}"]
+
+
+def test_a_saved_avatar_is_listed_and_comes_back(run, avatar, motion):
+    name = run("SaveAvatar", avatar=avatar)["result"][0]
+    assert name == "gagavatar/avatar_00001_.avatar.safetensors [output]"
+    assert load_node("Avatar").INPUT_TYPES()["required"]["file"][0] == [name, NONE]
+    assert load_node("Motion").INPUT_TYPES()["required"]["file"][0] == [NONE]
+    back, info = run("LoadAvatar", file=name)
+    assert "embedded" in info
+    assert np.array_equal(back.perform(motion).gaussians(1).means, avatar.perform(motion).gaussians(1).means)
+
+
+def test_a_saved_motion_is_listed_and_comes_back(run, motion):
+    name = run("SaveMotion", motion=motion)["result"][0]
+    run("SaveMotion", motion=motion)
+    listed = load_node("Motion").INPUT_TYPES()["required"]["file"][0]
+    assert sorted(listed[:-1]) == [name, name.replace("00001", "00002")]
+    back, fps, report = run("LoadMotion", file=NONE, path=name)
+    assert np.array_equal(back.deltas, motion.deltas)
+    assert fps == 25
+    assert "3 frames" in report
+
+
+def test_files_of_the_other_kind_are_refused(run, avatar, motion):
+    avatar_file = run("SaveAvatar", avatar=avatar)["result"][0]
+    with pytest.raises(FileFormatError, match="is not a motion file"):
+        run("LoadMotion", file=avatar_file)
+    with pytest.raises(FileFormatError, match="is not an avatar file"):
+        run("LoadAvatar", file=run("SaveMotion", motion=motion)["result"][0])
+
+
+def test_a_changed_file_is_loaded_anew(run, motion, folders):
+    name = run("SaveMotion", motion=motion)["result"][0]
+    before = load_node("Motion").IS_CHANGED(name)
+    assert load_node("Motion").IS_CHANGED(name) == before
+    resolve(name).write_bytes(b"other")
+    assert load_node("Motion").IS_CHANGED(name) != before
+
+
+@pytest.mark.parametrize(
+    "prefix", ["../up", "a/../../up", "/etc/up", "C:\\up", "a\\..\\..\\up", "\\\\server\\share", "a\0b", ""]
+)
+def test_prefixes_do_not_leave_the_output_folder(run, motion, prefix, folders):
+    with pytest.raises(MediaError, match="filename_prefix"):
+        run("SaveMotion", motion=motion, filename_prefix=prefix)
+    assert not [file for file in folders.rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize(
+    "file", ["../secret.safetensors", "../secret.safetensors [output]", "/etc/passwd", "..\\x [input]", "C:x"]
+)
+def test_files_outside_are_refused_before_and_while_running(run, file, folders):
+    (folders / "secret.safetensors").write_bytes(b"x")
+    assert isinstance(load_node("Avatar").VALIDATE_INPUTS(file), str)
+    with pytest.raises(MediaError):
+        run("LoadAvatar", file=file)
+    with pytest.raises(MediaError):
+        run("LoadAvatar", file=NONE, path=file)
+
+
+def test_nothing_chosen_says_what_to_do(run):
+    assert load_node("Avatar").VALIDATE_INPUTS(NONE) is True
+    with pytest.raises(MediaError, match="No file is chosen"):
+        run("LoadAvatar", file=NONE)
+
+
+@pytest.mark.parametrize("extension", ["ply", "splat", "spz"])
+def test_splats_are_written_at_a_frame(run, avatar, motion, extension, folders):
+    result = run("AvatarToSplat", avatar=avatar, motion=motion, frame=2, format=extension)
+    assert result["result"][0] == f"gagavatar/splat_00001_.{extension}"
+    assert (folders / "output" / result["result"][0]).stat().st_size > 100_000
+
+
+def test_a_frame_past_the_end_is_named(run, avatar, motion):
+    with pytest.raises(GagavatarError, match="no frame 3: the motion has frames 0 to 2"):
+        run("AvatarToSplat", avatar=avatar, motion=motion, frame=3)

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+
+from gagavatar_nodes.errors import FaceError, GagavatarError
+
+
+def test_a_batch_gives_a_portrait_for_each_picture(run, photo):
+    pair = torch.cat([photo, photo.flip(2)])
+    portraits, crop, matte, overlay = run("TrackPortrait", image=pair, matting="none", size=256)
+    assert len(portraits) == 2
+    assert crop.shape == (2, 256, 256, 3)
+    assert matte.shape == (2, 256, 256)
+    assert overlay.shape == pair.shape
+    assert not torch.equal(crop[0], crop[1])
+    assert (overlay - pair).abs().max() > 0.5
+
+
+def test_a_mask_of_another_size_becomes_the_matte(run, photo):
+    mask = torch.zeros(1, 30, 20)
+    mask[:, :, :10] = 1
+    matte = run("TrackPortrait", image=photo, mask=mask)[2][0]
+    assert matte[256, 20] == 0 or matte[256, 20] == 1
+    assert matte[:, :64].mean() > 0.9 or matte[200:300, 100].mean() > 0.9
+    assert matte[:, -64:].max() == 0
+
+
+def test_an_empty_mask_is_ignored(run, photo, portrait):
+    matte = run("TrackPortrait", image=photo, mask=torch.zeros(1, 64, 64), matting="guided")[2][0]
+    assert np.array_equal(matte.numpy(), portrait.alpha)
+
+
+def test_transparency_of_the_image_is_the_matte(run, photo):
+    alpha = torch.zeros(*photo.shape[:3], 1)
+    alpha[:, :, : photo.shape[2] // 2] = 1
+    matte = run("TrackPortrait", image=torch.cat([photo, alpha], -1))[2][0]
+    assert matte[:, -32:].max() == 0
+    assert matte.max() == 1
+
+
+def test_grey_pictures_are_tracked(run, photo):
+    crop = run("TrackPortrait", image=photo.mean(-1, keepdim=True), matting="none")[1]
+    assert torch.equal(crop[..., 0], crop[..., 2])
+
+
+def test_a_picture_without_a_face_says_so(run):
+    with pytest.raises(FaceError, match="No face was found"):
+        run("TrackPortrait", image=torch.full((1, 96, 96, 3), 0.5))
+
+
+def test_the_picture_of_a_batch_without_a_face_is_named(run, photo):
+    with pytest.raises(FaceError, match="Picture 1 of the batch"):
+        run("TrackPortrait", image=torch.cat([photo, torch.zeros_like(photo)]), matting="none")
+
+
+def test_a_face_that_is_not_there_says_how_many_there_are(run, photo):
+    with pytest.raises(FaceError, match="There is no face 3: 1 face was found"):
+        run("TrackPortrait", image=photo, face=3)
+
+
+@pytest.mark.parametrize("shape", [(96, 96, 3), (1, 96, 96, 2), (0, 96, 96, 3)])
+def test_what_is_no_image_is_refused(run, shape):
+    with pytest.raises(GagavatarError, match=r"'image' has the shape"):
+        run("TrackPortrait", image=torch.zeros(shape))
+
+
+def test_too_few_masks_are_refused(run, photo):
+    with pytest.raises(GagavatarError, match="2 masks"):
+        run("TrackPortrait", image=photo.repeat(3, 1, 1, 1), mask=torch.ones(2, 8, 8), matting="none")
+
+
+def test_the_density_of_the_model_reaches_the_avatar(run, portrait, avatar):
+    model = run("LoadAvatarModel", model="embedded", density=176)[0]
+    assert len(run("LiftPortrait", portrait=portrait, model=model)[0]) > len(avatar)

@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+import torch
+
+from gagavatar_nodes.errors import GagavatarError, MediaError
+from gagavatar_nodes.media.video_reader import VideoReader
+from gagavatar_nodes.nodes import progress, tensors
+
+
+def test_images_mask_and_rate_of_every_frame(run, avatar, motion):
+    images, mask, _, fps = run("RenderAvatar", avatar=avatar, motion=motion, width=128, height=96)
+    assert images.shape == (3, 96, 128, 3)
+    assert mask.shape == (3, 96, 128)
+    assert fps == 25
+    assert images.dtype == mask.dtype == torch.float32
+    assert 0.1 < mask.mean() < 0.9
+    assert images[mask < 0.001].max() < 0.02
+    assert not torch.equal(images[0], images[2])
+
+
+def test_a_colour_shows_where_the_mask_is_black(run, avatar, motion):
+    images, mask, *_ = run(
+        "RenderAvatar", avatar=avatar, motion=motion, width=64, height=64, background_color="#00ff00"
+    )
+    assert torch.equal(images[mask == 0].unique(dim=0), torch.tensor([[0.0, 1.0, 0.0]]))
+
+
+def test_the_background_image_covers_the_frame_and_is_played(run, avatar, motion):
+    behind = torch.stack([torch.full((10, 30, 3), 0.2), torch.full((10, 30, 3), 0.6)])
+    images, mask, *_ = run(
+        "RenderAvatar", avatar=avatar, motion=motion, width=64, height=64, background="image", background_image=behind
+    )
+    seen = [images[i][mask[i] == 0].mean().item() for i in range(3)]
+    assert seen == pytest.approx([0.2, 0.6, 0.2], abs=1 / 255)
+
+
+def test_transparent_colours_are_not_multiplied_by_the_mask(run, avatar, motion):
+    one = {"avatar": avatar, "motion": motion, "width": 96, "height": 96}
+    straight, mask, *_ = run("RenderAvatar", **one, background="transparent")
+    black = run("RenderAvatar", **one)[0]
+    edge = (mask > 0.3) & (mask < 0.7)
+    assert ((straight * mask[..., None] - black)[edge]).abs().max() < 0.02
+
+
+def test_a_missing_background_image_says_what_to_connect(run, avatar, motion):
+    with pytest.raises(GagavatarError, match="connect 'background_image'"):
+        run("RenderAvatar", avatar=avatar, motion=motion, background="image")
+
+
+def test_an_unknown_colour_is_named(run, avatar, motion):
+    with pytest.raises(GagavatarError, match="'greenish' is no colour"):
+        run("RenderAvatar", avatar=avatar, motion=motion, background_color="greenish")
+
+
+def test_frames_that_do_not_fit_the_memory_are_refused_before_the_work(run, avatar, motion, monkeypatch):
+    monkeypatch.setattr(tensors.host, "free_memory", lambda: 1e6)
+    with pytest.raises(GagavatarError, match="Render Avatar to Video"):
+        run("RenderAvatar", avatar=avatar, motion=motion)
+
+
+@pytest.mark.parametrize("name", ["mp4", "webm", "mov", "gif"])
+def test_videos_have_size_length_and_sound(run, avatar, motion, name, folders):
+    sound = {"waveform": torch.sin(torch.arange(4800) / 20)[None, None], "sample_rate": 48000}
+    result = run(
+        "RenderAvatarToVideo", avatar=avatar, motion=motion, width=64, height=48, format=name, audio=sound,
+        filename_prefix="clips/head",
+    )  # fmt: skip
+    assert result["ui"]["images"] == [{"filename": f"head_00001_.{name}", "subfolder": "clips", "type": "output"}]
+    with VideoReader(folders / "output/clips" / f"head_00001_.{name}") as video:
+        assert video.size == (64, 48)
+        assert len(list(video)) == 3
+        assert video.has_audio == (name != "gif")
+    assert [file.name for file in (folders / "output/clips").iterdir()] == [f"head_00001_.{name}"]
+
+
+def test_stitched_videos_have_the_pictures_size(run, avatar, motion, portrait):
+    path = run("RenderAvatarToVideo", avatar=avatar, motion=motion, stitch_into=portrait, quality=40)["result"][1]
+    with VideoReader(path) as video:
+        height, width = portrait.picture.shape[:2]
+        assert video.size == (width + width % 2, height + height % 2)
+
+
+def test_transparency_in_mp4_is_refused(run, avatar, motion, folders):
+    with pytest.raises(MediaError, match="no transparency"):
+        run("RenderAvatarToVideo", avatar=avatar, motion=motion, background="transparent")
+    assert not list((folders / "output").rglob("*.mp4"))
+
+
+@pytest.mark.parametrize("node", ["RenderAvatar", "RenderAvatarToVideo"])
+def test_cancelling_stops_at_the_frame_and_leaves_no_file(run, avatar, motion, node, folders, monkeypatch):
+    class CancelledError(Exception):
+        pass
+
+    calls = []
+
+    def cancel():
+        calls.append(1)
+        if len(calls) > 3:
+            raise CancelledError
+
+    monkeypatch.setattr(progress, "check_cancelled", cancel)
+    with pytest.raises(CancelledError):
+        run(node, avatar=avatar, motion=motion, width=64, height=64)
+    assert not [file for file in (folders / "output").rglob("*") if file.is_file()]
+
+
+def test_stitching_keeps_the_picture_outside_of_the_crop(run, avatar, motion, portrait):
+    one = {"avatar": avatar, "motion": motion, "background": "transparent"}
+    images, mask, *_ = run("RenderAvatar", **one)
+    (stitched,) = run("StitchBack", portrait=portrait, images=images, mask=mask, max_size=0)
+    assert stitched.shape == (3, *portrait.picture.shape)
+    left, top = portrait.crop_to_picture @ [0, 0, 1]
+    right, bottom = portrait.crop_to_picture @ [portrait.size, portrait.size, 1]
+    difference = np.abs(stitched[0].numpy() * 255 - portrait.picture).max(-1)
+    assert difference[max(0, round(top)) + 40 : round(bottom) - 40, max(0, round(left)) + 40 :].max() > 20
+    difference[max(0, int(top)) : int(bottom) + 2, max(0, int(left)) : int(right) + 2] = 0
+    assert difference.max() < 1
+
+
+def test_stitching_wants_squares(run, portrait):
+    with pytest.raises(GagavatarError, match="64x48"):
+        run("StitchBack", portrait=portrait, images=torch.zeros(1, 48, 64, 3), mask=torch.ones(1, 48, 64))
+
+
+def test_comparison_has_the_length_of_the_result_and_holds_short_drivers(run):
+    result, driver = torch.rand(4, 32, 32, 3), torch.rand(2, 64, 64, 3)
+    (images,) = run("CompareLayout", result=result, driver=driver, portrait=torch.ones(1, 32, 16, 3))
+    assert images.shape == (4, 32, 16 + 4 + 32 + 4 + 32, 3)
+    assert torch.equal(images[1, :, 20:52], images[3, :, 20:52])
+    assert not torch.equal(images[0, :, 20:52], images[1, :, 20:52])
+    assert (images[:, :, -32:] - result).abs().max() <= 1 / 255
