@@ -15,7 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bench_animate as animate_parts
 import bench_gagavatar as gagavatar_parts
+import bench_tracking as tracking_parts
 import numpy as np
 
 from gagavatar_nodes.rendering.covariance import covariances_from_quaternions
@@ -138,9 +140,27 @@ def bench_gagavatar(options: argparse.Namespace) -> dict[str, Any]:
     return gagavatar_parts.run(options, measure, head_scene)
 
 
+def bench_animate(options: argparse.Namespace) -> dict[str, Any]:
+    """`gagavatar animate` from start to finish on the embedded avatar: wall time, frames a second, peak memory."""
+    return animate_parts.run(tuple(options.seconds))
+
+
+def bench_tracking(options: argparse.Namespace) -> dict[str, Any]:
+    """A frame of the bundled driver: detection-free tracking, and FLAME fitted to it, live and many frames at once."""
+    return tracking_parts.run(options, measure)
+
+
+def bench_startup(options: argparse.Namespace) -> dict[str, Any]:
+    """Median seconds of an import and of `gagavatar --help`, the interpreter's own start included."""
+    return animate_parts.startup()
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "rasterizer": bench_rasterizer,
     "gagavatar": bench_gagavatar,
+    "tracking": bench_tracking,
+    "animate": bench_animate,
+    "startup": bench_startup,
 }
 
 
@@ -180,6 +200,8 @@ def main() -> None:
         command.add_argument("--threads", type=int, help="processor threads (default: all)")
         if name == "gagavatar":
             gagavatar_parts.add_options(command)
+        if name == "animate":
+            command.add_argument("--seconds", type=float, nargs="+", default=[4, 10], help="lengths of the driver")
     options = parser.parse_args()
     print(json.dumps({"machine": machine(), options.benchmark: BENCHMARKS[options.benchmark](options)}, indent=2))
 
