@@ -74,7 +74,7 @@ def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: La
     layer = Layer(
         points=points.astype(np.float32),
         binding=binding,
-        head=head_weight(points, portrait.canonical),
+        head=head_weight(points, portrait, stage),
         colours=np.clip(lattice.sample(portrait.crop) / 255, 0, 1)[kept],
         opacities=np.minimum(alpha[kept], 0.99).astype(np.float32),
         covariances=_thin(len(kept)),
@@ -84,7 +84,7 @@ def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: La
 
 
 def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, colours: np.ndarray) -> Layer:
-    """The back layer, on every second lattice line: the head mirrored behind its middle plane; elsewhere a backing.
+    """The back layer, on every second lattice line: the head mirrored behind its middle plane; a backing of the torso.
 
     Args:
         colours: [S, S, 3] RGB 0..1 of the back of the head over the crop's pixels.
@@ -92,7 +92,7 @@ def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lat
     coarse = Lattice(lattice.x[::2], lattice.y[::2])
     nodes, z = coarse.nodes(), coarse.sample(depth.z).astype(float)
     front = stage.to_canonical(stage.unproject(nodes, z))
-    weight = head_weight(front, portrait.canonical)
+    weight = head_weight(front, portrait, stage)
     # Under the ears a head is narrower behind than in front: its back ends there.
     rise = (front[:, 1] - portrait.canonical[CHIN, 1] - _BACK_END_CM) / _BACK_FADE_CM
     behind = (np.clip(rise, 0, 1) * (weight > 0.97)).astype(np.float32)
@@ -101,7 +101,9 @@ def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lat
     plain = coarse.sample(cv2.GaussianBlur(portrait.crop, (0, 0), 1.5) / np.float32(255))
 
     head = np.flatnonzero(whole & (behind > 0))
-    backing = np.flatnonzero(whole & (behind < 1))
+    # Behind the face are the skin layer and the mouth's inside, which a backing so close would cover.
+    column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
+    backing = np.flatnonzero(whole & (behind < 1) & (depth.face[row, column] < 0))
     return Layer.stack(
         [
             _behind(head, mirrored, 0.95 * behind, coarse.sample(colours), weight, coarse, stage),
