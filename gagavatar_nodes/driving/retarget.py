@@ -68,9 +68,9 @@ class Retargeter:
     def __init__(self, motion: Motion, canonical: np.ndarray, reference: str | int = "auto") -> None:
         self.motion = motion
         self.canonical = np.asarray(canonical, np.float64)
+        authored = motion.extra.get("neutral") == AUTHORED_NEUTRAL
         if reference in ("auto", "same"):
             frame, distance = _most_alike(motion, self.canonical)
-            authored = motion.extra.get("neutral") == AUTHORED_NEUTRAL
             alike = distance < _SAME_PERSON_CM and len(motion) >= _ENOUGH_TO_TELL and not authored
             reference = "same" if reference == "same" or alike else "neutral"
         else:
@@ -80,9 +80,7 @@ class Retargeter:
         placed = np.arange(len(motion)) if reference == "neutral" else np.array([frame])
         self._rest_scale = float(np.median(motion.scale[placed]))
         self._rest_pivot = np.median([self._pivot(i) for i in _spread(placed)], axis=0)
-        some = _spread(np.arange(len(motion)), 2000)
-        openness = eye_openness(motion.neutral + motion.deltas[some].astype(np.float64))
-        self._open = np.percentile(openness, _OPEN_PERCENTILE, axis=0)
+        self._open = _open_eyes(motion, authored)
         self._own_lids = eye_openness(self.canonical)
         self._open_lids = _open_lids(self._own_lids, eye_openness(self._rest) / self._open)
         self._mouth_ratio = _mouth_width(self.canonical) / _mouth_width(self._rest)
@@ -171,6 +169,18 @@ def _most_alike(motion: Motion, canonical: np.ndarray) -> tuple[int, float]:
     distance = [np.linalg.norm(motion.deltas[i, :468] - target, axis=1).mean() for i in range(len(motion))]
     best = int(np.argmin(distance))
     return best, float(distance[best])
+
+
+def _open_eyes(motion: Motion, authored: bool) -> np.ndarray:
+    """Lid openness [2] of the driver's open eyes: of its neutral face where it is known, or few frames tell nothing."""
+    neutral = eye_openness(motion.neutral.astype(np.float64))
+    some = _spread(np.arange(len(motion)), 2000)
+    usual = np.percentile(
+        eye_openness(motion.neutral + motion.deltas[some].astype(np.float64)), _OPEN_PERCENTILE, axis=0
+    )
+    if authored:
+        return neutral
+    return usual if len(motion) >= _ENOUGH_TO_TELL else np.maximum(usual, neutral)
 
 
 def _spread(frames: np.ndarray, most: int = 500) -> np.ndarray:
