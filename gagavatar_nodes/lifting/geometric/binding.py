@@ -8,9 +8,12 @@ from enum import IntEnum
 import numpy as np
 
 from ...tracking.topology import CHIN, FACE_OVAL
+from ...types import Portrait
+from .stage import Stage
 
 LANDMARKS = 478
 _NECK_HALF_WIDTH_CM = 6.5
+_NECK_REACH_CM = (4.0, 9.0)
 
 
 class Handle(IntEnum):
@@ -82,15 +85,19 @@ def bind_outside(points: np.ndarray, landmarks: np.ndarray) -> Binding:
     return Binding(rim[nearest].astype(np.int32), weights.astype(np.float32))
 
 
-def head_weight(canonical: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+def head_weight(canonical: np.ndarray, portrait: Portrait, stage: Stage) -> np.ndarray:
     """How much points [N, 3] move with the head, 0..1 [N].
 
-    1 above the chin, falling smoothly to 0 over 9 cm of neck below it; shoulders, beside the neck, do not move.
+    1 above the chin, falling smoothly to 0 over 9 cm of neck below it, or less where the crop ends earlier: its lower
+    edge must not move. Shoulders, beside the neck, do not move either.
     """
-    below = landmarks[CHIN, 1] - 0.5 - canonical[:, 1]
+    top = portrait.canonical[CHIN, 1] - 0.5
+    edge = stage.to_canonical(stage.unproject(np.array([[portrait.size / 2, portrait.size - 1]]), np.zeros(1)))[0, 1]
+    reach = np.clip(top - edge, *_NECK_REACH_CM)
+    below = top - canonical[:, 1]
     beside = np.abs(canonical[:, 0]) - _NECK_HALF_WIDTH_CM
     shoulder = _smoothstep(beside / 5.0) * np.clip((below + 1.5) / 2.5, 0, 1)
-    return (_smoothstep(1 - below / 9.0) * (1 - shoulder)).astype(np.float32)
+    return (_smoothstep(1 - below / reach) * (1 - shoulder)).astype(np.float32)
 
 
 def _smoothstep(t: np.ndarray) -> np.ndarray:

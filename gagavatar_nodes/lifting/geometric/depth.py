@@ -35,6 +35,8 @@ class FrontDepth:
     """[S, S] landmark triangle under each pixel, -1 outside the face."""
     middle: float
     """Stage z of the head's middle plane."""
+    beside: np.ndarray
+    """[S, S] centimetres from the outline of the bare head; 0 inside of it."""
 
 
 def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDepth:
@@ -67,7 +69,8 @@ def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDept
     z = np.where(in_face, z, middle + (z - middle) * np.sqrt(rim * (2 - rim)))
     smooth = cv2.GaussianBlur(z, (0, 0), 0.28 * scale)
     blend = np.clip(inside / (0.8 * _FEATHER_CM), 0, 1)
-    return FrontDepth(blend * z + (1 - blend) * smooth, face, middle)
+    beside = distance_transform_edt(~(in_head | in_face)) / scale
+    return FrontDepth(blend * z + (1 - blend) * smooth, face, middle, beside)
 
 
 def _distance_to_edge(alpha: np.ndarray) -> np.ndarray:

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from ...heads.canonical import canonical_face
-from ...tracking.topology import CHIN, EYE_RINGS, INNER_LIPS, LOWER_LIDS, LOWER_LIP_ROWS, UPPER_LIDS
+from ...tracking.topology import CHIN, EYE_RINGS, INNER_LIPS, LOWER_LIDS, LOWER_LIP_ROWS, UPPER_LIDS, eye_openness
 from ...types import Portrait
 from .binding import LANDMARKS, Binding, bind_outside, bind_to_triangles, head_weight
-from .depth import FrontDepth
+from .depth import MIDDLE_PLANE_CM, FrontDepth
 from .layer import Layer
 from .mesh import barycentric
 from .stage import Stage
@@ -22,7 +22,10 @@ FACE_DENSITY = 2.0
 _THICKNESS_CM = 0.03
 _CLIFF_CM = 3.0  # neighbours that differ more in depth lie on different surfaces
 _BACK_STRETCH = 1.15  # the back of a head is deeper than its face
+_HAIR_STRETCH, _HAIR_TAPER_CM = 0.4, 3.0  # but hair that stands off beside it is flat behind, or turning shows a flap
 _BACK_GAP_CM = 0.4
+_SHUT_EYE = 0.1
+_STEEP = (2.5, 5.0)  # slopes toward the camera between which a face's pixels lose their say
 _BACK_END_CM, _BACK_FADE_CM = 4.0, 2.0  # above the chin
 
 
@@ -67,7 +70,7 @@ def _lines(size: int, count: int, low: float, high: float) -> np.ndarray:
 def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice) -> tuple[Layer, np.ndarray]:
     """The front layer, and the lattice node [N] of each of its splats."""
     nodes = lattice.nodes()
-    alpha = lattice.sample(portrait.alpha * (1 - openings(portrait)))
+    alpha = lattice.sample(portrait.alpha * (1 - openings(portrait)) * _shown(depth, stage))
     kept = np.flatnonzero(alpha > 0.02)
     points = stage.to_canonical(stage.unproject(nodes, lattice.sample(depth.z).astype(float)))[kept]
     binding = _bind(points, nodes[kept], portrait, depth)
@@ -97,7 +100,10 @@ def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lat
     rise = (front[:, 1] - portrait.canonical[CHIN, 1] - _BACK_END_CM) / _BACK_FADE_CM
     behind = (np.clip(rise, 0, 1) * (weight > 0.97)).astype(np.float32)
     whole = coarse.sample(portrait.alpha) > 0.6
-    mirrored = np.minimum(depth.middle - _BACK_STRETCH * (z - depth.middle), z - _BACK_GAP_CM)
+    beside = np.clip(coarse.sample(depth.beside) / _HAIR_TAPER_CM, 0, 1)
+    stretch = _BACK_STRETCH * (1 - beside) + _HAIR_STRETCH * beside
+    mirrored = stage.to_canonical(_mirrored(stage.unproject(nodes, z), stretch, stage))
+    backed = stage.to_canonical(stage.unproject(nodes, z - _BACK_GAP_CM))
     plain = coarse.sample(cv2.GaussianBlur(portrait.crop, (0, 0), 1.5) / np.float32(255))
 
     head = np.flatnonzero(whole & (behind > 0))
@@ -106,23 +112,31 @@ def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lat
     backing = np.flatnonzero(whole & (behind < 1) & (depth.face[row, column] < 0))
     return Layer.stack(
         [
-            _behind(head, mirrored, 0.95 * behind, coarse.sample(colours), weight, coarse, stage),
-            _behind(backing, z - _BACK_GAP_CM, 0.95 * (1 - behind), plain, weight, coarse, stage),
+            _behind(head, mirrored, 0.95 * behind, coarse.sample(colours), weight, len(coarse.x)),
+            _behind(backing, backed, 0.95 * (1 - behind), plain, weight, len(coarse.x)),
         ]
     )
 
 
+def _mirrored(points: np.ndarray, stretch: np.ndarray, stage: Stage) -> np.ndarray:
+    """Stage points [N, 3] taken through the head's middle plane, `stretch` [N] times as far behind it.
+
+    The way is the heading of the face without its nod: straight away from the camera a turned face would leave its
+    profile behind it, and along a nod hair would rise.
+    """
+    heading = stage.rotation[:, 2] * [1, 0, 1]
+    heading /= np.linalg.norm(heading)
+    middle = stage.from_canonical(np.array([[0, 0, MIDDLE_PLANE_CM]]))[0] @ heading
+    height = points @ heading - middle
+    target = np.minimum(-stretch * height, height - _BACK_GAP_CM)
+    return points + (target - height)[:, None] * heading
+
+
 def _behind(
-    kept: np.ndarray,
-    z: np.ndarray,
-    opacities: np.ndarray,
-    colours: np.ndarray,
-    weight: np.ndarray,
-    lattice: Lattice,
-    stage: Stage,
+    kept: np.ndarray, points: np.ndarray, opacities: np.ndarray, colours: np.ndarray, weight: np.ndarray, width: int
 ) -> Layer:
-    """Nodes `kept` of a lattice at stage depths `z`; without an expression, for they are seen past silhouettes only."""
-    points = stage.to_canonical(stage.unproject(lattice.nodes()[kept], z[kept]))
+    """Nodes `kept` of a lattice `width` nodes wide; without an expression, for they are seen past silhouettes only."""
+    points = points[kept]
     binding = Binding.free(len(kept))
     return Layer(
         points=points.astype(np.float32),
@@ -131,14 +145,19 @@ def _behind(
         colours=colours[kept].astype(np.float32),
         opacities=opacities[kept].astype(np.float32),
         covariances=_thin(len(kept)),
-        neighbours=_neighbours(kept, len(lattice.x), points, binding),
+        neighbours=_neighbours(kept, width, points, binding),
     )
 
 
 def openings(portrait: Portrait) -> np.ndarray:
-    """[S, S] 0..1 coverage of the eye openings and of the mouth between the inner lips, which are other layers."""
+    """[S, S] 0..1 coverage of the eye openings and of the mouth between the inner lips, which are other layers.
+
+    A shut eye has no opening: cutting along its lashes would only show what lies under them.
+    """
     mask = polygon(portrait.landmarks[list(INNER_LIPS), :2], portrait.size)
-    for ring in EYE_RINGS:
+    for ring, openness in zip(EYE_RINGS, eye_openness(portrait.canonical), strict=True):
+        if openness < _SHUT_EYE:
+            continue
         mask = np.maximum(mask, np.clip(polygon(portrait.landmarks[list(ring), :2], portrait.size) * 1.3 - 0.3, 0, 1))
     return mask
 
@@ -149,6 +168,13 @@ def polygon(points: np.ndarray, size: int, supersampling: int = 4) -> np.ndarray
     corners = np.round((points + 0.5) * supersampling - 0.5).astype(np.int32)
     cv2.fillPoly(mask, [corners], 255)
     return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def _shown(depth: FrontDepth, stage: Stage) -> np.ndarray:
+    """[S, S] 1, but 0 where the face is seen so much from its side that its colours would smear when it turns."""
+    row, column = np.gradient(cv2.GaussianBlur(depth.z, (0, 0), 1.0) * stage.scale)
+    steep = np.clip((np.hypot(row, column) - _STEEP[0]) / (_STEEP[1] - _STEEP[0]), 0, 1)
+    return (1 - steep * (depth.face >= 0)).astype(np.float32)
 
 
 def _bind(points: np.ndarray, nodes: np.ndarray, portrait: Portrait, depth: FrontDepth) -> Binding:

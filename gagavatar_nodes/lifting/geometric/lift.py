@@ -26,7 +26,7 @@ DENSITIES = (148, 512)
 SKIN_SPLATS = 26_000
 
 _SHARPENING_STEPS = 3
-_COLOUR_RANGE = (-0.1, 1.1)
+_MOST_CHANGE = 0.25  # of a colour
 _ROWS = 30_000  # the resampler takes fewer than 32768 rows at once
 
 
@@ -58,19 +58,22 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> GeometricAvatar
 def _sharpen(avatar: GeometricAvatar, portrait: Portrait, nodes: np.ndarray) -> GeometricAvatar:
     """The avatar with front colours such that its rendered source view is the portrait: what splats blur is put back.
 
-    Landweber iterations: each splat, of those at `nodes` [N, 2] at the front of the layer, takes the error seen at it.
+    Landweber iterations: each splat, of those at `nodes` [N, 2] at the front of the layer, takes the error seen at it;
+    not where it is faint, for there the error is another layer's.
     """
     size, count = portrait.size, len(nodes)
     target = portrait.crop / np.float32(255)
     inside = portrait.alpha[..., None] > 0.9
     x, y = nodes.T.astype(np.float32)[..., None]
     colours = avatar.layer.colours.copy()
+    first, weight = colours[:count].copy(), np.clip(10 * avatar.layer.opacities[:count, None] - 8, 0, 1)
     for _ in range(_SHARPENING_STEPS):
         avatar = replace(avatar, layer=replace(avatar.layer, colours=colours.copy()))
         drawn, alpha = rasterize(avatar.rest(), avatar.camera(), size, size)
         error = np.where(inside, target - drawn / np.maximum(alpha[..., None], 0.5), 0).astype(np.float32)
         seen = [cv2.remap(error, x[k : k + _ROWS], y[k : k + _ROWS], cv2.INTER_LINEAR) for k in range(0, count, _ROWS)]
-        colours[:count] = np.clip(colours[:count] + np.concatenate(seen)[:, 0], *_COLOUR_RANGE)
+        colours[:count] += weight * np.concatenate(seen)[:, 0]
+        colours[:count] = np.clip(colours[:count], first - _MOST_CHANGE, first + _MOST_CHANGE)
     return replace(avatar, layer=replace(avatar.layer, colours=colours))
 
 

@@ -53,7 +53,7 @@ def skin_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.nda
         0.95,
         sigma=_SIGMA * np.sqrt(area / 2 / count),
         normals=normals,
-        head=head_weight(points, portrait.canonical),
+        head=head_weight(points, portrait, stage),
     )
 
 
