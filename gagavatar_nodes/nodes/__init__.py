@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import host
 from .driving import ExtractDriving
+from .examples import ExampleInputs
 from .expression import Expression
 from .layout import CompareLayout, StitchBack
 from .models import LoadAvatarModel, LoadHeadTracker
@@ -18,6 +19,7 @@ __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]
 host.register_models_folder()
 
 _NODES = (
+    ExampleInputs,
     LoadAvatarModel,
     LoadHeadTracker,
     TrackPortrait,

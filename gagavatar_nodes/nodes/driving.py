@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import GagavatarError
+from ..pipeline import DEFAULT_SMOOTHING
 from ..types import Motion
 from . import host, spec, tensors
 from .models import HeadTracker
-from .progress import Progress, cancellable, check_cancelled, watched
+from .progress import Progress, cancellable
 from .sound import read_sound
 
 if TYPE_CHECKING:
     import torch
+
+    from ..media.video_reader import VideoReader
 
 _PREVIEW_EDGE = 512
 _SHOWN = 12
@@ -50,7 +53,12 @@ class ExtractDriving:
         return {
             "required": {
                 "smoothing": spec.number(
-                    0.5, 0, 1, "Takes out jitter, without lag: 0 is raw, 1 is very smooth.", step=0.05, slider=True
+                    DEFAULT_SMOOTHING,
+                    0,
+                    1,
+                    "Takes out jitter, without lag: 0 is raw, 1 is very smooth.",
+                    step=0.05,
+                    slider=True,
                 ),
                 "face": spec.whole(0, 0, 63, "Which face to follow, in the first frame with one: 0 is the largest."),
                 "fps": spec.number(25, 1, 240, "Frames a second of an IMAGE batch. A VIDEO knows its own.", step=0.001),
@@ -62,7 +70,7 @@ class ExtractDriving:
                 "video": spec.socket("VIDEO", "The driver, from Load Video. Takes the place of images."),
                 "images": spec.socket("IMAGE", "The driver as a batch of frames, such as from VideoHelperSuite."),
                 "audio": spec.socket("AUDIO", "Sound to pass on; takes the place of the video's own."),
-                "tracker": spec.socket(spec.TRACKER, "From Load Head Tracker. Without it: landmarks."),
+                "tracker": spec.socket(spec.TRACKER, "From Load Head Tracker. Without it: embedded."),
             },
         }
 
@@ -78,19 +86,21 @@ class ExtractDriving:
         tracker: HeadTracker | None = None,
     ) -> tuple[Motion, dict[str, Any] | None, torch.Tensor | None, str, float]:
         """Raises `FaceError` where no frame shows a face, `GagavatarError` where nothing is connected."""
+        from ..media.video_reader import VideoReader
+
         if video is not None and host.is_components(video):
             parts = video.get_components()
             images, fps, audio = parts.images, float(parts.frame_rate), audio or parts.audio
             video = None
         if video is None and images is None:
             raise GagavatarError("Extract Driving has no driver: connect 'video' (Load Video) or 'images'")
-        job = _Tracking(smoothing, face or None, preview_frames, tracker or HeadTracker("landmarks"))
+        job = _Tracking(tracker or HeadTracker("embedded"), smoothing, face or None, preview_frames)
         if video is None:
             tensors.check_images(images, "images")
-            motion = job.of_frames(tensors.rgb_frames(images), fps, len(images), "images")
+            motion = job.of(_Batch(images, fps), "images")
         else:
-            with file_of(video) as path:
-                motion = job.of_file(path)
+            with file_of(video) as path, VideoReader(path) as reader:
+                motion = job.of(reader, path.name)
                 audio = audio or cancellable(lambda: read_sound(path))
         return motion, audio, job.overlay(), report(motion), motion.fps
 
@@ -106,71 +116,59 @@ def report(motion: Motion) -> str:
     return "\n".join(lines)
 
 
+class _Batch:
+    """An IMAGE batch with what trackers ask of a video."""
+
+    def __init__(self, images: torch.Tensor, fps: float) -> None:
+        self.fps, self.frame_count = fps, len(images)
+        self.size = images.shape[2], images.shape[1]
+        self._images = images
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return tensors.rgb_frames(self._images)
+
+
 class _Tracking:
     """One run of a tracker, with its progress and a few frames to show."""
 
-    def __init__(self, smoothing: float, face: int | None, preview_frames: int, tracker: HeadTracker) -> None:
-        self._smoothing, self._face, self._tracker = smoothing, face, tracker
+    def __init__(self, tracker: HeadTracker, smoothing: float, face: int | None, preview_frames: int) -> None:
+        self._tracker, self._smoothing, self._face = tracker, smoothing, face
         self._wanted = preview_frames
         self._shown: list[np.ndarray] = []
-        self._every = 1
-        self._total: int | None = None
-        self._progress: Progress | None = None
+        self._done = 0
 
-    def of_file(self, path: Path) -> Motion:
-        """The motion of a video file, which is streamed."""
-        from ..media.video_reader import VideoReader
+    def of(self, video: VideoReader | _Batch, source: str) -> Motion:
+        """The motion of a video, which is streamed."""
+        from ..lifting.gagavatar.published import PublishedSettings
+        from ..trackers import track_file
 
-        with VideoReader(path) as reader:
-            return self.of_frames(iter(reader), reader.fps, reader.frame_count, path.name)
+        settings = PublishedSettings(**self._tracker.settings)
+        total = video.frame_count
+        self._progress, self._every = Progress(total), max(1, (total or 0) // max(1, self._wanted))
+        return cancellable(
+            lambda: track_file(
+                video, self._tracker.name, settings, self._smoothing, self._face, self._on_frame, self._on_progress,
+                source,
+            )[0]
+        )  # fmt: skip
 
-    def of_frames(self, frames: Iterator[np.ndarray], fps: float, total: int | None, source: str) -> Motion:
-        """The motion of frames [H, W, 3] uint8."""
-        from ..tracking.video import track_video
-
-        self._total, self._progress = total, Progress(total)
-        self._every = max(1, (total or 0) // max(1, self._wanted))
-        if self._tracker.name == "landmarks":
-            return track_video(frames, fps, self._smoothing, self._face, self._on_frame, source=source)
-        return self._published(frames, fps, source)
-
-    def overlay(self) -> torch.Tensor | None:
-        """IMAGE of the frames to show; one black pixel where none is wanted, because nodes after it want an IMAGE."""
+    def overlay(self) -> torch.Tensor:
+        """IMAGE of the frames to show; one black pixel where there are none, because nodes after it want an IMAGE."""
         return tensors.stack(self._shown or [np.zeros((1, 1, 3), np.uint8)])
 
-    def _published(self, frames: Iterator[np.ndarray], fps: float, source: str) -> Motion:
-        tracker = cancellable(lambda: _published_tracker(self._tracker.folders))
-
-        def counted() -> Iterator[np.ndarray]:
-            for index, frame in enumerate(frames):
-                yield frame
-                self._on_frame(index, frame, None, False)
-
-        return next(watched(tracker.track(counted(), fps, source) for _ in range(1)))
+    def _on_progress(self, done: int) -> None:
+        if done != self._done:
+            self._progress(done)
 
     def _on_frame(self, index: int, frame: np.ndarray, points: np.ndarray | None, bridged: bool) -> None:
         from ..tracking.overlay import draw_overlay
 
-        check_cancelled()
         picture = None
         if self._wanted and index % self._every == 0 and len(self._shown) < self._wanted:
             picture = _small(draw_overlay(frame, points, bridged=bridged))
             self._shown.append(picture)
-        self._progress(index + 1, self._total, picture)
-
-
-def _published_tracker(folders: tuple[Path, ...]) -> Any:
-    from ..cache import cache_folder
-    from ..heads.flame import Flame
-    from ..heads.flame_files import load_flame
-    from ..tracking.published.archive import missing_files, unpack
-    from ..tracking.published.tracker import PublishedTracker
-    from ..weights import require_flame, require_weight
-
-    unpacked = cache_folder() / "track_resources"
-    if missing_files(unpacked):
-        unpack(require_weight("track_resources.tar", list(folders)), unpacked)
-    return PublishedTracker(unpacked, Flame(load_flame(require_flame(list(folders)))))
+        self._done = index + 1
+        self._progress(self._done, picture=picture)
 
 
 def _small(image: np.ndarray) -> np.ndarray:

@@ -64,6 +64,26 @@ def numbered(prefix: str, width: int = 0, height: int = 0) -> tuple[Path, str, i
     return wanted.parent, wanted.name, number, os.path.dirname(prefix)
 
 
+def torch_device() -> str:
+    """The device that ComfyUI computes on; "auto" outside of it."""
+    management = module("comfy.model_management")
+    return "auto" if management is None else str(management.get_torch_device())
+
+
+def manage(owner: Any, network: Any) -> None:
+    """Brings a torch module to ComfyUI's device in a way that ComfyUI can undo, when memory is short or on `/free`.
+
+    `owner` keeps what ComfyUI needs for that.
+    """
+    management = module("comfy.model_management")
+    if management is None:
+        return
+    if not hasattr(owner, "comfy_patcher"):
+        device, offload = management.get_torch_device(), management.unet_offload_device()
+        owner.comfy_patcher = module("comfy.model_patcher").ModelPatcher(network, device, offload)
+    management.load_models_gpu([owner.comfy_patcher])
+
+
 def intermediate_device() -> Any:
     """The device on which nodes hand over their results."""
     management = module("comfy.model_management")

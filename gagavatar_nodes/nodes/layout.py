@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..avatars import Avatar
 from ..errors import GagavatarError
 from ..types import Portrait
 from . import spec, tensors
@@ -50,11 +51,22 @@ class StitchBack:
                 "feather": spec.number(
                     0.06, 0, 0.25, "Width of the seam at the crop's border, in crop edges.", advanced=True
                 ),
-            }
+            },
+            "optional": {
+                "avatar": spec.socket(
+                    spec.AVATAR, "What was rendered; GAGAvatar frames the head in another way than the portrait's crop."
+                )
+            },
         }
 
     def run(
-        self, portrait: Portrait, images: torch.Tensor, mask: torch.Tensor, max_size: int, feather: float
+        self,
+        portrait: Portrait,
+        images: torch.Tensor,
+        mask: torch.Tensor,
+        max_size: int,
+        feather: float,
+        avatar: Avatar | None = None,
     ) -> tuple[torch.Tensor]:
         """Raises `GagavatarError` where the images are not square."""
         from ..rendering.stitching import Stitcher
@@ -65,7 +77,8 @@ class StitchBack:
                 f"The rendered images are {images.shape[2]}x{images.shape[1]} pixels, but the portrait's crop is "
                 "square: set the same width and height in Render Avatar"
             )
-        stitcher = cancellable(lambda: Stitcher(portrait, max_size or None, feather))
+        place = portrait if avatar is None else cancellable(lambda: avatar.framed(portrait))
+        stitcher = cancellable(lambda: Stitcher(place, max_size or None, feather))
         width, height = stitcher.size
 
         def stitched() -> Iterator[np.ndarray]:

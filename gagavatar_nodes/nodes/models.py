@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..avatars import Avatar
 from ..errors import WeightsError
+from ..trackers import TRACKERS
 from ..types import Portrait
 from . import host, spec
+from .progress import cancellable
 
 LOAD = "GAGAvatar/load"
 AUTO = "auto"
-_CHECKPOINT, _FLAME = "GAGAvatar.pt", "FLAME_with_eye.pt"
-_TRACKER_FILES = "track_resources.tar"
+_CHECKPOINTS = (".pt", ".safetensors")
 _OTHER_FILES = ("flame", "track_resources")
 
 
@@ -25,16 +26,14 @@ class AvatarModel:
     name: str
     """"embedded" or "gagavatar"."""
     density: int
-    checkpoint: Path | None = None
-    precision: str = AUTO
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Of the published model, as `pipeline.lift` takes them."""
 
     def lift(self, portrait: Portrait) -> Avatar:
         """Lifts a portrait; see `pipeline.lift`."""
         from .. import pipeline
 
-        if self.name == "embedded":
-            return pipeline.lift(portrait, "embedded", self.density)
-        return pipeline.lift(portrait, self.name, weights=self.checkpoint, precision=self.precision)
+        return pipeline.lift(portrait, self.name, self.density, **self.settings)
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,9 @@ class HeadTracker:
     """A choice of `Load Head Tracker`, checked."""
 
     name: str
-    """"landmarks" or "emica"."""
-    folders: tuple[Path, ...] = ()
+    """One of `trackers.TRACKERS` other than "auto"."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Where the published files are."""
 
 
 class LoadAvatarModel:
@@ -58,7 +58,7 @@ class LoadAvatarModel:
     SEARCH_ALIASES = ("gagavatar", "gaussian head", "checkpoint", "talking head model")
     RETURN_TYPES = (spec.MODEL, "STRING")
     RETURN_NAMES = ("model", "info")
-    OUTPUT_TOOLTIPS = ("For Lift Portrait.", "Which model was chosen, and why.")
+    OUTPUT_TOOLTIPS = ("For Lift Portrait and Load Avatar.", "Which model was chosen, and why.")
     FUNCTION = "run"
 
     @classmethod
@@ -90,9 +90,11 @@ class LoadAvatarModel:
 
     def run(self, model: str, checkpoint: str, precision: str, density: int) -> tuple[AvatarModel, str]:
         """Raises `WeightsError` where a file of the chosen model is missing."""
-        name, why = _chosen_model(model, checkpoint)
-        path = _required_files(checkpoint) if name == "gagavatar" else None
-        return AvatarModel(name, density, path, precision), f"{name}: {why}"
+        from .. import pipeline
+
+        settings = published_settings(checkpoint) | {"precision": precision}
+        name, why = cancellable(lambda: pipeline.check_model(model, **settings))
+        return AvatarModel(name, density, settings), f"{name}: {why}"
 
 
 class LoadHeadTracker:
@@ -101,13 +103,13 @@ class LoadHeadTracker:
     DISPLAY_NAME = "Load Head Tracker"
     CATEGORY = LOAD
     DESCRIPTION = (
-        "Chooses what follows the face in driving videos. 'landmarks' is built in and fast. 'emica' is the published "
-        "tracker, which also gives FLAME codes: its files go into ComfyUI's models/gagavatar folder."
+        "Chooses what follows the face in driving videos. 'embedded' is built in and fast. 'landmarks' also fits FLAME "
+        "codes, and needs a FLAME file. 'emica' is the published tracker. Files go into ComfyUI's models/gagavatar."
     )
     SEARCH_ALIASES = ("emica", "face tracking", "landmarks", "flame tracker", "mediapipe")
     RETURN_TYPES = (spec.TRACKER, "STRING")
     RETURN_NAMES = ("tracker", "info")
-    OUTPUT_TOOLTIPS = ("For Extract Driving.", "Which tracker was chosen.")
+    OUTPUT_TOOLTIPS = ("For Extract Driving.", "Which tracker was chosen, and why.")
     FUNCTION = "run"
 
     @classmethod
@@ -115,22 +117,38 @@ class LoadHeadTracker:
         return {
             "required": {
                 "tracker": spec.choice(
-                    ["landmarks", "emica"],
-                    "landmarks: built in, real time on a CPU. emica: the published networks, slow, with FLAME codes.",
+                    TRACKERS,
+                    "embedded: built in. landmarks: FLAME codes as well, which suit GAGAvatar best. emica: the "
+                    "published networks, slow. auto: landmarks where a FLAME file is, else embedded.",
                 )
             }
         }
 
     def run(self, tracker: str) -> tuple[HeadTracker, str]:
-        """Raises `WeightsError` where a file of the published tracker is missing."""
-        if tracker == "landmarks":
-            return HeadTracker(tracker), "landmarks: built in, nothing to load"
-        from ..weights import require_flame, require_weight
+        """Raises `WeightsError` where a file of the chosen tracker is missing."""
+        from ..lifting.gagavatar.published import PublishedSettings
+        from ..trackers import ARCHIVE, choose_tracker
+        from ..weights import require_weight
 
-        folders = host.models_folders()
-        require_flame(folders)
-        archive = require_weight(_TRACKER_FILES, folders)
-        return HeadTracker(tracker, tuple(folders)), f"emica: from {archive}"
+        settings = published_settings()
+        published = PublishedSettings(**settings)
+        name, why = choose_tracker(tracker, published)
+        if name != "embedded":
+            published.require_flame()
+        if name == "emica":
+            cancellable(lambda: require_weight(ARCHIVE, published.folders))
+        return HeadTracker(name, settings), f"{name}: {why}"
+
+
+def published_settings(checkpoint: str = AUTO) -> dict[str, Any]:
+    """Where ComfyUI keeps the published files, and the device that it computes on.
+
+    Raises:
+        WeightsError: the checkpoint is not in the models folder.
+    """
+    folders = host.models_folders()
+    named = [] if checkpoint == AUTO else [_named(checkpoint, folders)]
+    return {"weights": [*named, *folders], "device": host.torch_device()}
 
 
 def default_model() -> AvatarModel:
@@ -145,35 +163,9 @@ def checkpoints() -> list[str]:
         for folder in host.models_folders()
         if folder.is_dir()
         for file in folder.iterdir()
-        if file.suffix in (".pt", ".safetensors") and not file.name.lower().startswith(_OTHER_FILES)
+        if file.suffix in _CHECKPOINTS and not file.name.lower().startswith(_OTHER_FILES)
     }
     return [AUTO, *sorted(found)]
-
-
-def _chosen_model(model: str, checkpoint: str) -> tuple[str, str]:
-    from .. import pipeline
-    from ..weights import find_weight
-
-    if model != AUTO:
-        return model, "as chosen"
-    if "gagavatar" not in pipeline.MODELS:
-        return "embedded", "built in"
-    folders = host.models_folders()
-    missing = [name for name in (_CHECKPOINT, _FLAME) if find_weight(name, folders) is None]
-    if missing and checkpoint == AUTO:
-        place = folders[0] if folders else "the weights folder"
-        return "embedded", f"{' and '.join(missing)} of GAGAvatar not in {place}"
-    return "gagavatar", "its files are there"
-
-
-def _required_files(checkpoint: str) -> Path:
-    """The checkpoint, once everything that GAGAvatar needs is there."""
-    from ..weights import require_flame, require_weight
-
-    folders = host.models_folders()
-    path = require_weight(_CHECKPOINT, folders) if checkpoint == AUTO else _named(checkpoint, folders)
-    require_flame(folders)
-    return path
 
 
 def _named(checkpoint: str, folders: list[Path]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 import time
@@ -19,10 +20,18 @@ _PREVIEW_SECONDS = 0.2
 """Between previews, which cost an encoding and a message each."""
 _PREVIEW_EDGE = 512
 _AHEAD = 2
+_abandoned: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("abandoned", default=None)
+
+
+class AbandonedError(Exception):
+    """Ends the work of a thread for which nobody waits any more."""
 
 
 def check_cancelled() -> None:
     """Raises ComfyUI's own exception when the user has cancelled the prompt."""
+    abandoned = _abandoned.get()
+    if abandoned is not None and abandoned.is_set():
+        raise AbandonedError
     management = host.module("comfy.model_management")
     if management is not None:
         management.throw_exception_if_processing_interrupted()
@@ -58,7 +67,8 @@ class Progress:
 def watched(items: Iterable[T]) -> Iterator[T]:
     """Computes the items in a thread of its own and gives them on, so that waiting for a long one can be cancelled.
 
-    A cancelled thread ends after the item at which it is. Items must not be written over by their successors.
+    A cancelled thread ends after the item at which it is, or where it looks whether it is cancelled. It is outside of
+    the inference mode in which ComfyUI calls nodes. Items must not be written over by their successors.
     """
     ahead: queue.Queue[tuple[bool, Any]] = queue.Queue(_AHEAD)
     stopped = threading.Event()
@@ -73,6 +83,7 @@ def watched(items: Iterable[T]) -> Iterator[T]:
         return False
 
     def work() -> None:
+        _abandoned.set(stopped)
         failure: BaseException | None = None
         try:
             for item in items:
@@ -86,7 +97,8 @@ def watched(items: Iterable[T]) -> Iterator[T]:
                 close()
         put((False, failure))
 
-    threading.Thread(target=work, name="gagavatar-node", daemon=True).start()
+    context = contextvars.copy_context()  # by it ComfyUI knows which node reports its progress
+    threading.Thread(target=context.run, args=(work,), name="gagavatar-node", daemon=True).start()
     try:
         while True:
             check_cancelled()

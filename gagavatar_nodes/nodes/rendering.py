@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..avatars import Avatar, Performance
+from ..avatars import Avatar, Drawing, Performance
 from ..errors import GagavatarError
 from ..media.backgrounds import Background, ColourBackground, parse_colour
-from ..types import Motion, Portrait
+from ..types import Camera, Gaussians, Motion, Portrait
 from . import files, host, spec, tensors
 from .progress import Progress, cancellable, watched
 from .sound import write_sound
@@ -47,7 +48,16 @@ class RenderAvatar:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
-        return {"required": {**_drive_inputs(), **_look_inputs(), **_finish_inputs()}, "optional": _linked_inputs()}
+        in_place = spec.switch(
+            False,
+            "The head keeps the portrait's place, which Stitch Back needs. Matters for GAGAvatar with FLAME codes, "
+            "which else takes the driver's camera.",
+            advanced=True,
+        )
+        return {
+            "required": {**_drive_inputs(), **_look_inputs(), **_finish_inputs(), "in_place": in_place},
+            "optional": _linked_inputs(),
+        }
 
     def run(
         self,
@@ -60,7 +70,7 @@ class RenderAvatar:
         retarget: str,
         reference_frame: int,
         refine: bool,
-        seed: int,
+        in_place: bool,
         background_image: torch.Tensor | None = None,
         audio: dict[str, Any] | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor, Any, float]:
@@ -69,7 +79,8 @@ class RenderAvatar:
         count = len(motion)
         images, mask = tensors.new_batch(count, (height, width, 3)), tensors.new_batch(count, (height, width))
         progress = Progress(count)
-        performance = cancellable(lambda: perform(avatar, motion, retarget, reference_frame, refine, seed))
+        reference = reference_frame if retarget == "frame" else retarget
+        performance = cancellable(lambda: perform(avatar, motion, reference, refine, in_place))
         for index, (picture, alpha) in enumerate(watched(_drawn(performance, (width, height), behind, motion.fps))):
             tensors.put(images, index, picture)
             tensors.put(mask, index, alpha)
@@ -134,7 +145,6 @@ class RenderAvatarToVideo:
         retarget: str,
         reference_frame: int,
         refine: bool,
-        seed: int,
         background_image: torch.Tensor | None = None,
         audio: dict[str, Any] | None = None,
         stitch_into: Portrait | None = None,
@@ -145,26 +155,51 @@ class RenderAvatarToVideo:
         from ..rendering.stitching import Stitcher
 
         behind = choose_background(background, background_color, background_image)
-        stitcher = None if stitch_into is None else cancellable(lambda: Stitcher(stitch_into))
+        stitcher = None if stitch_into is None else cancellable(lambda: Stitcher(avatar.framed(stitch_into)))
         size = (width, height) if stitcher is None else stitcher.size
         transparent = stitcher is None and behind.colour is None if isinstance(behind, ColourBackground) else False
         path = files.next_file(filename_prefix, f".{format}", *size)
         choose_format(path, transparent)
-        performance = cancellable(lambda: perform(avatar, motion, retarget, reference_frame, refine, seed))
+        reference = reference_frame if retarget == "frame" else retarget
+        performance = cancellable(lambda: perform(avatar, motion, reference, refine, stitch_into is not None))
         frames = finished_frames(performance, motion.fps, Look(width, height, behind, stitcher))
         _write(path, frames, motion, size, transparent, audio, quality)
         result = (host.video_from_file(path), str(path))
         return {"ui": {"images": [files.as_result(path)], "animated": (path.suffix in _PLAYED,)}, "result": result}
 
 
-def perform(
-    avatar: Avatar, motion: Motion, retarget: str, reference_frame: int, refine: bool, seed: int
-) -> Performance:
-    """The motion, bound to the avatar. The embedded one has no network to refine it, and nothing random."""
-    reference = reference_frame if retarget == "frame" else retarget
-    if avatar.model == "embedded":
-        return avatar.perform(motion, reference)
-    return avatar.perform(motion, reference, refine=refine, seed=seed)
+def perform(avatar: Avatar, motion: Motion, reference: str | int, refine: bool, in_place: bool) -> Performance:
+    """The motion, bound to the avatar, whose network ComfyUI now manages if it has one."""
+    if avatar.model == "gagavatar":
+        network = avatar.published.network
+        host.manage(network, network.network)
+    performance = avatar.perform(motion, reference, in_place)
+    return performance if refine else CoarsePerformance(performance)
+
+
+@dataclass(frozen=True)
+class CoarsePerformance:
+    """A performance whose Gaussians are drawn in their own colours, without the network that refines them."""
+
+    refined: Performance
+
+    def __len__(self) -> int:
+        return len(self.refined)
+
+    def gaussians(self, index: int) -> Gaussians:
+        """See `Performance`."""
+        return self.refined.gaussians(index)
+
+    def camera(self, index: int) -> Camera:
+        """See `Performance`."""
+        return self.refined.camera(index)
+
+    def frames(self, width: int, height: int, indices: Iterable[int] | None = None) -> Iterator[Drawing]:
+        """See `Performance`."""
+        from ..rendering.drawing import draw_frames
+
+        chosen = range(len(self)) if indices is None else indices
+        return draw_frames(((self.gaussians(i), self.camera(i)) for i in chosen), width, height)
 
 
 def choose_background(kind: str, colour: str, images: torch.Tensor | None) -> Background:
@@ -250,7 +285,6 @@ def _finish_inputs() -> dict[str, spec.Spec]:
         ),
         "reference_frame": spec.whole(0, 0, 1_000_000, "Frame of the motion, for retarget 'frame'.", advanced=True),
         "refine": spec.switch(True, "GAGAvatar's neural renderer; off is faster and blurrier. Not used by embedded."),
-        "seed": spec.seed("Noise of GAGAvatar's neural renderer. Not used by embedded."),
     }
 
 

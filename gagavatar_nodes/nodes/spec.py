@@ -56,10 +56,5 @@ def text(default: str, tooltip: str, *, advanced: bool = False) -> Spec:
     return "STRING", _options(tooltip, advanced, default=default)
 
 
-def seed(tooltip: str) -> Spec:
-    """A seed."""
-    return "INT", _options(tooltip, True, default=0, min=0, max=2**32 - 1, control_after_generate=False)
-
-
 def _options(tooltip: str, advanced: bool, **options: Any) -> dict[str, Any]:
     return {**options, "tooltip": tooltip, **({"advanced": True} if advanced else {})}

@@ -11,6 +11,7 @@ from ..tensor_file import format_name
 from ..types import Motion
 from . import files, spec
 from .driving import report
+from .models import AvatarModel, published_settings
 from .progress import cancellable
 
 CATEGORY = "GAGAvatar/files"
@@ -62,20 +63,23 @@ class LoadAvatar:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
-        return _load_inputs(_is_avatar_file, "Avatar")
+        types = _load_inputs(_is_avatar_file, "Avatar")
+        model = spec.socket(spec.MODEL, "From Load Avatar Model, for avatars of GAGAvatar: its files and precision.")
+        return types | {"optional": types["optional"] | {"model": model}}
 
     @classmethod
     def VALIDATE_INPUTS(cls, file: str) -> bool | str:  # noqa: N802
         return files.problem(file) or True
 
     @classmethod
-    def IS_CHANGED(cls, file: str, path: str | None = None) -> str:  # noqa: N802
+    def IS_CHANGED(cls, file: str, **links: Any) -> str:  # noqa: N802
         return files.fingerprint(file)
 
-    def run(self, file: str, path: str | None = None) -> tuple[Avatar, str]:
+    def run(self, file: str, path: str | None = None, model: AvatarModel | None = None) -> tuple[Avatar, str]:
         """Raises `FileFormatError` where the file is damaged or of another kind."""
         source = files.chosen(file, path)
-        avatar = cancellable(lambda: load_avatar(source))
+        settings = published_settings() if model is None else model.settings
+        avatar = cancellable(lambda: load_avatar(source, **settings))
         return avatar, f"{avatar.model} avatar, {source.name}"
 
 
@@ -129,7 +133,7 @@ class LoadMotion:
         return files.problem(file) or True
 
     @classmethod
-    def IS_CHANGED(cls, file: str, path: str | None = None) -> str:  # noqa: N802
+    def IS_CHANGED(cls, file: str, **links: Any) -> str:  # noqa: N802
         return files.fingerprint(file)
 
     def run(self, file: str, path: str | None = None) -> tuple[Motion, float, str]:

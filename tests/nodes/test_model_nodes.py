@@ -21,17 +21,27 @@ def test_auto_takes_the_embedded_model_where_nothing_is_downloaded(run, models):
     assert info.startswith("embedded: ")
 
 
-def test_missing_weights_name_path_address_and_licence(run, models):
+@pytest.mark.parametrize(
+    ("there", "missing", "licence"),
+    [("FLAME.safetensors", "GAGAvatar.pt", "MIT"), ("GAGAvatar.pt", "FLAME_with_eye.pt", "flame.is.tue.mpg.de")],
+)
+def test_missing_weights_name_path_address_and_licence(run, models, there, missing, licence):
+    (models / there).write_bytes(b"x")
     with pytest.raises(WeightsError) as error:
         run("LoadAvatarModel", model="gagavatar")
     message = str(error.value)
-    assert str(models / "GAGAvatar.pt") in message
-    assert "https://huggingface.co/xg-chu/GAGAvatar" in message
-    assert "MIT" in message
+    assert str(models / missing) in message
+    assert f"https://huggingface.co/xg-chu/GAGAvatar/blob/main/assets/{missing}" in message
+    assert licence in message
+
+
+def test_a_checkpoint_that_is_gone_is_named(run, models):
+    with pytest.raises(WeightsError, match=r"mine\.pt is not in"):
+        run("LoadAvatarModel", model="gagavatar", checkpoint="mine.pt")
 
 
 def test_the_published_tracker_names_its_missing_files(run, models):
-    assert run("LoadHeadTracker")[0].name == "landmarks"
+    assert run("LoadHeadTracker")[0].name == "embedded"
     with pytest.raises(WeightsError, match=r"FLAME_with_eye\.pt is missing.*flame\.is\.tue\.mpg\.de"):
         run("LoadHeadTracker", tracker="emica")
 

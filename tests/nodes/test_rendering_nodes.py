@@ -42,6 +42,11 @@ def test_transparent_colours_are_not_multiplied_by_the_mask(run, avatar, motion)
     assert ((straight * mask[..., None] - black)[edge]).abs().max() < 0.02
 
 
+def test_without_a_network_there_is_nothing_to_refine(run, avatar, motion):
+    one = {"avatar": avatar, "motion": motion, "width": 64, "height": 64}
+    assert torch.equal(run("RenderAvatar", **one, refine=True)[0], run("RenderAvatar", **one, refine=False)[0])
+
+
 def test_a_missing_background_image_says_what_to_connect(run, avatar, motion):
     with pytest.raises(GagavatarError, match="connect 'background_image'"):
         run("RenderAvatar", avatar=avatar, motion=motion, background="image")

@@ -1,0 +1,63 @@
+import threading
+import time
+
+import pytest
+
+from gagavatar_nodes.nodes import progress
+
+
+class CancelledError(Exception):
+    """As ComfyUI's own."""
+
+
+def test_items_come_in_order_and_errors_after_them():
+    def items():
+        yield 1
+        yield 2
+        raise ValueError("third")
+
+    stream = progress.watched(items())
+    assert [next(stream), next(stream)] == [1, 2]
+    with pytest.raises(ValueError, match="third"):
+        next(stream)
+
+
+def test_a_long_step_is_abandoned_when_the_user_cancels(monkeypatch):
+    release, ended = threading.Event(), threading.Event()
+    real = progress.check_cancelled
+    main = threading.current_thread()
+
+    def cancelled():
+        real()
+        if threading.current_thread() is main:
+            raise CancelledError
+
+    def work():
+        release.wait(5)
+        try:
+            progress.check_cancelled()
+        except progress.AbandonedError:
+            ended.set()
+
+    monkeypatch.setattr(progress, "check_cancelled", cancelled)
+    begun = time.monotonic()
+    with pytest.raises(CancelledError):
+        progress.cancellable(work)
+    assert time.monotonic() - begun < 4
+    release.set()
+    assert ended.wait(5)
+
+
+def test_what_is_no_longer_wanted_is_closed():
+    closed = threading.Event()
+
+    def items():
+        try:
+            yield from range(1000)
+        finally:
+            closed.set()
+
+    stream = progress.watched(items())
+    assert next(stream) == 0
+    stream.close()
+    assert closed.wait(5)

@@ -1,0 +1,83 @@
+"""Every example graph fits the nodes, and so do those of earlier releases."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from gagavatar_nodes.nodes.files import NONE
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tools" / "comfy"))
+
+from graph import definitions  # noqa: E402
+from make_workflows import WORKFLOWS, main  # noqa: E402
+
+PRESENT = sorted((ROOT / "workflows").glob("*.json"))
+FROZEN = sorted((ROOT / "tests/data/workflows").glob("*/*.json"))
+CHANGING_LISTS = {("GAGAvatarLoadAvatar", "file"), ("GAGAvatarLoadMotion", "file")}
+KINDS = {"INT": int, "FLOAT": (int, float), "STRING": str, "BOOLEAN": bool}
+
+
+@pytest.fixture(scope="module")
+def known():
+    return definitions()
+
+
+def test_the_graphs_are_what_the_tool_makes(tmp_path):
+    main(tmp_path)
+    assert [path.stem for path in PRESENT] == sorted(WORKFLOWS)
+    for path in PRESENT:
+        assert (tmp_path / path.name).read_text() == path.read_text(), "run tools/comfy/make_workflows.py"
+
+
+@pytest.mark.parametrize("path", PRESENT, ids=lambda path: path.stem)
+def test_every_graph_has_a_picture(path):
+    from PIL import Image
+
+    with Image.open(path.with_suffix(".jpg")) as picture:
+        assert min(picture.size) >= 256
+
+
+@pytest.mark.parametrize("path", PRESENT + FROZEN, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_graph_fits_the_nodes(path, known):
+    graph = json.loads(path.read_text())
+    nodes = {node["id"]: node for node in graph["nodes"] if node["type"] != "MarkdownNote"}
+    assert any(known[node["type"]].output_node for node in nodes.values())
+    linked = check_links(graph, nodes, known)
+    for node in nodes.values():
+        definition = known[node["type"]]
+        sockets = {name for name in definition.required if not definition.is_widget(name)}
+        missing = sockets - linked[node["id"]]
+        assert not missing, (node["type"], missing)
+        check_widgets(node, definition)
+
+
+def check_links(graph, nodes, known):
+    linked = {number: set() for number in nodes}
+    for number, source, output, target, slot, kind in graph["links"]:
+        out_name, out_kind = known[nodes[source]["type"]].outputs[output]
+        entry = nodes[target]["inputs"][slot]
+        accepted, _ = known[nodes[target]["type"]].inputs[entry["name"]]
+        assert out_kind == kind, (out_name, kind)
+        assert accepted in (kind, "*") or (accepted, kind) == ("INT", "FLOAT"), (entry["name"], accepted, kind)
+        assert entry["link"] == number
+        assert number in nodes[source]["outputs"][output]["links"]
+        linked[target].add(entry["name"])
+    return linked
+
+
+def check_widgets(node, definition):
+    """Values are told apart by their places: widgets may be added behind the others, and never move."""
+    values = node["widgets_values"]
+    assert len(values) <= len(definition.widgets)
+    for name, value in zip(definition.widgets, values, strict=False):
+        kind, options = definition.inputs[name]
+        if isinstance(kind, list):
+            changing = (node["type"], name) in CHANGING_LISTS and value == NONE
+            assert value in kind or changing, (node["type"], name, value)
+            continue
+        assert isinstance(value, KINDS[kind]), (node["type"], name, value)
+        if "min" in options:
+            assert options["min"] <= value <= options["max"], (node["type"], name, value)

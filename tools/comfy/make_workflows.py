@@ -1,0 +1,270 @@
+"""Writes the example graphs in `workflows`. Their pictures come from `thumbnails.py`.
+
+python tools/comfy/make_workflows.py [FOLDER]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from graph import Graph, Output
+
+ROOT = Path(__file__).parents[2]
+SOURCE, MOTION, RENDER, RESULT = "#3f789e", "#88A", "#8A8", "#b06634"
+PREVIEW = 260
+G = "GAGAvatar"
+
+
+def portrait_column(graph: Graph, note: str, model: bool = False) -> dict[str, Any]:
+    """Example portrait -> avatar; returns the tracking and the lifting node."""
+    with graph.column("1 · Portrait", SOURCE):
+        graph.note(note, 150)
+        example = graph.add(f"{G}ExampleInputs")
+        track = graph.add(f"{G}TrackPortrait", image=graph.out(example, "image"))
+        links = {}
+        if model:
+            chosen = graph.add(f"{G}LoadAvatarModel", model="gagavatar")
+            links = {"model": graph.out(chosen, "model")}
+        lift = graph.add(f"{G}LiftPortrait", portrait=graph.out(track, "portrait"), **links)
+        graph.add("PreviewImage", "What was tracked", PREVIEW, images=graph.out(track, "overlay"))
+    return {"example": example, "track": track, "avatar": graph.out(lift, "avatar"), "lift": lift}
+
+
+def render(graph: Graph, avatar: Output, motion: Output, **values: Any) -> dict[str, Any]:
+    """A Render Avatar with room for its live preview."""
+    return graph.add(f"{G}RenderAvatar", None, 330, avatar=avatar, motion=motion, **values)
+
+
+def video_driver(graph: Graph, example: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """Extract Driving of the example video, with what it saw."""
+    extract = graph.add(f"{G}ExtractDriving", video=graph.out(example, "video"), **values)
+    graph.add("PreviewImage", "What was tracked", PREVIEW, images=graph.out(extract, "overlay"))
+    graph.add("PreviewAny", "Report", 70, source=graph.out(extract, "report"))
+    return extract
+
+
+def animate_with_video(graph: Graph) -> None:
+    start = portrait_column(
+        graph,
+        "## Animate a portrait with a video\n\nPut **Load Image** in the place of *Example Inputs* for your own photo, "
+        "and **Load Video** for your own driver.",
+    )
+    with graph.column("2 · Driver", MOTION):
+        extract = video_driver(graph, start["example"])
+    with graph.column("3 · Render", RENDER):
+        edit = graph.add(f"{G}EditMotion", motion=graph.out(extract, "motion"))
+        rendered = render(
+            graph, start["avatar"], graph.out(edit, "motion"), background_color="#202428",
+            audio=graph.out(extract, "audio"),
+        )  # fmt: skip
+    with graph.column("4 · Result", RESULT, 420):
+        graph.add("SaveVideo", None, 360, video=graph.out(rendered, "video"), filename_prefix="gagavatar/animated")
+        both = graph.add(
+            f"{G}CompareLayout", result=graph.out(rendered, "images"), fps=graph.out(rendered, "fps"),
+            portrait=graph.out(start["track"], "crop"), driver_video=graph.out(start["example"], "video"),
+        )  # fmt: skip
+        video = graph.add("CreateVideo", images=graph.out(both, "images"), fps=graph.out(rendered, "fps"))
+        graph.add(
+            "SaveVideo", "Side by side", 160, video=graph.out(video, "VIDEO"), filename_prefix="gagavatar/compare"
+        )
+
+
+def expression_editor(graph: Graph) -> None:
+    start = portrait_column(
+        graph,
+        "## Expression editor\n\nMove the sliders and queue again: only the last two nodes run. Left and right are the "
+        "subject's. The other ARKit sliders are further down, or behind *advanced*.",
+    )
+    with graph.column("2 · Expression", MOTION):
+        face = graph.add(
+            f"{G}Expression", yaw=12, mouthSmileLeft=0.6, mouthSmileRight=0.6, browInnerUp=0.3, eyeSquintLeft=0.3,
+            eyeSquintRight=0.3,
+        )  # fmt: skip
+    with graph.column("3 · Render", RENDER):
+        rendered = render(graph, start["avatar"], graph.out(face, "motion"), width=768, height=768)
+    with graph.column("4 · Result", RESULT, 480):
+        graph.add("SaveImage", None, 480, images=graph.out(rendered, "images"), filename_prefix="gagavatar/expression")
+
+
+def builtin_motion(graph: Graph) -> None:
+    start = portrait_column(
+        graph,
+        "## No driver needed\n\nA built-in motion, combined with another one's head movement, written straight into a "
+        "video file: frames are never held in memory.",
+    )
+    with graph.column("2 · Motion", MOTION):
+        talk = graph.add(f"{G}BuiltinMotion", "Expression", name="talk", seconds=3)
+        nod = graph.add(f"{G}BuiltinMotion", "Head pose", name="look_around", seconds=3)
+        both = graph.add(
+            f"{G}CombineMotions", expression_of=graph.out(talk, "motion"), pose_of=graph.out(nod, "motion")
+        )
+    with graph.column("3 · Video file", RESULT, 420):
+        graph.add(
+            f"{G}RenderAvatarToVideo", None, 420, avatar=start["avatar"], motion=graph.out(both, "motion"),
+            background_color="white", filename_prefix="gagavatar/builtin",
+        )  # fmt: skip
+
+
+def orbit(graph: Graph) -> None:
+    start = portrait_column(
+        graph,
+        "## Novel views\n\nThe head from around, with an expression of your choice. The path ends where it begins.",
+    )
+    with graph.column("2 · Camera", MOTION):
+        circle = graph.add(f"{G}OrbitCamera", path="circle", yaw=28, pitch=12, seconds=3)
+        smile = graph.add(
+            f"{G}Expression", "Add a smile", motion=graph.out(circle, "motion"), mouthSmileLeft=0.5, mouthSmileRight=0.5
+        )
+    with graph.column("3 · Render", RENDER):
+        rendered = render(graph, start["avatar"], graph.out(smile, "motion"), background_color="#303840")
+    with graph.column("4 · Result", RESULT, 420):
+        graph.add("SaveVideo", None, 420, video=graph.out(rendered, "video"), filename_prefix="gagavatar/orbit")
+
+
+def stitch_back(graph: Graph) -> None:
+    start = portrait_column(
+        graph,
+        "## Back into the picture\n\nRender on a **transparent** background, square; *Stitch Back* puts the head into "
+        "the photo and mends the background behind it.",
+    )
+    with graph.column("2 · Driver", MOTION):
+        extract = video_driver(graph, start["example"])
+    with graph.column("3 · Render and stitch", RENDER):
+        rendered = render(graph, start["avatar"], graph.out(extract, "motion"), background="transparent", in_place=True)
+        stitched = graph.add(
+            f"{G}StitchBack", portrait=graph.out(start["track"], "portrait"), images=graph.out(rendered, "images"),
+            mask=graph.out(rendered, "mask"), avatar=start["avatar"],
+        )  # fmt: skip
+    with graph.column("4 · Result", RESULT, 460):
+        video = graph.add(
+            "CreateVideo", images=graph.out(stitched, "images"), fps=graph.out(rendered, "fps"),
+            audio=graph.out(extract, "audio"),
+        )  # fmt: skip
+        graph.add("SaveVideo", None, 460, video=graph.out(video, "VIDEO"), filename_prefix="gagavatar/stitched")
+
+
+def transparent(graph: Graph) -> None:
+    start = portrait_column(
+        graph,
+        "## Transparent output\n\nFor editing: a .webm with alpha, and an animated WebP. *Join Image with Alpha* wants "
+        "the mask inverted.",
+    )
+    with graph.column("2 · Motion", MOTION):
+        nod = graph.add(f"{G}BuiltinMotion", name="smile", seconds=1.6)
+        rendered = render(graph, start["avatar"], graph.out(nod, "motion"), background="transparent")
+    with graph.column("3 · WebP", RENDER, 400):
+        inverted = graph.add("InvertMask", mask=graph.out(rendered, "mask"))
+        joined = graph.add("JoinImageWithAlpha", image=graph.out(rendered, "images"), alpha=graph.out(inverted, "MASK"))
+        graph.add(
+            "SaveAnimatedWEBP", None, 360, images=graph.out(joined, "IMAGE"), fps=graph.out(rendered, "fps"),
+            filename_prefix="gagavatar/transparent", lossless=False,
+        )  # fmt: skip
+    with graph.column("4 · WebM", RESULT, 400):
+        graph.add(
+            f"{G}RenderAvatarToVideo", None, 360, avatar=start["avatar"], motion=graph.out(nod, "motion"),
+            format="webm", background="transparent", filename_prefix="gagavatar/transparent",
+        )  # fmt: skip
+
+
+def two_people(graph: Graph) -> None:
+    with graph.column("1 · Two portraits", SOURCE):
+        graph.note(
+            "## Two people, one driver\n\nA batch of pictures gives a list of avatars, and everything after it runs "
+            "once for each of them.",
+            150,
+        )
+        one = graph.add(f"{G}ExampleInputs", "First", person="photo")
+        two = graph.add(f"{G}ExampleInputs", "Second", person="synthetic")
+        batch = graph.add("ImageBatch", image1=graph.out(one, "image"), image2=graph.out(two, "image"))
+        track = graph.add(f"{G}TrackPortrait", image=graph.out(batch, "IMAGE"))
+        lift = graph.add(f"{G}LiftPortrait", portrait=graph.out(track, "portrait"))
+        graph.add("PreviewImage", "What was tracked", PREVIEW, images=graph.out(track, "overlay"))
+    with graph.column("2 · One driver", MOTION):
+        extract = video_driver(graph, one)
+        edit = graph.add(f"{G}EditMotion", motion=graph.out(extract, "motion"), end=1.5)
+    with graph.column("3 · Render both", RENDER):
+        rendered = render(graph, graph.out(lift, "avatar"), graph.out(edit, "motion"), width=384, height=384)
+    with graph.column("4 · Two videos", RESULT, 420):
+        graph.add("SaveVideo", None, 420, video=graph.out(rendered, "video"), filename_prefix="gagavatar/person")
+
+
+def save_and_reuse(graph: Graph) -> None:
+    start = portrait_column(
+        graph, "## Save and reuse\n\nLift once, save, and start from **Load Avatar** and **Load Motion** ever after."
+    )
+    with graph.column("2 · Save", MOTION):
+        nod = graph.add(f"{G}BuiltinMotion", name="nod", seconds=1.6)
+        avatar = graph.add(f"{G}SaveAvatar", avatar=start["avatar"])
+        motion = graph.add(f"{G}SaveMotion", motion=graph.out(nod, "motion"))
+    with graph.column("3 · Reuse", RENDER):
+        graph.note("Take the links from *Save* away and choose a **file** instead.", 80)
+        loaded = graph.add(f"{G}LoadAvatar", file="(none)", path=graph.out(avatar, "file"))
+        moved = graph.add(f"{G}LoadMotion", file="(none)", path=graph.out(motion, "file"))
+    with graph.column("4 · Result", RESULT, 420):
+        graph.add(
+            f"{G}RenderAvatarToVideo", None, 420, avatar=graph.out(loaded, "avatar"), motion=graph.out(moved, "motion"),
+            filename_prefix="gagavatar/reused",
+        )  # fmt: skip
+
+
+def splat(graph: Graph) -> None:
+    start = portrait_column(
+        graph,
+        "## Export a splat\n\nOne moment of the avatar as a 3D Gaussian splat. Newer versions of ComfyUI also have "
+        "*Preview Splat*: connect **file_3d** to it.",
+    )
+    with graph.column("2 · Moment", MOTION):
+        smile = graph.add(f"{G}BuiltinMotion", name="smile")
+        saved = graph.add(f"{G}AvatarToSplat", avatar=start["avatar"], motion=graph.out(smile, "motion"), frame=40)
+    with graph.column("3 · Preview", RENDER, 480):
+        graph.add("Preview3D", None, 420, model_file=graph.out(saved, "model_file"))
+    with graph.column("4 · As video", RESULT, 420):
+        orbit_path = graph.add(f"{G}OrbitCamera", path="figure8", yaw=25, pitch=8, seconds=2)
+        graph.add(
+            f"{G}RenderAvatarToVideo", None, 360, avatar=start["avatar"], motion=graph.out(orbit_path, "motion"),
+            filename_prefix="gagavatar/splat_orbit",
+        )  # fmt: skip
+
+
+def published_model(graph: Graph) -> None:
+    start = portrait_column(
+        graph,
+        "## GAGAvatar with weights\n\nNeeds **GAGAvatar.pt** and **FLAME_with_eye.pt** in `models/gagavatar`. Where "
+        "one is missing, *Load Avatar Model* names its address and licence.",
+        model=True,
+    )
+    with graph.column("2 · Driver", MOTION):
+        extract = video_driver(graph, start["example"])
+    with graph.column("3 · Render", RENDER):
+        rendered = render(graph, start["avatar"], graph.out(extract, "motion"), audio=graph.out(extract, "audio"))
+    with graph.column("4 · Result", RESULT, 420):
+        graph.add("SaveVideo", None, 420, video=graph.out(rendered, "video"), filename_prefix="gagavatar/published")
+
+
+WORKFLOWS = {
+    "01_animate_with_a_video": animate_with_video,
+    "02_expression_editor": expression_editor,
+    "03_builtin_motion": builtin_motion,
+    "04_orbit": orbit,
+    "05_stitch_back": stitch_back,
+    "06_transparent": transparent,
+    "07_two_people": two_people,
+    "08_save_and_reuse": save_and_reuse,
+    "09_splat": splat,
+    "10_gagavatar_with_weights": published_model,
+}
+
+
+def main(folder: Path) -> None:
+    """Writes every graph into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, build in WORKFLOWS.items():
+        graph = Graph()
+        build(graph)
+        graph.save(folder / f"{name}.json")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "workflows")
