@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from .types import Camera, Gaussians, Motion
+from .types import Camera, Gaussians, Motion, Portrait
 
 Drawing = tuple[np.ndarray, np.ndarray]
 """rgb [H, W, 3] float32 multiplied by alpha, and alpha [H, W] float32 0..1."""
@@ -40,8 +40,23 @@ class Avatar(Protocol):
     model: str
     """"embedded" or "gagavatar"."""
 
-    def perform(self, motion: Motion, reference: str | int = "auto") -> Performance:
-        """The motion, fitted to this portrait; see `driving.retarget.Retargeter` for `reference`."""
+    def __len__(self) -> int:
+        """Gaussians."""
+        ...
+
+    def perform(self, motion: Motion, reference: str | int = "auto", in_place: bool = False) -> Performance:
+        """The motion, fitted to this portrait.
+
+        Args:
+            motion: the driver's.
+            reference: see `driving.retarget.Retargeter`.
+            in_place: the head keeps the portrait's place, as stitching needs it, even where the model would take the
+                driver's camera.
+        """
+        ...
+
+    def framed(self, portrait: Portrait) -> Portrait:
+        """The portrait that was lifted, with the crop that square drawings of this avatar show."""
         ...
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -49,13 +64,26 @@ class Avatar(Protocol):
         ...
 
 
-def load_avatar(path: str | os.PathLike[str]) -> Avatar:
+def load_avatar(path: str | os.PathLike[str], **settings: Any) -> Avatar:
     """Reads an avatar file of either kind.
+
+    Args:
+        path: from `Avatar.save`.
+        settings: of the published model, see `lifting.gagavatar.published.PublishedSettings`.
 
     Raises:
         FileFormatError: another kind of file, a newer version, cut off, or damaged.
         MediaError: the file does not exist or cannot be read.
+        WeightsError: the avatar is the published model's, and a file that it needs is missing.
+        GagavatarError: it is the published model's, and there is no PyTorch or no such device.
     """
+    from .tensor_file import format_name
+
+    if format_name(path) == "gagavatar.lifted":
+        from .lifting.gagavatar.driven import load_published
+        from .lifting.gagavatar.published import PublishedSettings, published_model
+
+        return load_published(path, published_model(PublishedSettings(**settings)))
     from .lifting.geometric import file as geometric
 
     return geometric.load_avatar(path)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from .errors import FaceError, GagavatarError, MediaError
 from .types import Motion, Portrait
 
 if TYPE_CHECKING:
+    from .lifting.gagavatar.published import PublishedSettings
     from .media.backgrounds import Background
     from .rendering.stitching import Stitcher
 
@@ -33,8 +34,9 @@ Progress = Callable[[int, int | None], None]
 
 SIZES = (16, 2048)
 """Smallest and largest edge of a rendered image in pixels."""
-MODELS = ("auto", "embedded")
-DEFAULT_SMOOTHING = 0.3
+MODELS = ("auto", "embedded", "gagavatar")
+DEFAULT_SMOOTHING = 0.25
+_RESULTS = ".pkl"
 
 
 def read_portrait(path: str | os.PathLike[str], face: int | tuple[float, float] | None = None) -> Portrait:
@@ -64,8 +66,12 @@ def read_driver(
     fps: float | None = None,
     progress: Progress | None = None,
     use_cache: bool = True,
+    tracker: str = "embedded",
+    **settings: Any,
 ) -> Motion:
     """The motion of a driver: a video or picture of a face, a motion file, or a built-in motion's name.
+
+    An `optim.pkl` or `smoothed.pkl` of the published tracker is a motion file too; it is read without running it.
 
     Args:
         source: a path, or one of `driving.builtin.BUILTIN_NAMES` where there is no such file.
@@ -75,26 +81,28 @@ def read_driver(
         fps: frames a second to resample to; None keeps the driver's own.
         progress: called while a video is tracked.
         use_cache: take the motion from the cache when the same file was tracked in the same way before.
+        tracker: one of `trackers.TRACKERS`, for videos and pictures.
+        settings: where the published files are, see `lifting.gagavatar.published.PublishedSettings`.
 
     Raises:
         MediaError: the file cannot be read, or holds no picture.
         FaceError: it shows no face.
         FileFormatError: a motion file that is damaged or from a newer version.
+        WeightsError: a file that the tracker needs is missing, truncated or changed.
     """
     from .driving.builtin import BUILTIN_NAMES, builtin_motion
-    from .driving.motion_file import is_motion_file, load_motion, save_motion
+    from .driving.motion_file import is_motion_file, load_motion
     from .driving.operations import resample
 
     check_driver(source)
     if str(source) in BUILTIN_NAMES and not Path(source).exists():
         return builtin_motion(str(source), seconds, fps or 25.0)
-    if is_motion_file(source) or not is_media(source):
+    if is_published_result(source):
+        motion = _read_published(source, settings, fps or 25.0)
+    elif is_motion_file(source) or not is_media(source):
         motion = load_motion(source)
-    elif use_cache:
-        key = content_key(source, "motion", smoothing, face)
-        motion = cached(key, lambda: track(source, smoothing, face, progress), load_motion, save_motion)
     else:
-        motion = track(source, smoothing, face, progress)
+        motion = _track_driver(source, smoothing, face, progress, use_cache, tracker, settings)
     return resample(motion, fps) if fps and fps != motion.fps else motion
 
 
@@ -120,34 +128,91 @@ def track(
     face: int | tuple[float, float] | None = None,
     progress: Progress | None = None,
     on_frame: Callable[[int, np.ndarray, np.ndarray | None, bool], None] | None = None,
+    tracker: str = "embedded",
+    preview: str | os.PathLike[str] | None = None,
+    **settings: Any,
 ) -> Motion:
-    """Follows a face through a video, streamed; see `tracking.video.track_video`."""
-    from .media.video_reader import VideoReader
-    from .tracking.video import track_video
+    """Follows a face through a video, streamed.
 
-    with VideoReader(path) as video:
+    Args:
+        path: a video or picture.
+        smoothing: of the two trackers that follow landmarks, 0 (raw) to 1.
+        face: see `read_driver`; the tracker "emica" follows the largest only.
+        progress: called with each frame.
+        on_frame: called with what was tracked in each frame, see `tracking.video.track_video`; not by "emica".
+        tracker: one of `trackers.TRACKERS`.
+        preview: video to write, with what was tracked drawn on it: FLAME's mesh where the tracker fits it.
+        settings: where the published files are, see `lifting.gagavatar.published.PublishedSettings`.
+
+    Raises:
+        MediaError, FaceError, WeightsError: as for `read_driver`.
+    """
+    from .media.video_reader import VideoReader
+    from .trackers import choose_tracker, track_file
+
+    published = _settings(settings)
+    name, _ = choose_tracker(tracker, published)
+    with ExitStack() as stack:
+        if preview is not None and name == "embedded":
+            on_frame = _drawing_frames(path, preview, stack, on_frame)
+        video = stack.enter_context(VideoReader(path))
         total = video.frame_count
         done = None if progress is None else lambda count: progress(count, total)
         try:
-            return track_video(video, video.fps, smoothing, face, on_frame, done, Path(path).name)
+            motion, squares = track_file(video, name, published, smoothing, face, on_frame, done, Path(path).name)
         except FaceError as error:
             text = str(error)
             raise error if text.startswith(Path(path).name) else FaceError(f"{path}: {text}") from error
+    if preview is not None and name != "embedded":
+        _draw_flame(path, preview, motion, squares, published)
+    return motion
 
 
-def lift(portrait: Portrait, model: str = "auto", density: int | None = None) -> Avatar:
+def lift(portrait: Portrait, model: str = "auto", density: int | None = None, **settings: Any) -> Avatar:
     """Lifts a portrait into an avatar.
 
     Args:
         portrait: from `read_portrait`.
-        model: one of `MODELS`. "auto" is the embedded avatar.
+        model: one of `MODELS`; see `choose_model` for "auto".
         density: lattice nodes a side of the embedded avatar, 148 to 512; None for 296.
+        settings: of the published model: `weights` (folders, or its checkpoint), `flame`, `device`, `precision`,
+            `batch`, `refiner`; see `lifting.gagavatar.published.PublishedSettings`.
+
+    Raises:
+        WeightsError: the published model is asked for, and a file of it is missing, truncated or changed.
+        GagavatarError: it is asked for, and there is no PyTorch or no such device.
     """
+    name, _ = choose_model(model, **settings)
+    if name == "gagavatar":
+        from .lifting.gagavatar.driven import lift_published
+        from .lifting.gagavatar.published import published_model
+
+        return lift_published(portrait, published_model(_settings(settings)))
     from .lifting.geometric import DENSITY, lift_portrait
 
+    return lift_portrait(portrait, density or DENSITY)
+
+
+def choose_model(model: str = "auto", **settings: Any) -> tuple[str, str]:
+    """The avatar model that a name means, and why: "auto" is GAGAvatar where its files are, else the embedded one."""
     if model not in MODELS:
         raise GagavatarError(f"There is no avatar model '{model}': choose one of {', '.join(MODELS)}")
-    return lift_portrait(portrait, density or DENSITY)
+    if model != "auto":
+        return model, "as chosen"
+    from .lifting.gagavatar.published import availability
+
+    there, why = availability(_settings(settings))
+    return "gagavatar" if there else "embedded", why
+
+
+def check_model(model: str = "auto", **settings: Any) -> tuple[str, str]:
+    """`choose_model`, once what the chosen model needs is there; raises as `lift` does, before the work."""
+    name, why = choose_model(model, **settings)
+    if name == "gagavatar":
+        from .lifting.gagavatar.published import published_model
+
+        published_model(_settings(settings)).check()
+    return name, why
 
 
 @dataclass(frozen=True)
@@ -237,7 +302,12 @@ def check_output(
 
 def is_media(source: str | os.PathLike[str]) -> bool:
     """Whether a driver is a video or picture, rather than a motion file or a built-in motion."""
-    return Path(source).is_file() and Path(source).suffix.lower() != ".safetensors"
+    return Path(source).is_file() and Path(source).suffix.lower() not in (".safetensors", _RESULTS)
+
+
+def is_published_result(source: str | os.PathLike[str]) -> bool:
+    """Whether a driver is a result file of the published tracker."""
+    return Path(source).is_file() and Path(source).suffix.lower() == _RESULTS
 
 
 def finished_frames(
@@ -282,6 +352,89 @@ def in_background(work: Callable[[], Avatar]) -> Callable[[], Avatar]:
         return result[0]
 
     return wait
+
+
+def _settings(settings: dict[str, Any]) -> PublishedSettings:
+    from .lifting.gagavatar.published import PublishedSettings
+
+    return PublishedSettings(**settings)
+
+
+def _track_driver(
+    source: str | os.PathLike[str],
+    smoothing: float,
+    face: int | tuple[float, float] | None,
+    progress: Progress | None,
+    use_cache: bool,
+    tracker: str,
+    settings: dict[str, Any],
+) -> Motion:
+    from .driving.motion_file import load_motion, save_motion
+    from .trackers import choose_tracker
+
+    published = _settings(settings)
+    name, _ = choose_tracker(tracker, published)
+
+    def work() -> Motion:
+        return track(source, smoothing, face, progress, tracker=name, **settings)
+
+    if not use_cache:
+        return work()
+    how: list[object] = [smoothing, face]
+    if name != "embedded":
+        flame = published.require_flame()
+        how += [name, str(flame), flame.stat().st_size, flame.stat().st_mtime_ns]
+    return cached(content_key(source, "motion", *how), work, load_motion, save_motion)
+
+
+def _read_published(source: str | os.PathLike[str], settings: dict[str, Any], fps: float) -> Motion:
+    from .lifting.gagavatar.published import load_flame_model
+    from .trackers import with_expressions
+    from .tracking.published.results import read_results
+
+    return with_expressions(read_results(source, fps=fps), load_flame_model(_settings(settings)))
+
+
+def _drawing_frames(
+    path: str | os.PathLike[str],
+    preview: str | os.PathLike[str],
+    stack: ExitStack,
+    on_frame: Callable[[int, np.ndarray, np.ndarray | None, bool], None] | None,
+) -> Callable[[int, np.ndarray, np.ndarray | None, bool], None]:
+    """`on_frame` that also writes frames with the landmarks drawn on them, until `stack` is left."""
+    from .media.video_reader import VideoReader
+    from .media.video_writer import VideoWriter
+    from .tracking.overlay import draw_overlay
+
+    with VideoReader(path) as video:
+        fps, size = video.fps, video.size
+    writer = stack.enter_context(VideoWriter(preview, fps, size, audio_from=path))
+
+    def draw(index: int, image: np.ndarray, points: np.ndarray | None, bridged: bool) -> None:
+        writer.write(draw_overlay(image, points, bridged=bridged))
+        if on_frame is not None:
+            on_frame(index, image, points, bridged)
+
+    return draw
+
+
+def _draw_flame(
+    path: str | os.PathLike[str],
+    preview: str | os.PathLike[str],
+    motion: Motion,
+    squares: list[tuple[np.ndarray, float]] | None,
+    published: PublishedSettings,
+) -> None:
+    """Reads the video again and draws on it: the fit is known only when all frames were seen."""
+    from .lifting.gagavatar.published import load_flame_model
+    from .media.video_reader import VideoReader
+    from .media.video_writer import VideoWriter
+    from .tracking.flame_fit import FlameOverlay
+
+    overlay = FlameOverlay(load_flame_model(published), motion, squares)
+    with VideoReader(path) as video, VideoWriter(preview, video.fps, video.size, audio_from=path) as writer:
+        for index, frame in enumerate(video):
+            writer.write(overlay(index, frame))
 
 
 def _drawings(performance: Performance, look: Look, indices: Iterable[int] | None) -> Iterator[Drawing]:

@@ -257,9 +257,14 @@ def test_frame_rate_strengths_and_loop_change_the_motion(gagavatar, avatar_file,
 
 def test_track_writes_a_motion_and_a_preview(gagavatar, short_driver, avatar_file, tmp_path):
     motion, preview = tmp_path / "m.safetensors", tmp_path / "p.mp4"
-    done = gagavatar("track", short_driver, "-o", motion, "--preview", preview, "--smoothing", 0, "--json")
+    done = gagavatar(
+        "track", short_driver, "-o", motion, "--preview", preview, "--smoothing", 0, "--tracker", "embedded", "--json"
+    )
     assert (done.code, done.err) == (0, "")
-    assert json.loads(done.out) == {"out": str(motion), "frames": 6, "fps": 10.0, "bridged": []}
+    assert json.loads(done.out) == {
+        "out": str(motion), "frames": 6, "fps": 10.0, "bridged": [], "tracker": "embedded", "why": "as chosen",
+        "flame_edition": None,
+    }  # fmt: skip
     drawn, plain = frames(preview), frames(short_driver)
     assert len(drawn) == 6
     assert drawn[0].shape == plain[0].shape

@@ -12,11 +12,14 @@ from .options import (
     add_lifting,
     add_look,
     add_motion_editing,
+    add_published,
     add_tracking,
+    driver_tracker,
     edited,
     finish,
     look,
     picture_output,
+    published,
     warn_bridged,
 )
 
@@ -28,6 +31,7 @@ _EXAMPLES = """\
   gagavatar animate photo.jpg talking.mp4 -o out.mp4 --stitch
   gagavatar animate photo.jpg talking.mp4 -o out.mp4 --compare --size 768
   gagavatar animate group.jpg nod -o out.mp4 --face 1
+  gagavatar animate photo.jpg talking.mp4 -o out.mp4 --avatar gagavatar --weights D:/models/gagavatar
 """
 
 
@@ -45,8 +49,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--no-audio", action="store_true", help="leave the driver's sound out")
     add_look(parser)
     add_lifting(parser)
-    add_tracking(parser)
+    add_tracking(parser, "follows the driver; auto is landmarks, with FLAME codes, for GAGAvatar and else embedded")
     add_motion_editing(parser)
+    add_published(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,17 +61,22 @@ def run(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     background = picture_output(args, args.portrait, args.driver)
     pipeline.check_driver(args.driver)
+    settings = published(args)
+    model, why = pipeline.check_model(args.avatar, **settings)
     portrait = pipeline.read_portrait(args.portrait, args.face)
-    lifted = pipeline.in_background(lambda: pipeline.lift(portrait, args.avatar, args.density))
+    lifted = pipeline.in_background(lambda: pipeline.lift(portrait, model, args.density, **settings))
     with Bar(args, "tracking") as bar:
+        tracker = driver_tracker(args, model)
         motion = pipeline.read_driver(
-            args.driver, args.smoothing, args.driver_face, args.seconds, args.fps, bar, not args.no_cache
-        )
+            args.driver, args.smoothing, args.driver_face, args.seconds, args.fps, bar, not args.no_cache, tracker,
+            **settings,
+        )  # fmt: skip
     warn_bridged(motion, args.driver)
     avatar = lifted()
-    performance = avatar.perform(edited(motion, args), args.reference)
+    performance = avatar.perform(edited(motion, args), args.reference, in_place=args.stitch)
     is_media = pipeline.is_media(args.driver)
-    finished_look = look(args, background, portrait, args.driver if is_media else None)
+    shown = avatar.framed(portrait) if args.stitch else portrait
+    finished_look = look(args, background, shown, args.driver if is_media else None)
     sound = args.driver if is_media and not args.no_audio else None
     with Bar(args, "rendering") as bar:
         count = pipeline.render(performance, args.out, motion.fps, finished_look, sound, bar)
@@ -75,8 +85,9 @@ def run(args: argparse.Namespace) -> int:
         "out": str(args.out),
         "frames": count,
         "fps": motion.fps,
-        "avatar": avatar.model,
+        "avatar": model,
+        "why": why,
         "bridged": motion.bridged,
         "seconds": round(seconds, 3),
     }
-    return finish(args, summary, f"{args.out}: {count} frames in {seconds:.1f} s, {avatar.model} avatar")
+    return finish(args, summary, f"{args.out}: {count} frames in {seconds:.1f} s, {model} avatar ({why})")

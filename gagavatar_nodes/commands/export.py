@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import add_command, finish
+from .options import add_command, add_published, finish, published
 
 _EXAMPLES = """\
   gagavatar export photo.avatar.safetensors -o head.ply
@@ -20,6 +20,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".ply .splat .spz")
     parser.add_argument("--motion", metavar="MOTION", help="motion file or built-in motion (default: a face at rest)")
     parser.add_argument("--frame", type=int, default=0, metavar="N", help="frame of the motion (default: 0)")
+    add_published(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,8 +34,9 @@ def run(args: argparse.Namespace) -> int:
 
     check_export(args.out)
     check_writable(args.out, (args.avatar, args.motion))
-    avatar = load_avatar(args.avatar)
-    motion = pipeline.read_driver(args.motion) if args.motion else still()
+    settings = published(args)
+    avatar = load_avatar(args.avatar, **settings)
+    motion = pipeline.read_driver(args.motion, **settings) if args.motion else still()
     if not 0 <= args.frame < len(motion):
         has = f"{args.motion} has frames 0 to {len(motion) - 1}" if args.motion else "Without --motion there is frame 0"
         raise GagavatarError(f"{has}, but --frame is {args.frame}")

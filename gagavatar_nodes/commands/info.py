@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"rasterizer {name}: {'ready' if state['available'] else 'no'}{', ' + details if details else ''}")
     for name, path in report["weights"].items():
         print(f"weights {name}: {path or 'not here'}")
-    print(f"avatar model: {report['model']}\ncache: {report['cache']}")
+    print(f"avatar model: {report['model']} ({report['why']})\ntracker: {report['tracker']}\ncache: {report['cache']}")
     return 0
 
 
@@ -42,9 +42,11 @@ def collect() -> dict[str, Any]:
     import platform
     from importlib import metadata
 
-    from .. import __version__
+    from .. import __version__, pipeline
     from ..cache import cache_folder
+    from ..lifting.gagavatar.published import PublishedSettings
     from ..rendering import describe
+    from ..trackers import choose_tracker
     from ..weights import find_weight, manifest
 
     libraries = {}
@@ -53,6 +55,7 @@ def collect() -> dict[str, Any]:
             libraries[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
+    model, why = pipeline.choose_model()
     weights = {name: find_weight(name) for name in manifest()}
     return {
         "version": __version__,
@@ -61,6 +64,8 @@ def collect() -> dict[str, Any]:
         "libraries": libraries,
         "rasterizers": describe(),
         "weights": {name: str(path) if path else None for name, path in weights.items()},
-        "model": "embedded",
+        "model": model,
+        "why": why,
+        "tracker": choose_tracker("auto", PublishedSettings())[0],
         "cache": str(cache_folder()),
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import add_command, add_lifting, finish, tensor_output
+from .options import add_command, add_lifting, add_published, finish, published, tensor_output
 
 _EXAMPLES = """\
   gagavatar lift photo.jpg -o photo.avatar.safetensors
+  gagavatar lift photo.jpg -o photo.avatar.safetensors --avatar gagavatar
   gagavatar lift group.jpg -o second.avatar.safetensors --face 1 --density 400
 """
 
@@ -19,6 +20,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("portrait", metavar="PORTRAIT", help="a picture with a face")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="avatar file, .safetensors")
     add_lifting(parser)
+    add_published(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,7 +28,9 @@ def run(args: argparse.Namespace) -> int:
     from .. import pipeline
 
     tensor_output(args.out, args.portrait)
-    avatar = pipeline.lift(pipeline.read_portrait(args.portrait, args.face), args.avatar, args.density)
+    settings = published(args)
+    model, why = pipeline.check_model(args.avatar, **settings)
+    avatar = pipeline.lift(pipeline.read_portrait(args.portrait, args.face), model, args.density, **settings)
     avatar.save(args.out)
-    summary = {"out": str(args.out), "avatar": avatar.model, "gaussians": len(avatar)}
-    return finish(args, summary, f"{args.out}: {avatar.model} avatar of {len(avatar):,} Gaussians")
+    summary = {"out": str(args.out), "avatar": model, "why": why, "gaussians": len(avatar)}
+    return finish(args, summary, f"{args.out}: {model} avatar of {len(avatar):,} Gaussians ({why})")

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ..pipeline import Look
     from ..types import Motion, Portrait
 
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+TRACKERS = ("auto", "embedded", "landmarks", "emica")
 USAGE = 2
 
 
@@ -51,17 +53,43 @@ def add_face(parser: argparse.ArgumentParser, flag: str, whose: str) -> None:
 def add_lifting(parser: argparse.ArgumentParser) -> None:
     """How a portrait becomes an avatar."""
     group = parser.add_argument_group("avatar")
-    group.add_argument("--avatar", default="auto", metavar="MODEL", help="auto or embedded (default: auto)")
+    group.add_argument(
+        "--avatar",
+        default="auto",
+        metavar="MODEL",
+        help="embedded, gagavatar, or auto: GAGAvatar where its files are, else embedded (default: auto)",
+    )
     group.add_argument(
         "--density", type=whole(148, 512), metavar="N", help="lattice nodes a side, 148 to 512 (default: 296)"
     )
-    group.add_argument("--device", choices=DEVICES, default="auto", help="where networks run (default: auto)")
     add_face(group, "--face", "portrait")
 
 
-def add_tracking(parser: argparse.ArgumentParser) -> None:
-    """How a driver becomes a motion."""
+def add_published(parser: argparse.ArgumentParser) -> None:
+    """Where the published model's files are, and how it runs."""
+    group = parser.add_argument_group("published model and trackers (no effect on the embedded avatar)")
+    group.add_argument("--weights", metavar="DIR", help="look for weights here first (see 'gagavatar weights path')")
+    group.add_argument("--flame", metavar="FILE", help="FLAME file (default: the one in the weights folder)")
+    group.add_argument("--device", choices=DEVICES, default="auto", help="where networks run (default: auto)")
+    group.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the renderer (default: auto)")
+    group.add_argument("--batch", type=whole(1, 64), default=0, metavar="N", help="frames at a time (default: auto)")
+    group.add_argument("--refiner", choices=("torch", "openvino"), default="torch", help="runs it (default: torch)")
+
+
+def published(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `add_published`, as `pipeline` takes them."""
+    return {name: getattr(args, name) for name in ("weights", "flame", "device", "precision", "batch", "refiner")}
+
+
+def add_tracker(group: Any, auto: str) -> None:
+    """`--tracker`; `auto` tells what that means."""
+    group.add_argument("--tracker", choices=TRACKERS, default="auto", help=f"{auto} (default: auto)")
+
+
+def add_tracking(parser: argparse.ArgumentParser, auto: str) -> None:
+    """How a driver becomes a motion; `auto` tells what the tracker `auto` is."""
     group = parser.add_argument_group("driver")
+    add_tracker(group, auto)
     add_face(group, "--driver-face", "driver")
     group.add_argument(
         "--smoothing",
@@ -160,6 +188,13 @@ def parse_size(text: str) -> tuple[int, int]:
     return _EDGE(parts[0]), _EDGE(parts[-1])
 
 
+def driver_tracker(args: argparse.Namespace, model: str) -> str:
+    """The tracker for a driver of an avatar model: "auto" gives FLAME codes to GAGAvatar, and to no other."""
+    if args.tracker != "auto":
+        return args.tracker
+    return "landmarks" if model == "gagavatar" else "embedded"
+
+
 def edited(motion: Motion, args: argparse.Namespace) -> Motion:
     """The motion after the options of `add_motion_editing`."""
     from ..driving.operations import loop, scale_expression, scale_head_pose
@@ -203,7 +238,10 @@ def tensor_output(path: str, *inputs: str) -> None:
 def look(
     args: argparse.Namespace, background: Background, portrait: Portrait | None = None, driver: str | None = None
 ) -> Look:
-    """Size, background and layout from the options of `add_look`, `--stitch` and `--compare`."""
+    """Size, background and layout from the options of `add_look`, `--stitch` and `--compare`.
+
+    To stitch, the portrait must be framed as the avatar's pictures are; see `Avatar.framed`.
+    """
     from ..pipeline import Look
     from ..rendering.stitching import Stitcher
 

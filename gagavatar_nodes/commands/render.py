@@ -12,12 +12,15 @@ from .options import (
     add_command,
     add_look,
     add_motion_editing,
+    add_published,
     add_tracking,
+    driver_tracker,
     edited,
     finish,
     look,
     number,
     picture_output,
+    published,
     warn_bridged,
 )
 
@@ -42,8 +45,9 @@ def add_render_parser(subparsers: Any) -> None:
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".mp4 .mov .webm .mkv .gif, %%05d.png, .png")
     parser.add_argument("--audio", metavar="FILE", help="sound to carry over")
     add_look(parser)
-    add_tracking(parser)
+    add_tracking(parser, "follows a video; auto is landmarks, with FLAME codes, for GAGAvatar and else embedded")
     add_motion_editing(parser)
+    add_published(parser)
 
 
 def add_orbit_parser(subparsers: Any) -> None:
@@ -57,6 +61,7 @@ def add_orbit_parser(subparsers: Any) -> None:
     parser.add_argument("--seconds", type=SECONDS, default=4.0, metavar="T", help="length (default: 4)")
     parser.add_argument("--fps", type=FPS, default=25.0, metavar="F", help="frames a second (default: 25)")
     add_look(parser)
+    add_published(parser)
 
 
 def run_render(args: argparse.Namespace) -> int:
@@ -68,11 +73,14 @@ def run_render(args: argparse.Namespace) -> int:
     background = picture_output(args, args.avatar, args.motion, args.audio)
     if args.audio:
         readable_file(args.audio)
-    avatar = load_avatar(args.avatar)
+    settings = published(args)
+    avatar = load_avatar(args.avatar, **settings)
     with Bar(args, "tracking") as bar:
+        tracker = driver_tracker(args, avatar.model)
         motion = pipeline.read_driver(
-            args.motion, args.smoothing, args.driver_face, args.seconds, args.fps, bar, not args.no_cache
-        )
+            args.motion, args.smoothing, args.driver_face, args.seconds, args.fps, bar, not args.no_cache, tracker,
+            **settings,
+        )  # fmt: skip
     warn_bridged(motion, args.motion)
     performance = avatar.perform(edited(motion, args), args.reference)
     return _write(args, performance, motion.fps, background, args.audio)
@@ -85,7 +93,7 @@ def run_orbit(args: argparse.Namespace) -> int:
 
     background = picture_output(args, args.avatar)
     motion = orbit(still(1, args.fps), args.path, args.yaw, args.pitch, args.seconds)
-    performance = load_avatar(args.avatar).perform(motion)
+    performance = load_avatar(args.avatar, **published(args)).perform(motion)
     return _write(args, performance, args.fps, background)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ...driving.retarget import HeadPlacement, Retargeter
 from ...rendering.drawing import draw_frames
 from ...tracking.topology import LOWER_LIP, UPPER_LIP
-from ...types import Camera, Gaussians, Motion
+from ...types import Camera, Gaussians, Motion, Portrait
 from .binding import CONTROLS, LANDMARKS, Handle
 from .eyes import eye_widths
 from .layer import Layer
@@ -45,9 +45,13 @@ class GeometricAvatar:
         """The source camera: it stays, the head moves."""
         return self.stage.camera()
 
-    def perform(self, motion: Motion, reference: str | int = "auto") -> Performance:
-        """The motion, fitted to this portrait; see `Retargeter` for `reference`."""
+    def perform(self, motion: Motion, reference: str | int = "auto", in_place: bool = True) -> Performance:
+        """The motion, fitted to this portrait; see `Retargeter` for `reference`. The head is always in place."""
         return Performance(self, Retargeter(motion, self.canonical, reference))
+
+    def framed(self, portrait: Portrait) -> Portrait:
+        """The portrait as it is: its crop is what the source camera sees."""
+        return portrait
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the avatar's file; see `save_avatar`."""

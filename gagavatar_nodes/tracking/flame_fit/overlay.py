@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,13 +23,14 @@ _SUBPIXEL_BITS = 4
 class FlameOverlay:
     """Draws the mesh that faces the camera, and the fitted (red) over the tracked landmarks (yellow)."""
 
-    def __init__(self, flame: Flame, motion: Motion) -> None:
-        """`motion` with the FLAME codes that `fit_motion` gave it."""
+    def __init__(self, flame: Flame, motion: Motion, squares: Sequence[tuple[np.ndarray, float]] | None = None) -> None:
+        """`motion` with the FLAME codes that `fit_motion` gave it, or another tracker with the `squares` that are its
+        cameras' images, one a frame, as `flame_square` describes them; then there are no tracked landmarks."""
         if motion.flame is None:
             raise ValueError("the motion has no FLAME codes")
         self._flame, self._codes = flame, motion.flame
-        self._center, self._half = flame_square(motion)
-        self._tracked = motion_landmarks(motion)[..., :2]
+        self._squares = [flame_square(motion)] * len(motion) if squares is None else squares
+        self._tracked = motion_landmarks(motion)[..., :2] if squares is None else np.zeros((len(motion), 0, 2))
         self._triangles = flame.faces.cpu().numpy()
 
     def __call__(self, index: int, frame: np.ndarray) -> np.ndarray:
@@ -59,7 +61,8 @@ class FlameOverlay:
             vertices = self._flame(*(torch.from_numpy(np.asarray(v, np.float32)[None]).to(device) for v in values))
             heads = (vertices[0].cpu().numpy(), self._flame.landmarks(vertices)[0].cpu().numpy())
         R, t = codes.transform[index, :, :3], codes.transform[index, :, 3]
-        vertices, landmarks = (project(points @ R + t) * self._half + self._center for points in heads)
+        center, half = self._squares[index]
+        vertices, landmarks = (project(points @ R + t) * half + center for points in heads)
         return vertices, landmarks
 
     @staticmethod

@@ -110,9 +110,17 @@ class PublishedTracker:
         shape = codes.shape.cpu().numpy()
         return shape[0] if one_person else shape, codes, fit
 
-    def track(self, frames: Iterable[np.ndarray], fps: float, source: str = "", steps: int = STEPS) -> Motion:
+    def track(
+        self,
+        frames: Iterable[np.ndarray],
+        fps: float,
+        source: str = "",
+        steps: int = STEPS,
+        on_frame: Callable[[int, tuple[int, int, int, int] | None], None] | None = None,
+    ) -> Motion:
         """Motion with FLAME codes of a video's frames [H, W, 3] uint8; frames without a face are filled in.
 
+        `on_frame` is called with each frame's index and its crop's left, top, width and height in pixels, or None.
         Keeps 3 KB a frame. Raises `FaceError` when no frame has a face.
         """
         observations: list[Observation] = []
@@ -127,6 +135,8 @@ class PublishedTracker:
             if seen is not None:
                 observations.append(seen)
                 known.append(count - 1)
+            if on_frame is not None:
+                on_frame(count - 1, None if seen is None or box is None else crops.head_rectangle(box))
         if not observations:
             raise FaceError(f"{source or 'the video'} shows no face in any of its {count} frames; choose another one")
         shape, codes, fit = self.solve(observations, steps=steps)

@@ -1,0 +1,218 @@
+"""A lifted portrait of the published network, driven by FLAME codes: what `avatars.Avatar` asks for.
+
+Reenactment takes the shape from the portrait and everything else, camera included, from the driver (arXiv 2410.07971,
+section 3.3). A motion without FLAME codes gets them from its ARKit weights, and cameras from its head pose.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import FileFormatError
+from ...types import Camera, FlameCodes, Gaussians, Motion, Portrait
+from .config import RENDER_SIZE
+from .lifted import LiftedAvatar
+from .placing import SourcePlace
+from .published import PublishedModel, check_notes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_EXTRA = {"flame_shape": (300,), "rotation": (3, 3), "canonical": (478, 3), "pivot": (3,)}
+
+
+@dataclass(frozen=True)
+class DrivenAvatar:
+    """A lifted portrait with the model that renders it."""
+
+    lifted: LiftedAvatar
+    published: PublishedModel
+
+    model = "gagavatar"
+
+    def __len__(self) -> int:
+        return len(self.lifted)
+
+    @property
+    def edition(self) -> str:
+        """FLAME's edition in which the portrait's shape is written."""
+        return self.lifted.notes["flame_edition"]
+
+    @property
+    def place(self) -> SourcePlace:
+        """Where the portrait has its head."""
+        extra = self.lifted.extra
+        return SourcePlace(self.lifted.source_camera, extra["rotation"], extra["canonical"], extra["pivot"])
+
+    def perform(self, motion: Motion, reference: str | int = "auto", in_place: bool = False) -> DrivenPerformance:
+        """The motion with the portrait's shape.
+
+        Args:
+            motion: with FLAME codes of the avatar's edition, or without.
+            reference: see `Retargeter`; it concerns cameras that are made here.
+            in_place: make cameras for motions with codes too: the head stays where the portrait has it.
+
+        Raises:
+            GagavatarError: codes of another edition of FLAME.
+            WeightsError: the FLAME file is missing.
+        """
+        from ...heads.arkit_flame import flame_codes
+        from ...heads.flame import check_same_edition
+
+        check_same_edition(self.edition, self.published.flame.edition)
+        shape = self.lifted.extra["flame_shape"]
+        if motion.flame is None:
+            cameras = self.place.cameras(motion, reference)
+            return DrivenPerformance(self, flame_codes(motion, self.published.arkit, shape, cameras))
+        check_same_edition(motion.flame.edition, self.edition)
+        codes = replace(motion.flame, shape=shape)
+        if in_place:
+            codes = replace(codes, transform=self.place.cameras(motion, reference))
+        return DrivenPerformance(self, codes)
+
+    def framed(self, portrait: Portrait) -> Portrait:
+        """The portrait in the square that this avatar's pictures show."""
+        return framed(portrait, self.published)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the avatar's file; see `LiftedAvatar.save`."""
+        self.lifted.save(path)
+
+
+@dataclass(frozen=True)
+class DrivenPerformance:
+    """A motion bound to an avatar: one set of codes a frame."""
+
+    avatar: DrivenAvatar
+    codes: FlameCodes
+
+    def __len__(self) -> int:
+        return len(self.codes.transform)
+
+    def gaussians(self, index: int) -> Gaussians:
+        """The avatar at a frame, with the coarse RGB of the network's first three features."""
+        posed = self.avatar.lifted.gaussians(self.head_points([index])[0].cpu().numpy())
+        return replace(posed, features=np.clip(posed.features[:, :3], 0, 1))
+
+    def camera(self, index: int) -> Camera:
+        """The camera at a frame."""
+        return Camera(self.codes.transform[index])
+
+    def head_points(self, indices: Sequence[int]) -> Tensor:
+        """Posed vertices [B, 5023, 3] of some frames, on the model's device."""
+        import torch
+
+        flame, some = self.avatar.published.flame, list(indices)
+        codes = (self.codes.shape[None], *(getattr(self.codes, name)[some] for name in ("expression", "jaw", "eyes")))
+        device = flame.template.device
+        with torch.inference_mode():
+            return flame(*(torch.from_numpy(np.ascontiguousarray(code, np.float32)).to(device) for code in codes))
+
+    def frames(
+        self, width: int, height: int, indices: Iterable[int] | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Drawings of the frames `indices`, or of all.
+
+        The network draws squares of 512 pixels, which are resized to fill the shorter edge; what is beyond them on
+        the longer edge is empty. Its RGB is already the picture on black, as the published one is, and counts as
+        multiplied by alpha; alpha is the coverage by Gaussians.
+        """
+        network = self.avatar.published.network
+        chosen = range(len(self)) if indices is None else list(indices)
+        for frame in network.render(self.avatar.lifted, self._driving(chosen, network.batch_size)):
+            yield fit_square(frame.rgb.transpose(1, 2, 0), frame.alpha, width, height)
+
+    def _driving(self, indices: Sequence[int], batch: int) -> Iterator[tuple[Tensor, np.ndarray]]:
+        for start in range(0, len(indices), batch):
+            some = indices[start : start + batch]
+            yield from zip(self.head_points(some), self.codes.transform[list(some)], strict=True)
+
+
+def lift_published(portrait: Portrait, published: PublishedModel) -> DrivenAvatar:
+    """Lifts a portrait: its square on black, with the shape and the camera of a FLAME fit to its landmarks.
+
+    Raises:
+        WeightsError: a file is missing, truncated or changed.
+        FileFormatError: a file is of another kind, or damaged.
+        GagavatarError: there is no PyTorch or no such device, or the FLAME file has no landmark embedding.
+    """
+    published.check()
+    import torch
+
+    from ...tracking.flame_fit import view_portrait
+    from .image import prepare_image
+
+    view = view_portrait(portrait, published.flame)
+    codes, flame = view.codes, published.flame
+    with torch.inference_mode():
+        parts = (codes.shape[None], codes.expression, codes.jaw, codes.eyes)
+        vertices = flame(*(torch.from_numpy(part).to(flame.template.device) for part in parts))
+        landmarks = flame.landmarks(vertices)[0].double().cpu().numpy()
+    place = SourcePlace.of(portrait, codes.transform[0], landmarks)
+    extra = {
+        "flame_shape": codes.shape, "rotation": place.rotation, "canonical": place.canonical, "pivot": place.pivot,
+    }  # fmt: skip
+    notes = {"flame_edition": codes.edition}
+    lifted = published.network.lift(prepare_image(view.image), codes.transform[0], extra, notes)
+    return DrivenAvatar(lifted, published)
+
+
+def load_published(path: str | os.PathLike[str], published: PublishedModel) -> DrivenAvatar:
+    """Reads a lifted avatar's file; what renders it must be there too.
+
+    Raises:
+        FileFormatError: another kind of file, a newer version, cut off, or without what driving needs.
+        WeightsError: the checkpoint or the FLAME file is missing.
+        GagavatarError: there is no PyTorch, or no such device.
+    """
+    lifted = LiftedAvatar.load(path)
+    check_notes(lifted.notes, path)
+    for name, shape in _EXTRA.items():
+        values = lifted.extra.get(name)
+        if values is None or values.shape != shape or not np.isfinite(values).all():
+            raise FileFormatError(f"{path} lacks a sound '{name}': lift the portrait again with 'gagavatar lift'")
+    published.check()
+    return DrivenAvatar(lifted, published)
+
+
+def framed(portrait: Portrait, published: PublishedModel) -> Portrait:
+    """A portrait whose crop is the published network's square, for stitching its pictures back."""
+    from ...tracking.crop import cut_square
+    from ...tracking.flame_fit import view_portrait
+
+    view = view_portrait(portrait, published.flame)
+    scale, corner = view.to_crop[0, 0], view.to_crop[:, 2] - (view.to_crop[0, 0] - 1) / 2
+    square = (*np.round(corner).astype(int).tolist(), round(scale * RENDER_SIZE))
+    alpha = np.clip(cut_square(portrait.alpha, square, RENDER_SIZE, outside=0), 0, 1)
+    whole, part = (np.vstack([matrix, [0, 0, 1]]) for matrix in (portrait.crop_to_picture, view.to_crop))
+    landmarks = portrait.landmarks.copy()
+    landmarks[:, :2] -= view.to_crop[:, 2]
+    return replace(
+        portrait, crop=view.image, alpha=alpha, crop_to_picture=(whole @ part)[:2],
+        landmarks=(landmarks / scale).astype(np.float32),
+    )  # fmt: skip
+
+
+def fit_square(rgb: np.ndarray, alpha: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """A square picture [S, S, 3] and its alpha [S, S] in the middle of an empty one of another size.
+
+    It fills the shorter edge, as `rendering.drawing.square_camera` has it.
+    """
+    import cv2
+
+    edge = min(width, height)
+    if edge != len(rgb):
+        method = cv2.INTER_AREA if edge < len(rgb) else cv2.INTER_CUBIC
+        rgb, alpha = (np.clip(cv2.resize(image, (edge, edge), interpolation=method), 0, 1) for image in (rgb, alpha))
+    if width == height:
+        return np.ascontiguousarray(rgb), alpha
+    left, top = (width - edge) // 2, (height - edge) // 2
+    place = np.s_[top : top + edge, left : left + edge]
+    whole = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
+    whole[0][place], whole[1][place] = rgb, alpha
+    return whole

@@ -1,0 +1,131 @@
+"""The trackers by name: which one to take, and videos through it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import FaceError, GagavatarError
+from .types import Motion
+
+if TYPE_CHECKING:
+    from .heads.flame import Flame
+    from .lifting.gagavatar.published import PublishedSettings
+    from .media.video_reader import VideoReader
+    from .tracking.faces import FaceChoice
+
+TRACKERS = ("auto", "embedded", "landmarks", "emica")
+"""embedded: landmarks, pose and ARKit weights. landmarks: FLAME codes fitted to these as well. emica: the published
+networks."""
+ARCHIVE = "track_resources.tar"
+
+OnFrame = Callable[[int, np.ndarray, "np.ndarray | None", bool], None]
+Square = tuple[np.ndarray, float]
+"""Centre [2] from the picture's centre and half width, in picture heights, of the image of a frame's camera."""
+
+
+def choose_tracker(tracker: str, settings: PublishedSettings) -> tuple[str, str]:
+    """The tracker that a name means, and why: "auto" also gives FLAME codes where a FLAME file is there."""
+    if tracker not in TRACKERS:
+        raise GagavatarError(f"There is no tracker '{tracker}': choose one of {', '.join(TRACKERS)}")
+    if tracker != "auto":
+        return tracker, "as chosen"
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None:
+        return "embedded", "without PyTorch there are no FLAME codes"
+    found = settings.find_flame()
+    return ("embedded", "no FLAME file is here") if found is None else ("landmarks", f"{found.name} is here")
+
+
+def track_file(
+    video: VideoReader,
+    tracker: str,
+    settings: PublishedSettings,
+    smoothing: float,
+    face: FaceChoice = None,
+    on_frame: OnFrame | None = None,
+    progress: Callable[[int], None] | None = None,
+    source: str = "",
+) -> tuple[Motion, list[Square] | None]:
+    """A video's motion by one of `TRACKERS` other than "auto", and its cameras' squares where they differ by frame.
+
+    `on_frame` is for the two that track landmarks; see `video.track_video`.
+
+    Raises:
+        FaceError: no frame shows a face, or none at that index or point; or the tracker cannot choose among faces.
+        WeightsError: a file of the tracker is missing, truncated or changed.
+        GagavatarError: there is no PyTorch, or the FLAME file has no landmark embedding.
+    """
+    if tracker == "emica":
+        if face not in (None, 0):
+            raise FaceError("The tracker emica follows the largest face: choose the tracker landmarks for another one")
+        return _track_emica(video, settings, progress, source)
+    from .tracking.video import track_video
+
+    if tracker == "embedded":
+        return track_video(video, video.fps, smoothing, face, on_frame, progress, source), None
+    from .lifting.gagavatar.published import load_flame_model
+    from .tracking.flame_fit import track_flame
+
+    flame = load_flame_model(settings)
+    return track_flame(video, video.fps, flame, None, smoothing, face, on_frame, progress, source), None
+
+
+def with_expressions(motion: Motion, flame: Flame) -> Motion:
+    """A motion of FLAME codes alone, made fit to drive the embedded avatar."""
+    from .heads.arkit_flame import fit_arkit_flame, with_arkit
+
+    return with_arkit(motion, fit_arkit_flame(flame))
+
+
+def tracker_folder(settings: PublishedSettings) -> Path:
+    """The unpacked `track_resources.tar`; unpacks it where that was not done yet.
+
+    Raises:
+        WeightsError: the archive is missing, truncated or changed.
+        FileFormatError: it is not what it should be, or cannot be unpacked.
+    """
+    from .cache import cache_folder
+    from .tracking.published import archive
+    from .weights import default_folder, require_weight
+
+    name = Path(ARCHIVE).stem
+    for folder in (*settings.folders, default_folder()):
+        if not archive.missing_files(folder / name):
+            return folder / name
+    packed = require_weight(ARCHIVE, settings.folders)
+    beside = packed.parent if os.access(packed.parent, os.W_OK) else cache_folder()
+    if archive.missing_files(beside / name):
+        archive.unpack(packed, beside / name)
+    return beside / name
+
+
+def _track_emica(
+    video: VideoReader, settings: PublishedSettings, progress: Callable[[int], None] | None, source: str
+) -> tuple[Motion, list[Square]]:
+    from .lifting.gagavatar.published import load_flame_model, require_torch
+
+    require_torch()
+    folder, flame = tracker_folder(settings), load_flame_model(settings)
+    from .tracking.published.tracker import PublishedTracker
+
+    width, height = video.size
+    squares: list[Square] = []
+
+    def seen(index: int, rectangle: tuple[int, int, int, int] | None) -> None:
+        if rectangle is not None:
+            left, top, wide, high = rectangle
+            middle = np.array([left + wide / 2 - width / 2, top + high / 2 - height / 2]) / height
+            squares.extend([(middle, wide / 2 / height)] * (index + 1 - len(squares)))
+        if progress is not None:
+            progress(index + 1)
+
+    tracker = PublishedTracker(folder, flame, str(flame.template.device))
+    motion = with_expressions(tracker.track(video, video.fps, source, on_frame=seen), flame)
+    squares.extend(squares[-1:] * (len(motion) - len(squares)))
+    return motion, squares
