@@ -109,7 +109,8 @@ def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lat
     head = np.flatnonzero(whole & (behind > 0))
     # Behind the face are the skin layer and the mouth's inside, which a backing so close would cover.
     column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
-    backing = np.flatnonzero(whole & (behind < 1) & (depth.face[row, column] < 0))
+    face = (depth.face[row, column] >= 0) | (coarse.sample(openings(portrait)) > 0.02)
+    backing = np.flatnonzero(whole & (behind < 1) & ~face)
     return Layer.stack(
         [
             _behind(head, mirrored, 0.95 * behind, coarse.sample(colours), weight, len(coarse.x)),
