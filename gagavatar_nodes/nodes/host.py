@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import contextvars
 import importlib
 import os
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 MODELS_FOLDER = "gagavatar"
 """Name of the folder for weights inside ComfyUI's models folder."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """Another program that runs the nodes, in ComfyUI's place."""
+
+    output: Path
+    input: Path
+    temporary: Path
+    show: Callable[[int, int | None, np.ndarray | None], None]
+    """Called with the number of steps done, how many there are (or None), a picture [H, W, 3 or 4] uint8 (or None)."""
+    check_cancelled: Callable[[], None]
+    """Raises where the user has cancelled."""
+    open_video: Callable[[Path], Any]
+    """A VIDEO that reads a file."""
+
+
+current: contextvars.ContextVar[Host | None] = contextvars.ContextVar("host", default=None)
+"""The other program; None in ComfyUI, and where nodes are called one by one."""
 
 
 def module(name: str) -> ModuleType | None:
@@ -37,17 +61,22 @@ def models_folders() -> list[Path]:
 
 def output_folder() -> Path:
     """Where results are saved."""
-    return _folder("get_output_directory", Path("output"))
+    host = current.get()
+    return _folder("get_output_directory", Path("output")) if host is None else host.output
 
 
 def input_folder() -> Path:
     """Where users put files."""
-    return _folder("get_input_directory", Path("input"))
+    host = current.get()
+    return _folder("get_input_directory", Path("input")) if host is None else host.input
 
 
 def temporary_folder() -> Path:
     """Where files for one session lie."""
-    folder = _folder("get_temp_directory", Path(tempfile.gettempdir()) / "gagavatar")
+    host = current.get()
+    folder = (
+        host.temporary if host is not None else _folder("get_temp_directory", Path(tempfile.gettempdir()) / "gagavatar")
+    )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -103,7 +132,10 @@ def is_components(video: Any) -> bool:
 
 
 def video_from_file(path: Path) -> Any:
-    """A VIDEO that reads a file; None outside of ComfyUI."""
+    """A VIDEO that reads a file; None outside of ComfyUI and programs in its place."""
+    host = current.get()
+    if host is not None:
+        return host.open_video(path)
     api = module("comfy_api.latest")
     return None if api is None else api.InputImpl.VideoFromFile(str(path))
 

@@ -32,6 +32,9 @@ def check_cancelled() -> None:
     abandoned = _abandoned.get()
     if abandoned is not None and abandoned.is_set():
         raise AbandonedError
+    program = host.current.get()
+    if program is not None:
+        program.check_cancelled()
     management = host.module("comfy.model_management")
     if management is not None:
         management.throw_exception_if_processing_interrupted()
@@ -49,9 +52,12 @@ class Progress:
     def __call__(self, done: int, total: int | None = None, picture: np.ndarray | None = None) -> None:
         """`done` of `total` (None: as said before), with a picture [H, W, 3 or 4] uint8 as preview, now and then."""
         check_cancelled()
+        self._total = total or self._total
+        program = host.current.get()
+        if program is not None:
+            program.show(done, self._total, picture)
         if self._bar is None:
             return
-        self._total = total or self._total
         self._bar.update_absolute(done, self._total or done + 1, self._preview(picture))
 
     def _preview(self, picture: np.ndarray | None) -> tuple[str, Any, int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from ..errors import GagavatarError
 from ..media.backgrounds import Background, ColourBackground, parse_colour
 from ..types import Camera, Gaussians, Motion, Portrait
 from . import files, host, spec, tensors
+from .driving import file_of
 from .progress import Progress, cancellable, watched
 from .sound import write_sound
 
@@ -128,6 +130,8 @@ class RenderAvatarToVideo:
                 "stitch_into": spec.socket(
                     spec.PORTRAIT, "Puts the head back into this portrait's picture; size and background are its own."
                 ),
+                "beside_portrait": spec.socket(spec.PORTRAIT, "Shows this portrait to the left of the head."),
+                "beside_driver": spec.socket("VIDEO", "Shows the driver between the portrait and the head."),
             },
         }
 
@@ -148,6 +152,8 @@ class RenderAvatarToVideo:
         background_image: torch.Tensor | None = None,
         audio: dict[str, Any] | None = None,
         stitch_into: Portrait | None = None,
+        beside_portrait: Portrait | None = None,
+        beside_driver: Any = None,
     ) -> dict[str, Any]:
         """Raises `MediaError` where the file cannot be written, `GagavatarError` where an input makes no sense."""
         from ..media.formats import choose_format
@@ -158,12 +164,20 @@ class RenderAvatarToVideo:
         stitcher = None if stitch_into is None else cancellable(lambda: Stitcher(avatar.framed(stitch_into)))
         size = (width, height) if stitcher is None else stitcher.size
         transparent = stitcher is None and behind.colour is None if isinstance(behind, ColourBackground) else False
+        if transparent and beside_portrait is not None:
+            raise GagavatarError("Pictures side by side cannot be transparent: choose another background")
         path = files.next_file(filename_prefix, f".{format}", *size)
         choose_format(path, transparent)
         reference = reference_frame if retarget == "frame" else retarget
         performance = cancellable(lambda: perform(avatar, motion, reference, refine, stitch_into is not None))
-        frames = finished_frames(performance, motion.fps, Look(width, height, behind, stitcher))
-        _write(path, frames, motion, size, transparent, audio, quality)
+        with ExitStack() as stack:
+            driver = None if beside_driver is None else stack.enter_context(file_of(beside_driver))
+            beside = None if beside_portrait is None else (beside_portrait.picture, driver)
+            look = Look(width, height, behind, stitcher, beside)
+            frames = watched(finished_frames(performance, motion.fps, look))
+            first = next(frames)
+            size = first.shape[1], first.shape[0]
+            _write(path, chain([first], frames), motion, size, transparent, audio, quality)
         result = (host.video_from_file(path), str(path))
         return {"ui": {"images": [files.as_result(path)], "animated": (path.suffix in _PLAYED,)}, "result": result}
 
@@ -250,7 +264,7 @@ def _write(
             stack.callback(sound.unlink, missing_ok=True)
             write_sound(audio, sound)
         video = stack.enter_context(VideoWriter(path, motion.fps, size, transparent, sound, crf=quality))
-        for count, frame in enumerate(watched(frames), 1):
+        for count, frame in enumerate(frames, 1):
             video.write(frame)
             progress(count, picture=frame)
 
