@@ -24,6 +24,7 @@ _CLIFF_CM = 3.0  # neighbours that differ more in depth lie on different surface
 _BACK_STRETCH = 1.15  # the back of a head is deeper than its face
 _HAIR_STRETCH, _HAIR_TAPER_CM = 0.4, 3.0  # but hair that stands off beside it is flat behind, or turning shows a flap
 _BACK_GAP_CM = 0.4
+_CHIN_CM = 1.2  # height of the chin whose step to the neck a backing fills, below the widest open mouth
 _SHUT_EYE = 0.1
 _STEEP = (2.5, 5.0)  # slopes toward the camera between which a face's pixels lose their say
 _BACK_END_CM, _BACK_FADE_CM = 4.0, 2.0  # above the chin
@@ -110,11 +111,14 @@ def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lat
     # Behind the face are the skin layer and the mouth's inside, which a backing so close would cover.
     column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
     face = (depth.face[row, column] >= 0) | (coarse.sample(openings(portrait)) > 0.02)
-    backing = np.flatnonzero(whole & (behind < 1) & ~face)
+    over_chin = front[:, 1] > portrait.canonical[CHIN, 1] + _CHIN_CM
+    backing = np.flatnonzero(whole & (behind < 1) & ~(face & over_chin))
+    # The head's back has no expression, for it is seen past silhouettes only; under the chin the backing goes along.
+    followed = _bind(front[backing], nodes[backing], portrait, depth)
     return Layer.stack(
         [
-            _behind(head, mirrored, 0.95 * behind, coarse.sample(colours), weight, len(coarse.x)),
-            _behind(backing, backed, 0.95 * (1 - behind), plain, weight, len(coarse.x)),
+            _behind(head, mirrored, Binding.free(len(head)), 0.95 * behind, coarse.sample(colours), weight, coarse),
+            _behind(backing, backed, followed, 0.95 * (1 - behind), plain, weight, coarse),
         ]
     )
 
@@ -134,11 +138,16 @@ def _mirrored(points: np.ndarray, stretch: np.ndarray, stage: Stage) -> np.ndarr
 
 
 def _behind(
-    kept: np.ndarray, points: np.ndarray, opacities: np.ndarray, colours: np.ndarray, weight: np.ndarray, width: int
+    kept: np.ndarray,
+    points: np.ndarray,
+    binding: Binding,
+    opacities: np.ndarray,
+    colours: np.ndarray,
+    weight: np.ndarray,
+    lattice: Lattice,
 ) -> Layer:
-    """Nodes `kept` of a lattice `width` nodes wide; without an expression, for they are seen past silhouettes only."""
+    """Nodes `kept` of a lattice, of which all but `binding` [len(kept)] are given for every node."""
     points = points[kept]
-    binding = Binding.free(len(kept))
     return Layer(
         points=points.astype(np.float32),
         binding=binding,
@@ -146,7 +155,7 @@ def _behind(
         colours=colours[kept].astype(np.float32),
         opacities=opacities[kept].astype(np.float32),
         covariances=_thin(len(kept)),
-        neighbours=_neighbours(kept, width, points, binding),
+        neighbours=_neighbours(kept, len(lattice.x), points, binding),
     )
 
 
