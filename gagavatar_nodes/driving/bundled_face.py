@@ -13,6 +13,7 @@ import numpy as np
 
 from ..heads.canonical import canonical_face
 from ..heads.cc0 import LEFT_EYE, RIGHT_EYE, head_mesh
+from ..heads.similarity import similarity
 from ..tracking.topology import (
     EYE_CORNERS,
     EYE_RINGS,
@@ -88,13 +89,9 @@ def _aligned() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The head's similarity to the canonical face: linear map [3, 3] for rows, landmarks [468, 3], vertices [V, 3]."""
     mesh, face = head_mesh(), canonical_face()
     bound = mesh.landmarks(mesh.vertices)
-    weights = face.pose_weights / face.pose_weights.sum()
-    source_mean, target_mean = weights @ bound, weights @ face.vertices
-    source, target = bound - source_mean, face.vertices - target_mean
-    u, s, vt = np.linalg.svd((weights[:, None] * source).T @ target)
-    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    linear = (u * signs) @ vt * ((s * signs).sum() / (weights @ (source**2).sum(1)))
-    return linear, source @ linear + target_mean, (mesh.vertices - source_mean) @ linear + target_mean
+    scale, rotation, translation = similarity(bound, face.vertices, face.pose_weights)
+    linear = scale * rotation.T
+    return linear, bound @ linear + translation, mesh.vertices @ linear + translation
 
 
 def _other_side(name: str) -> str:

@@ -63,13 +63,11 @@ class Compiler:
         return digest.hexdigest()[:16]
 
 
-def cache_folder() -> Path:
-    """Where builds are kept: `GAGAVATAR_CACHE`, or the user's cache folder."""
-    if folder := os.environ.get("GAGAVATAR_CACHE"):
-        return Path(folder) / "native"
-    from platformdirs import user_cache_dir
+def build_folder() -> Path:
+    """Where builds are kept."""
+    from ..cache import cache_folder  # not at the top: setup.py loads this file by itself
 
-    return Path(user_cache_dir("gagavatar_nodes", appauthor=False)) / "native"
+    return cache_folder() / "native"
 
 
 def compilers() -> list[Compiler]:
@@ -128,7 +126,7 @@ def prebuilt() -> Path | None:
 
 def cached(compiler: Compiler) -> Path | None:
     """An undamaged earlier build; damaged ones are removed."""
-    for path in sorted(cache_folder().glob(f"rasterizer-{compiler.key}-*{SUFFIX}")):
+    for path in sorted(build_folder().glob(f"rasterizer-{compiler.key}-*{SUFFIX}")):
         with suppress(OSError):  # another process may be removing it too
             if path.stem.rpartition("-")[2] == _checksum(path):
                 return path
@@ -143,7 +141,7 @@ def build(compiler: Compiler) -> Path:
         BuildError: the compiler failed; the message ends with its first complaint.
     """
     try:
-        folder = cache_folder()
+        folder = build_folder()
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
         work = tempfile.mkdtemp(prefix="building-", dir=folder)

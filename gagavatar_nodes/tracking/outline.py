@@ -8,6 +8,7 @@ import numpy as np
 
 from ..heads.canonical import canonical_face
 from ..heads.cc0 import SKIN, head_mesh
+from ..heads.similarity import similarity
 from .opencv import opencv
 from .pose import project, solve_pose
 
@@ -32,12 +33,6 @@ def _skull() -> np.ndarray:
     """[N, 3] skin of the bundled head above the brows, and so without ears, on the canonical face, centimetres."""
     head, face = head_mesh(), canonical_face()
     skin = np.unique(head.triangles[head.parts == SKIN])
-    w = face.pose_weights / face.pose_weights.sum()
-    landmarks = head.landmarks(head.vertices)
-    source_mean, target_mean = w @ landmarks, w @ face.vertices
-    source, target = landmarks - source_mean, face.vertices - target_mean
-    U, S, Vt = np.linalg.svd((target * w[:, None]).T @ source)
-    R = U @ Vt
-    scale = S.sum() / (w @ (source**2).sum(1))
-    vertices = (head.vertices[skin] - source_mean) @ R.T * scale + target_mean
+    scale, R, translation = similarity(head.landmarks(head.vertices), face.vertices, face.pose_weights)
+    vertices = scale * head.vertices[skin] @ R.T + translation
     return vertices[vertices[:, 1] > face.vertices[_BROW, 1]]

@@ -6,21 +6,10 @@ import numpy as np
 
 from ...heads.canonical import canonical_face
 from ...heads.cc0 import SKIN, head_mesh
+from ...heads.similarity import similarity
 
 _OUTLIER_CM = 2.2  # landmarks farther off than this after the similarity are the tracker's or the binding's mistakes
 _SMOOTHING = 0.3
-
-
-def similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Weighted Procrustes: scale, rotation [3, 3] and translation [3] that take `source` [N, 3] nearest to `target`."""
-    weights = weights / weights.sum()
-    source_mean, target_mean = weights @ source, weights @ target
-    a, b = source - source_mean, target - target_mean
-    u, s, vt = np.linalg.svd((b * weights[:, None]).T @ a)
-    flip = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    rotation = (u * flip) @ vt
-    scale = float((s * flip).sum() / (weights @ (a**2).sum(1)))
-    return scale, rotation, target_mean - scale * rotation @ source_mean
 
 
 def fit_head(landmarks: np.ndarray) -> np.ndarray:

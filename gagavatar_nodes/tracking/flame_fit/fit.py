@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...heads.similarity import similarities
 from ...types import FOCAL, HEAD_UNITS_PER_CM, FlameCodes, Motion
 from ..faces import FaceChoice
-from ..pose import similarities
 from ..smoothing import DEFAULT_STRENGTH, PASS_SHARE
 from .face_model import INDICES, SHAPES, FaceModel, landmark_model, moving_directions
 from .priors import usual_changes
