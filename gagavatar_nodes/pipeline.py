@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .lifting.gagavatar.published import PublishedSettings
     from .media.backgrounds import Background
     from .rendering.stitching import Stitcher
+    from .trackers import OnFrame
 
 Progress = Callable[[int, int | None], None]
 """Called with the number of frames done and how many there are, if that is known."""
@@ -127,7 +128,7 @@ def track(
     smoothing: float = DEFAULT_SMOOTHING,
     face: int | tuple[float, float] | None = None,
     progress: Progress | None = None,
-    on_frame: Callable[[int, np.ndarray, np.ndarray | None, bool], None] | None = None,
+    on_frame: OnFrame | None = None,
     tracker: str = "embedded",
     preview: str | os.PathLike[str] | None = None,
     **settings: Any,
@@ -139,7 +140,8 @@ def track(
         smoothing: of the two trackers that follow landmarks, 0 (raw) to 1.
         face: see `read_driver`; the tracker "emica" follows the largest only.
         progress: called with each frame.
-        on_frame: called with what was tracked in each frame, see `tracking.video.track_video`; not by "emica".
+        on_frame: called with what was tracked in each frame, see `tracking.video.track_video`; not by "emica", and
+            not where the `preview` shows landmarks.
         tracker: one of `trackers.TRACKERS`.
         preview: video to write, with what was tracked drawn on it: FLAME's mesh where the tracker fits it.
         settings: where the published files are, see `lifting.gagavatar.published.PublishedSettings`.
@@ -147,14 +149,16 @@ def track(
     Raises:
         MediaError, FaceError, WeightsError: as for `read_driver`.
     """
+    from .lifting.gagavatar.published import load_flame_model
     from .media.video_reader import VideoReader
+    from .previews import landmark_preview, write_flame_preview
     from .trackers import choose_tracker, track_file
 
     published = _settings(settings)
     name, _ = choose_tracker(tracker, published)
     with ExitStack() as stack:
         if preview is not None and name == "embedded":
-            on_frame = _drawing_frames(path, preview, stack, on_frame)
+            on_frame = stack.enter_context(landmark_preview(path, preview))
         video = stack.enter_context(VideoReader(path))
         total = video.frame_count
         done = None if progress is None else lambda count: progress(count, total)
@@ -164,7 +168,7 @@ def track(
             text = str(error)
             raise error if text.startswith(Path(path).name) else FaceError(f"{path}: {text}") from error
     if preview is not None and name != "embedded":
-        _draw_flame(path, preview, motion, squares, published)
+        write_flame_preview(path, preview, load_flame_model(published), motion, squares)
     return motion
 
 
@@ -393,48 +397,6 @@ def _read_published(source: str | os.PathLike[str], settings: dict[str, Any], fp
     from .tracking.published.results import read_results
 
     return with_expressions(read_results(source, fps=fps), load_flame_model(_settings(settings)))
-
-
-def _drawing_frames(
-    path: str | os.PathLike[str],
-    preview: str | os.PathLike[str],
-    stack: ExitStack,
-    on_frame: Callable[[int, np.ndarray, np.ndarray | None, bool], None] | None,
-) -> Callable[[int, np.ndarray, np.ndarray | None, bool], None]:
-    """`on_frame` that also writes frames with the landmarks drawn on them, until `stack` is left."""
-    from .media.video_reader import VideoReader
-    from .media.video_writer import VideoWriter
-    from .tracking.overlay import draw_overlay
-
-    with VideoReader(path) as video:
-        fps, size = video.fps, video.size
-    writer = stack.enter_context(VideoWriter(preview, fps, size, audio_from=path))
-
-    def draw(index: int, image: np.ndarray, points: np.ndarray | None, bridged: bool) -> None:
-        writer.write(draw_overlay(image, points, bridged=bridged))
-        if on_frame is not None:
-            on_frame(index, image, points, bridged)
-
-    return draw
-
-
-def _draw_flame(
-    path: str | os.PathLike[str],
-    preview: str | os.PathLike[str],
-    motion: Motion,
-    squares: list[tuple[np.ndarray, float]] | None,
-    published: PublishedSettings,
-) -> None:
-    """Reads the video again and draws on it: the fit is known only when all frames were seen."""
-    from .lifting.gagavatar.published import load_flame_model
-    from .media.video_reader import VideoReader
-    from .media.video_writer import VideoWriter
-    from .tracking.flame_fit import FlameOverlay
-
-    overlay = FlameOverlay(load_flame_model(published), motion, squares)
-    with VideoReader(path) as video, VideoWriter(preview, video.fps, video.size, audio_from=path) as writer:
-        for index, frame in enumerate(video):
-            writer.write(overlay(index, frame))
 
 
 def _drawings(performance: Performance, look: Look, indices: Iterable[int] | None) -> Iterator[Drawing]:

@@ -73,6 +73,7 @@ def track_file(
     from .tracking.flame_fit import track_flame
 
     flame = load_flame_model(settings)
+    flame.landmarks(flame.template[None])  # says what to do where there are none, before the video is tracked
     return track_flame(video, video.fps, flame, None, smoothing, face, on_frame, progress, source), None
 
 

@@ -1,0 +1,58 @@
+"""Videos that show what was tracked, drawn on the frames that it was tracked in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .types import Motion
+
+if TYPE_CHECKING:
+    from .heads.flame import Flame
+    from .trackers import OnFrame, Square
+
+
+@contextmanager
+def landmark_preview(video: str | os.PathLike[str], path: str | os.PathLike[str]) -> Iterator[OnFrame]:
+    """Writes a video with landmarks, box and axes to `path`. Call what it gives for each frame of `video`, in order.
+
+    Raises:
+        MediaError: `video` cannot be read, or `path` not be written.
+    """
+    from .media.video_reader import VideoReader
+    from .media.video_writer import VideoWriter
+    from .tracking.overlay import draw_overlay
+
+    with VideoReader(video) as reader:
+        fps, size = reader.fps, reader.size
+    with VideoWriter(path, fps, size, audio_from=video) as writer:
+
+        def draw(index: int, image: np.ndarray, points: np.ndarray | None, bridged: bool) -> None:
+            writer.write(draw_overlay(image, points, bridged=bridged))
+
+        yield draw
+
+
+def write_flame_preview(
+    video: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    flame: Flame,
+    motion: Motion,
+    squares: list[Square] | None,
+) -> None:
+    """Reads a tracked video again and writes it to `path` with FLAME's mesh: the fit is known after the last frame.
+
+    `squares` are those of `trackers.track_file`. Raises as `landmark_preview` does.
+    """
+    from .media.video_reader import VideoReader
+    from .media.video_writer import VideoWriter
+    from .tracking.flame_fit import FlameOverlay
+
+    overlay = FlameOverlay(flame, motion, squares)
+    with VideoReader(video) as reader, VideoWriter(path, reader.fps, reader.size, audio_from=video) as writer:
+        for index, frame in enumerate(reader):
+            writer.write(overlay(index, frame))

@@ -1,0 +1,320 @@
+"""The published network and the FLAME trackers through the pipeline and the command, with drawn weights."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+sys.path.insert(0, str(Path(__file__).parent / "lifting" / "gagavatar"))
+
+import gagavatar_recipe  # noqa: E402
+from parity_recipe import synthetic_flame  # noqa: E402
+from PIL import Image  # noqa: E402
+from test_cli import frames  # noqa: E402
+
+from gagavatar_nodes import assets, pipeline  # noqa: E402
+from gagavatar_nodes.avatars import load_avatar  # noqa: E402
+from gagavatar_nodes.driving.builtin import builtin_motion  # noqa: E402
+from gagavatar_nodes.driving.motion_file import load_motion  # noqa: E402
+from gagavatar_nodes.driving.operations import still, turn_head  # noqa: E402
+from gagavatar_nodes.errors import FileFormatError, GagavatarError, WeightsError  # noqa: E402
+from gagavatar_nodes.heads.flame import evaluate  # noqa: E402
+from gagavatar_nodes.lifting.gagavatar import LiftedAvatar  # noqa: E402
+from gagavatar_nodes.lifting.gagavatar.driven import fit_square  # noqa: E402
+from gagavatar_nodes.lifting.gagavatar.published import PublishedSettings, published_model  # noqa: E402
+from gagavatar_nodes.types import FlameCodes, HeadPose  # noqa: E402
+
+PORTRAIT = assets.path("example_portrait.jpg")
+FACING = np.diag([-1.0, 1.0, -1.0])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_elsewhere(tmp_path_factory):
+    """No weights but those that a test names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAGAVATAR_WEIGHTS", str(tmp_path_factory.mktemp("empty")))
+        patch.setenv("HF_HUB_CACHE", str(tmp_path_factory.mktemp("hub")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    """A folder with a full-size checkpoint in its one-file form, and a FLAME asset."""
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("weights")
+    save_file(gagavatar_recipe.published_state_dict(0), folder / "GAGAvatar.safetensors")
+    torch.save(synthetic_flame(0), folder / "FLAME_with_eye.pt")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(weights):
+    """Kept, so that the commands of this module share one network."""
+    return published_model(PublishedSettings(weights=str(weights)))
+
+
+@pytest.fixture(scope="module")
+def lifted(weights, model, tmp_path_factory) -> tuple[Path, dict]:
+    """The example portrait's avatar file, and what the command said of it."""
+    import contextlib
+    import io
+
+    from gagavatar_nodes.cli import main
+
+    path, said = tmp_path_factory.mktemp("lifted") / "me.safetensors", io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert main(["lift", str(PORTRAIT), "-o", str(path), "--weights", str(weights), "--json"]) == 0
+    return path, json.loads(said.getvalue())
+
+
+@pytest.fixture
+def published(lifted, weights, model):
+    """The lifted avatar, read from its file."""
+    return load_avatar(lifted[0], weights=str(weights))
+
+
+def planted_codes(count: int, edition: str = "2020", seed: int = 0) -> FlameCodes:
+    draw = np.random.default_rng(seed).standard_normal
+    transform = np.tile(np.concatenate([FACING, [[0], [0], [9.6]]], 1), (count, 1, 1))
+    arrays = (0.3 * draw((count, 100)), 0.05 * draw((count, 3)), 0.05 * draw((count, 6)), transform)
+    return FlameCodes(edition, draw(300).astype(np.float32), *(a.astype(np.float32) for a in arrays))
+
+
+def head_rotation(transform: np.ndarray) -> np.ndarray:
+    return (transform[:, :3] @ FACING).T
+
+
+def test_auto_takes_the_published_model_where_its_files_are_and_says_so(lifted):
+    path, summary = lifted
+    assert summary == {
+        "out": str(path),
+        "avatar": "gagavatar",
+        "why": "GAGAvatar.safetensors and FLAME_with_eye.pt are here",
+        "gaussians": 180_255,
+    }
+    avatar = LiftedAvatar.load(path)
+    assert avatar.notes == {"flame_edition": "2020"}
+    assert avatar.extra["flame_shape"].shape == (300,)
+
+
+def test_auto_is_the_embedded_model_elsewhere_and_says_what_is_missing(gagavatar, weights, tmp_path):
+    name, why = pipeline.choose_model()
+    assert name == "embedded"
+    assert "GAGAvatar.pt and FLAME_with_eye.pt of GAGAvatar are not here" in why
+    torch.save(synthetic_flame(0), tmp_path / "FLAME_with_eye.pt")
+    assert "GAGAvatar.pt of GAGAvatar is not here" in pipeline.choose_model(weights=tmp_path)[1]
+    report = json.loads(gagavatar("info", "--json").out)
+    assert (report["model"], report["tracker"]) == ("embedded", "embedded")
+    assert report["why"] == why
+    checkpoint = weights / "GAGAvatar.safetensors"
+    assert pipeline.choose_model(weights=checkpoint)[0] == "gagavatar"  # a file stands for itself and its folder
+
+
+def test_missing_files_are_named_with_place_address_and_licence_before_the_work(gagavatar, lifted, tmp_path):
+    for command in (
+        ("animate", PORTRAIT, "nod", "-o", tmp_path / "o.mp4", "--avatar", "gagavatar", "--weights", tmp_path),
+        ("render", lifted[0], "nod", "-o", tmp_path / "o.mp4", "--weights", tmp_path),
+        ("track", assets.path("synthetic_driver.mp4"), "-o", tmp_path / "m.safetensors", "--tracker", "landmarks",
+         "--weights", tmp_path),
+    ):  # fmt: skip
+        done = gagavatar(*command)
+        assert done.code == 1
+        assert "FLAME_with_eye.pt is missing" in done.err
+        assert str(tmp_path / "FLAME_with_eye.pt") in done.err
+        assert "https://flame.is.tue.mpg.de" in done.err
+        assert done.err.count("\n") == 1
+    torch.save(synthetic_flame(0), tmp_path / "FLAME_with_eye.pt")
+    with pytest.raises(WeightsError, match=r"GAGAvatar\.pt is missing.*licence: MIT"):
+        load_avatar(lifted[0], weights=tmp_path)
+    with pytest.raises(WeightsError, match=r"none\.pt does not exist"):
+        pipeline.check_model("gagavatar", weights=tmp_path, flame=tmp_path / "none.pt")
+
+
+def test_without_pytorch_the_message_says_how_to_install_it(weights, lifted, monkeypatch):
+    monkeypatch.setattr("gagavatar_nodes.lifting.gagavatar.published.find_spec", lambda name: None)
+    assert pipeline.choose_model(weights=weights)[0] == "embedded"
+    for ask in (
+        lambda: pipeline.check_model("gagavatar", weights=weights),
+        lambda: load_avatar(lifted[0], weights=weights),
+    ):
+        with pytest.raises(GagavatarError, match=r'pip install "gagavatar-nodes\[gagavatar\]"'):
+            ask()
+
+
+def test_a_file_without_codes_cannot_be_driven_and_says_so(lifted, weights, tmp_path):
+    avatar = LiftedAvatar.load(lifted[0])
+    replace(avatar, extra={}).save(tmp_path / "a.safetensors")
+    with pytest.raises(FileFormatError, match="lacks a sound 'flame_shape'"):
+        load_avatar(tmp_path / "a.safetensors", weights=weights)
+    replace(avatar, notes={}).save(tmp_path / "a.safetensors")
+    with pytest.raises(FileFormatError, match="FLAME edition"):
+        load_avatar(tmp_path / "a.safetensors", weights=weights)
+
+
+def test_animate_runs_from_portrait_and_video_to_frames(gagavatar, weights, model, short_driver, tmp_path):
+    target = tmp_path / "out.mp4"
+    done = gagavatar(
+        "animate", PORTRAIT, short_driver, "-o", target, "--avatar", "gagavatar", "--weights", weights,
+        "--fps", 5, "--size", "160x96", "--json",
+    )  # fmt: skip
+    assert (done.code, done.err) == (0, "")
+    summary = json.loads(done.out)
+    assert (summary["avatar"], summary["frames"], summary["fps"]) == ("gagavatar", 3, 5)
+    pictures = frames(target)
+    assert len(pictures) == 3
+    assert pictures[0].shape == (96, 160, 3)
+    assert pictures[0][:, :24].max() < 24  # the network draws a square
+    assert pictures[0][:, 40:120].mean() > 40
+    assert np.abs(pictures[0].astype(int) - pictures[2]).mean() > 0.5
+
+
+def test_the_published_model_is_stitched_orbited_and_exported(
+    gagavatar, lifted, weights, published, portrait, tmp_path
+):
+    picture, stitched = Image.open(PORTRAIT), tmp_path / "s.png"
+    done = gagavatar("animate", PORTRAIT, "smile", "-o", stitched, "--stitch", "--weights", weights)
+    assert (done.code, done.err) == (0, "")
+    assert Image.open(stitched).size == picture.size
+    changed = (np.asarray(Image.open(stitched)) != np.asarray(picture)).any(2)
+    corners = published.framed(portrait).crop_to_picture @ [[0, 511], [0, 511], [1, 1]]
+    low, high = np.maximum(corners.min(1) - 2, 0).astype(int), corners.max(1).astype(int) + 3
+    inside = changed[low[1] : high[1], low[0] : high[0]]
+    assert inside.mean() > 0.5
+    assert changed.sum() == inside.sum()
+    orbit = ("orbit", lifted[0], "-o", tmp_path / "o_%d.png", "--seconds", 0.2, "--fps", 10, "--size", 64)
+    assert gagavatar(*orbit, "--background", "transparent", "--weights", weights).code == 0
+    shown = [np.asarray(Image.open(path)) for path in sorted(tmp_path.glob("o_*.png"))]
+    assert [image.shape for image in shown] == [(64, 64, 4)] * 2
+    splats = gagavatar("export", lifted[0], "-o", tmp_path / "h.ply", "--weights", weights, "--json")
+    assert json.loads(splats.out)["gaussians"] == 180_255
+
+
+def test_tracking_writes_codes_their_edition_and_the_mesh_on_the_frames(gagavatar, short_driver, weights, tmp_path):
+    motion, preview = tmp_path / "m.safetensors", tmp_path / "p.mp4"
+    done = gagavatar("track", short_driver, "-o", motion, "--preview", preview, "--weights", weights, "--json")
+    summary = json.loads(done.out)
+    assert (done.code, summary["tracker"], summary["flame_edition"]) == (0, "landmarks", "2020")
+    assert summary["why"] == "FLAME_with_eye.pt is here"
+    codes = load_motion(motion).flame
+    assert (codes.edition, codes.expression.shape, codes.transform.shape) == ("2020", (6, 100), (6, 3, 4))
+    drawn, plain = frames(preview), frames(short_driver)
+    assert len(drawn) == 6
+    changed = np.abs(drawn[3].astype(int) - plain[3]).max(2) > 40
+    assert changed[100:350, 100:350].mean() > 0.3
+    assert gagavatar("track", short_driver, "-o", motion, "--flame", weights / "FLAME_with_eye.pt").code == 0
+
+
+def test_a_driver_with_codes_gives_everything_but_the_shape(published):
+    codes = planted_codes(3)
+    performance = published.perform(replace(still(3), flame=codes))
+    shape = published.lifted.extra["flame_shape"]
+    np.testing.assert_array_equal(performance.camera(1).transform, codes.transform[1])
+    pose = np.concatenate([np.zeros((3, 3), np.float32), codes.jaw], 1)
+    wanted, _ = evaluate(synthetic_flame(0), shape[None], codes.expression, pose, codes.eyes)
+    np.testing.assert_allclose(performance.head_points([0, 1, 2]).cpu().numpy(), wanted, atol=1e-5)
+    gaussians = performance.gaussians(2)
+    np.testing.assert_allclose(gaussians.means[:5023], wanted[2], atol=1e-5)
+    assert gaussians.features.shape == (180_255, 3)
+    assert gaussians.features.min() >= 0
+    assert gaussians.features.max() <= 1
+
+
+def test_codes_of_another_edition_are_refused(published):
+    with pytest.raises(GagavatarError, match=r"edition 2023 cannot be used with edition 2020"):
+        published.perform(replace(still(2), flame=planted_codes(2, "2023")))
+
+
+def test_in_the_portraits_own_pose_a_motion_without_codes_has_the_portraits_camera(published, portrait):
+    rotation = np.asarray(portrait.pose.rotation, np.float32)
+    motion = replace(still(2), rotation=np.stack([rotation] * 2))
+    performance = published.perform(motion)
+    source = published.lifted.source_camera
+    for index in range(2):
+        np.testing.assert_allclose(performance.camera(index).transform, source, atol=1e-4)
+    np.testing.assert_allclose(performance.codes.expression, 0, atol=1e-6)
+
+
+def test_a_motion_without_codes_turns_moves_and_sizes_the_head(published, portrait):
+    rotation = np.asarray(portrait.pose.rotation, np.float32)
+    rest = replace(still(3), rotation=np.stack([rotation] * 3))
+    source = published.lifted.source_camera
+    turned = published.perform(turn_head(rest, 20, 0)).camera(0).transform
+    about = np.radians(20)
+    turn = np.array([[np.cos(about), 0, np.sin(about)], [0, 1, 0], [-np.sin(about), 0, np.cos(about)]])
+    np.testing.assert_allclose(head_rotation(turned), turn @ head_rotation(source), atol=1e-5)
+    pivot = published.place.pivot
+    stands = pivot @ source[:, :3] + source[:, 3]
+    moved = rest.translation.copy()
+    moved[2] = [2, 1, 0]
+    views = published.perform(replace(rest, translation=moved)).codes.transform
+    np.testing.assert_allclose(pivot @ views[2, :, :3] + views[2, :, 3] - stands, [-0.1, 0.05, 0], atol=1e-4)
+    scale = rest.scale * np.float32([1, 1, 2])
+    near = published.perform(replace(rest, scale=scale)).codes.transform[2]
+    assert (pivot @ near[:, :3] + near[:, 3])[2] == pytest.approx(stands[2] / 2, rel=1e-4)
+
+
+def test_builtin_motions_drive_expression_jaw_and_eyes(published):
+    codes = published.perform(builtin_motion("talk", fps=10)).codes
+    opening = np.linalg.norm(codes.jaw, axis=1) + np.linalg.norm(codes.expression, axis=1)
+    assert opening.max() > 5 * max(opening.min(), 0.01)
+    looks = published.perform(builtin_motion("look_around", fps=10)).codes
+    assert np.ptp(looks.eyes[:, 1]) > 0.2
+
+
+def test_in_place_the_drivers_camera_gives_way_to_the_portraits(published, portrait):
+    rotation = np.asarray(portrait.pose.rotation, np.float32)
+    motion = replace(still(2), rotation=np.stack([rotation] * 2), flame=planted_codes(2))
+    codes = published.perform(motion, in_place=True).codes
+    np.testing.assert_allclose(codes.transform[0], published.lifted.source_camera, atol=1e-4)
+    np.testing.assert_array_equal(codes.expression, motion.flame.expression)
+
+
+def test_framed_is_the_square_that_the_network_saw(published, portrait):
+    view = published.framed(portrait)
+    assert view.crop.shape == (512, 512, 3)
+    assert view.alpha.shape == (512, 512)
+    ours, theirs = (p.landmarks[:, :2] @ p.crop_to_picture[:, :2].T + p.crop_to_picture[:, 2] for p in (portrait, view))
+    np.testing.assert_allclose(theirs, ours, atol=1e-2)
+    assert isinstance(view.pose, HeadPose)
+    assert view.crop[view.alpha == 0].max() == 0
+    inside = view.alpha[200:300, 200:300]
+    assert inside.mean() > 0.99
+
+
+def test_a_square_fills_the_shorter_edge_in_the_middle():
+    rgb, alpha = np.ones((8, 8, 3), np.float32), np.ones((8, 8), np.float32)
+    whole, cover = fit_square(rgb, alpha, 16, 4)
+    assert (whole.shape, cover.shape) == ((4, 16, 3), (4, 16))
+    np.testing.assert_array_equal(cover.any(0), [False] * 6 + [True] * 4 + [False] * 6)
+    np.testing.assert_array_equal(whole[..., 0], cover)
+    tall, _ = fit_square(rgb, alpha, 8, 12)
+    assert tall[2:10].min() == 1
+    assert tall[:2].max() == tall[10:].max() == 0
+    assert fit_square(rgb, alpha, 8, 8)[0] is rgb
+
+
+def test_results_of_the_published_tracker_drive_both_models(weights, tmp_path):
+    import pickle
+
+    codes = planted_codes(3)
+    results = {
+        f"clip_{k}": {
+            "shapecode": codes.shape, "expcode": codes.expression[k], "eyecode": codes.eyes[k],
+            "posecode": np.concatenate([np.zeros(3, np.float32), codes.jaw[k]]), "transform_matrix": codes.transform[k],
+        }
+        for k in range(3)
+    }  # fmt: skip
+    path = tmp_path / "optim.pkl"
+    path.write_bytes(pickle.dumps(results))
+    motion = pipeline.read_driver(path, fps=30, weights=weights)
+    assert (len(motion), motion.fps) == (3, 30)
+    np.testing.assert_allclose(motion.flame.jaw, codes.jaw, atol=1e-7)
+    assert motion.arkit.max() > 0
+    assert not pipeline.is_media(path)
