@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parent / "lifting" / "gagavatar"))
 
 import gagavatar_recipe  # noqa: E402
-from parity_recipe import synthetic_flame  # noqa: E402
+from parity_recipe import synthetic_flame, tracker_state_dict  # noqa: E402
 from PIL import Image  # noqa: E402
 from test_cli import frames  # noqa: E402
 
@@ -318,3 +318,54 @@ def test_results_of_the_published_tracker_drive_both_models(weights, tmp_path):
     np.testing.assert_allclose(motion.flame.jaw, codes.jaw, atol=1e-7)
     assert motion.arkit.max() > 0
     assert not pipeline.is_media(path)
+
+
+class HeadStub(torch.nn.Module):
+    """A head in the middle of every picture, in place of the published detector."""
+
+    def forward(self, x: torch.Tensor):
+        codes = torch.zeros(1, 1, 413)
+        codes[0, 0, 403] = 1.0  # x axis
+        codes[0, 0, 407] = -1.0  # y axis points up, the picture's down
+        codes[0, 0, 409:411] = 320.0
+        codes[0, 0, 412] = 1500.0
+        return torch.tensor([[[200.0, 200.0, 440.0, 440.0]]]), torch.ones(1, 1, 1), codes
+
+
+def test_the_published_tracker_is_unpacked_and_its_codes_drive_both_models(
+    gagavatar, short_driver, published, avatar_file, tmp_path, monkeypatch
+):
+    import tarfile
+
+    from gagavatar_nodes.tracking.published import archive, tracker
+
+    content = tmp_path / "content"
+    for name in archive.REQUIRED:
+        (content / name).parent.mkdir(parents=True, exist_ok=True)
+        (content / name).write_bytes(b"drawn, see below")
+    torch.jit.script(HeadStub()).save(str(content / archive.VGGHEAD))
+    with tarfile.open(tmp_path / "track_resources.tar", "w") as tar:
+        for name in archive.REQUIRED:
+            tar.add(content / name, name)
+    torch.save(synthetic_flame(0), tmp_path / "FLAME_with_eye.pt")
+    drawn = {archive.EMICA: "emica", archive.LANDMARKS: "landmark"}
+    monkeypatch.setattr(tracker, "_weights", lambda path: tracker_state_dict(drawn["/".join(path.parts[-2:])]))
+    monkeypatch.setattr(tracker, "Scrfd", lambda path: lambda picture: None)
+
+    motion, preview = tmp_path / "m.safetensors", tmp_path / "p.mp4"
+    done = gagavatar(
+        "track", short_driver, "-o", motion, "--tracker", "emica", "--preview", preview, "--weights", tmp_path, "--json"
+    )
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["flame_edition"] == "2020"
+    assert (tmp_path / "track_resources" / archive.VGGHEAD).is_file()
+    tracked = load_motion(motion)
+    assert (len(tracked), tracked.flame.expression.shape) == (6, (6, 100))
+    assert len(frames(preview)) == 6
+    np.testing.assert_array_equal(published.perform(tracked).codes.transform, tracked.flame.transform)
+    assert tracked.arkit.max() > 0
+    assert gagavatar("render", avatar_file, motion, "-o", tmp_path / "o.gif", "--size", 64).code == 0
+    other = gagavatar(
+        "track", short_driver, "-o", motion, "--tracker", "emica", "--driver-face", 1, "--weights", tmp_path
+    )
+    assert (other.code, "largest face" in other.err) == (1, True)
