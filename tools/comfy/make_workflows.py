@@ -34,12 +34,12 @@ def portrait_column(graph: Graph, note: str, model: bool = False) -> dict[str, A
 
 def render(graph: Graph, avatar: Output, motion: Output, **values: Any) -> dict[str, Any]:
     """A Render Avatar with room for its live preview."""
-    return graph.add(f"{G}RenderAvatar", None, 330, avatar=avatar, motion=motion, **values)
+    return graph.add(f"{G}RenderAvatar", None, 270, avatar=avatar, motion=motion, **values)
 
 
 def video_driver(graph: Graph, example: dict[str, Any], **values: Any) -> dict[str, Any]:
     """Extract Driving of the example video, with what it saw."""
-    extract = graph.add(f"{G}ExtractDriving", video=graph.out(example, "video"), **values)
+    extract = graph.add(f"{G}ExtractDriving", video=graph.out(example, "video"), smoothing=0.25, **values)
     graph.add("PreviewImage", "What was tracked", PREVIEW, images=graph.out(extract, "overlay"))
     graph.add("PreviewAny", "Report", 70, source=graph.out(extract, "report"))
     return extract
@@ -60,7 +60,7 @@ def animate_with_video(graph: Graph) -> None:
             audio=graph.out(extract, "audio"),
         )  # fmt: skip
     with graph.column("4 · Result", RESULT, 420):
-        graph.add("SaveVideo", None, 360, video=graph.out(rendered, "video"), filename_prefix="gagavatar/animated")
+        graph.add("SaveVideo", None, 440, video=graph.out(rendered, "video"), filename_prefix="gagavatar/animated")
         both = graph.add(
             f"{G}CompareLayout", result=graph.out(rendered, "images"), fps=graph.out(rendered, "fps"),
             portrait=graph.out(start["track"], "crop"), driver_video=graph.out(start["example"], "video"),
@@ -112,13 +112,13 @@ def orbit(graph: Graph) -> None:
         graph,
         "## Novel views\n\nThe head from around, with an expression of your choice. The path ends where it begins.",
     )
-    with graph.column("2 · Camera", MOTION):
-        circle = graph.add(f"{G}OrbitCamera", path="circle", yaw=28, pitch=12, seconds=3)
-        smile = graph.add(
-            f"{G}Expression", "Add a smile", motion=graph.out(circle, "motion"), mouthSmileLeft=0.5, mouthSmileRight=0.5
+    with graph.column("2 · Expression and camera", MOTION):
+        smile = graph.add(f"{G}BuiltinMotion", "Expression", name="smile", seconds=3)
+        circle = graph.add(
+            f"{G}OrbitCamera", motion=graph.out(smile, "motion"), path="circle", yaw=28, pitch=12, seconds=3
         )
     with graph.column("3 · Render", RENDER):
-        rendered = render(graph, start["avatar"], graph.out(smile, "motion"), background_color="#303840")
+        rendered = render(graph, start["avatar"], graph.out(circle, "motion"), background_color="#303840")
     with graph.column("4 · Result", RESULT, 420):
         graph.add("SaveVideo", None, 420, video=graph.out(rendered, "video"), filename_prefix="gagavatar/orbit")
 
@@ -212,8 +212,8 @@ def save_and_reuse(graph: Graph) -> None:
 def splat(graph: Graph) -> None:
     start = portrait_column(
         graph,
-        "## Export a splat\n\nOne moment of the avatar as a 3D Gaussian splat. Newer versions of ComfyUI also have "
-        "*Preview Splat*: connect **file_3d** to it.",
+        "## Export a splat\n\nOne moment of the avatar as a 3D Gaussian splat. *Preview 3D* of older versions stays "
+        "empty: look at the video. Newer ones also have *Preview Splat*: connect **file_3d** to it.",
     )
     with graph.column("2 · Moment", MOTION):
         smile = graph.add(f"{G}BuiltinMotion", name="smile")

@@ -1,0 +1,157 @@
+"""Prompts in API form: what artists meet, through HTTP and websocket."""
+
+import json
+import threading
+import time
+
+import pytest
+
+pytest.importorskip("websocket")
+
+G = "GAGAvatar"
+
+
+def node(kind, **inputs):
+    return {"class_type": kind if kind in ("LoadVideo", "PreviewImage", "SaveVideo", "LoadImage") else G + kind,
+            "inputs": inputs}  # fmt: skip
+
+
+def graph(motion, **values):
+    """Example portrait -> avatar (3) -> `motion` (4) -> Render Avatar (5), shown (6)."""
+    look = {"width": 128, "height": 128, "background": "color", "background_color": "black", "retarget": "auto",
+            "reference_frame": 0, "refine": True, "in_place": False}  # fmt: skip
+    return {
+        "1": node("ExampleInputs", person="photo"),
+        "2": node("TrackPortrait", image=["1", 0], face=0, matting="guided", size=512),
+        "3": node("LiftPortrait", portrait=["2", 0]),
+        "4": motion,
+        "5": node("RenderAvatar", avatar=["3", 0], motion=["4", 0], **(look | values)),
+        "6": node("PreviewImage", images=["5", 0]),
+    }
+
+
+def builtin(name="nod", seconds=0.4):
+    return node("BuiltinMotion", name=name, seconds=seconds, fps=25.0)
+
+
+def to_video(prompt, prefix, **values):
+    """Adds a Render Avatar to Video (7) of the same avatar and motion."""
+    look = {"width": 128, "height": 128, "background": "color", "background_color": "black", "retarget": "auto",
+            "reference_frame": 0, "refine": True, "filename_prefix": prefix, "format": "mp4",
+            "quality": 18}  # fmt: skip
+    return {**prompt, "7": node("RenderAvatarToVideo", avatar=["3", 0], motion=["4", 0], **(look | values))}
+
+
+def driving(**links):
+    return node("ExtractDriving", smoothing=0.3, face=0, fps=25.0, preview_frames=4, **links)
+
+
+def test_the_pack_is_loaded_without_complaints(server):
+    nodes = {name: info for name, info in server.get("/object_info").items() if name.startswith(G)}
+    assert len(nodes) == 20
+    log = server.log.read_text(errors="replace")
+    assert "IMPORT FAILED" not in log
+    assert "Cannot import" not in log
+    assert nodes["GAGAvatarRenderAvatar"]["description"]
+    assert nodes["GAGAvatarRenderAvatar"]["output_tooltips"]
+
+
+def test_progress_and_previews_arrive_and_a_second_run_is_cached(server):
+    prompt = graph(builtin())
+    first = server.run(prompt)
+    assert not first.problems
+    assert first.progress["5"][-1] == (10, 10)
+    assert len(first.progress["5"]) >= 10
+    assert first.previews > 0
+    assert len(first.outputs["6"]["images"]) == 10
+    assert server.run(prompt).executed == []
+
+
+def test_a_new_background_renders_and_does_not_track_or_lift_again(server):
+    server.run(graph(builtin()))
+    assert server.run(graph(builtin(), background_color="red")).executed == ["5", "6"]
+
+
+def test_a_new_driver_does_not_lift_again(server):
+    server.run(graph(builtin()))
+    assert sorted(server.run(graph(builtin("shake"))).executed) == ["4", "5", "6"]
+
+
+@pytest.mark.parametrize("stage", ["render", "video", "track"])
+def test_cancelling_stops_within_a_second_and_leaves_no_file(server, stage):
+    waiting = "5" if stage == "render" else "7" if stage == "video" else "4"
+    long = driving(video=["1", 1]) if stage == "track" else builtin("idle", 400.0 if stage == "video" else 60.0)
+    prompt = graph(long)
+    if stage == "video":
+        prompt = to_video(prompt, "cancelled")
+        del prompt["5"], prompt["6"]
+    cancelled = []
+
+    def cancel(data):
+        if data["node"] == waiting and data["value"] >= 3 and not cancelled:
+            cancelled.append(time.monotonic())
+            server.post("/interrupt", {})
+
+    run = server.run(prompt, on_progress=cancel)
+    assert run.interrupted
+    assert time.monotonic() - cancelled[0] < 1.5
+    assert not [path for path in server.files() if "cancelled" in path.name]
+
+
+def test_our_message_reaches_the_client(server):
+    prompt = graph(builtin())
+    prompt["1"] = {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1, "color": 0}}
+    run = server.run(prompt)
+    assert len(run.problems) == 1
+    assert "No face was found: use a picture in which the face is well lit" in run.problems[0]
+
+
+def test_missing_weights_name_comfyuis_models_folder(server):
+    prompt = graph(builtin())
+    prompt["8"] = node("LoadAvatarModel", model="gagavatar", checkpoint="auto", precision="auto", density=296)
+    prompt["3"]["inputs"]["model"] = ["8", 0]
+    run = server.run(prompt)
+    assert str(server.base / "models" / "gagavatar") in run.problems[0]
+    assert "https://huggingface.co/xg-chu/GAGAvatar" in run.problems[0]
+
+
+def test_names_do_not_leave_comfyuis_folders(server):
+    prompt = graph(builtin())
+    prompt["7"] = node("SaveAvatar", avatar=["3", 0], filename_prefix="../../escaped")
+    assert "filename_prefix" in server.run(prompt).problems[0]
+    prompt["7"] = node("LoadAvatar", file="../../server.log")
+    prompt["5"]["inputs"]["avatar"] = ["7", 0]
+    assert "leaves ComfyUI's folders" in server.run(prompt).problems[0]
+    assert not list(server.base.parent.rglob("escaped*"))
+
+
+def test_two_prompts_queued_at_once_both_finish(server):
+    runs = {}
+    prompts = {name: to_video(graph(builtin(name)), f"at_once_{name}") for name in ("smile", "blink")}
+    threads = [threading.Thread(target=lambda n=name: runs.__setitem__(n, server.run(prompts[n]))) for name in prompts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [run.problems for run in runs.values()] == [[], []]
+    assert {path.name for path in server.files() if "at_once" in path.name} == {
+        "at_once_smile_00001_.mp4", "at_once_blink_00001_.mp4"
+    }  # fmt: skip
+
+
+def test_freeing_memory_and_running_again_works(server):
+    assert not server.run(graph(builtin("surprise"))).problems
+    server.post("/free", {"unload_models": True, "free_memory": True})
+    assert not server.run(graph(builtin("surprise"), background_color="blue")).problems
+
+
+def test_pages_for_help_and_translations_are_served(server):
+    import urllib.request
+
+    module = server.get("/object_info/GAGAvatarLiftPortrait")["GAGAvatarLiftPortrait"]["python_module"]
+    name = module.split(".", 1)[1].replace(" ", "%20")
+    with urllib.request.urlopen(f"{server.url}/extensions/{name}/docs/GAGAvatarLiftPortrait.md") as page:
+        assert b"# Lift Portrait" in page.read()
+    translated = server.get("/i18n")["fr"]["nodeDefs"]
+    assert translated["GAGAvatarLiftPortrait"]["display_name"]
+    assert json.dumps(translated)

@@ -1,0 +1,105 @@
+"""Writes the help page of every node from its own words; what is said beyond them is in `HINTS`.
+
+python tools/comfy/make_help.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS
+from gagavatar_nodes.types import ARKIT_NAMES
+
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "web" / "docs"
+
+HINTS = {
+    "ExampleInputs": "For your own picture and video, put **Load Image** and **Load Video** in its place.",
+    "LoadAvatarModel": (
+        "`GAGAvatar.pt` and `FLAME_with_eye.pt` go into ComfyUI's `models/gagavatar` folder; `gagavatar weights list` "
+        "names their addresses and licences. The `info` output says which model was taken and why; show it with "
+        "**Preview Any**. Where a file of the chosen model is missing, the error names its place and address."
+    ),
+    "LoadHeadTracker": (
+        "Only GAGAvatar profits from FLAME codes; the embedded avatar is driven by landmarks. **emica** wants "
+        "`track_resources.tar` in `models/gagavatar`, and its licence forbids commercial use."
+    ),
+    "TrackPortrait": (
+        "Connect **overlay** to **Preview Image** to see what was found. Where there are several faces, count up "
+        "**face**. A matte from any other node (BiRefNet, RMBG, SAM) goes into **mask**: white is the person."
+    ),
+    "LiftPortrait": "Takes about a second on a CPU. A list of portraits gives a list of avatars.",
+    "ExtractDriving": (
+        "A VIDEO from **Load Video** is streamed: memory does not grow with its length. Frames from VideoHelperSuite "
+        "go into **images**, with their rate in **fps** and their sound in **audio**. Frames without a face are filled in "
+        "from their neighbours; **report** lists them, and the overlay shows them with a red frame."
+    ),
+    "EditMotion": (
+        "The order is: neutral, trim, expression, head pose, smoothing, frame rate, loop. If the avatar's mouth stays "
+        "a little open or its brows raised, choose another **neutral** frame."
+    ),
+    "BuiltinMotion": "Motions: idle, nod, shake, look_around, blink, talk, smile, surprise.",
+    "Expression": (
+        "The first sliders are those that matter most; older versions of ComfyUI show all of them, newer ones hide the "
+        "rest behind *advanced*. With a motion connected, the sliders are added to it: a smile on a talking head."
+    ),
+    "OrbitCamera": "A photo shows one side: beyond 40 degrees the other side is a guess.",
+    "CombineMotions": "Speech from one video, head movement from another, or from **Built-in Motion**.",
+    "RenderAvatar": (
+        "Changing the background or the size renders again, and does not track or lift again. Every frame is held in "
+        "memory as IMAGE, 3 MB at 512x512; where that does not fit, the node says so and names **Render Avatar to "
+        "Video**. For **Join Image with Alpha**, put **Invert Mask** before it."
+    ),
+    "RenderAvatarToVideo": (
+        "Frames go from the renderer to the encoder, so an hour needs no more memory than a second. The file appears "
+        "when it is complete; a cancelled run leaves none."
+    ),
+    "StitchBack": (
+        "Set the same width and height in **Render Avatar**, background *transparent*, and *in_place* on. Connect "
+        "**avatar** for GAGAvatar. For long videos use **Render Avatar to Video** with **stitch_into**."
+    ),
+    "CompareLayout": (
+        "Connect **driver_video** rather than frames where the driver is long. **Create Video** makes a VIDEO of it."
+    ),
+    "SaveAvatar": "The file is a safetensors file: opening it runs no code. About 10 MB for the embedded avatar.",
+    "LoadAvatar": "Files in subfolders are listed too. To save and load in one workflow, connect **path**.",
+    "SaveMotion": "About 3 KB a frame. `gagavatar render` and `gagavatar animate` take the file as a driver.",
+    "LoadMotion": "Files in subfolders are listed too. To save and load in one workflow, connect **path**.",
+    "AvatarToSplat": (
+        "The frame of the file is that of 3D Gaussian Splatting: x right, y down, z away from the viewer. Newer "
+        "versions of ComfyUI have **splat** and **file_3d** outputs here, for their own splat nodes."
+    ),
+}
+
+
+def page(name: str, node: Any) -> str:
+    """Markdown of one page."""
+    types = node.INPUT_TYPES()
+    inputs = {**types["required"], **types.get("optional", {})}
+    lines = [f"# {node.DISPLAY_NAME}", "", node.DESCRIPTION, "", f"![{node.DISPLAY_NAME}](images/{name}.jpg)", ""]
+    lines += ["## Inputs", ""]
+    lines += [_input(key, field) for key, field in inputs.items() if key not in ARKIT_NAMES]
+    if any(key in ARKIT_NAMES for key in inputs):
+        lines.append(f"- the {len(ARKIT_NAMES)} ARKit blendshapes, by their usual names: -1 to 1.5, 0 adds nothing.")
+    lines += ["", "## Outputs", ""]
+    described = zip(node.RETURN_NAMES, node.RETURN_TYPES, node.OUTPUT_TOOLTIPS, strict=True)
+    lines += [f"- **{key}** ({kind}): {tooltip}" for key, kind, tooltip in described]
+    return "\n".join([*lines, "", "## Good to know", "", HINTS[name.removeprefix("GAGAvatar")], ""])
+
+
+def _input(key: str, field: tuple[Any, dict[str, Any]]) -> str:
+    kind, options = field
+    word = "choice" if isinstance(kind, list) else kind
+    return f"- **{key}** ({word}{', advanced' if options.get('advanced') else ''}): {options['tooltip']}"
+
+
+def main() -> None:
+    """Writes the pages."""
+    PAGES.mkdir(parents=True, exist_ok=True)
+    for name, node in NODE_CLASS_MAPPINGS.items():
+        (PAGES / f"{name}.md").write_text(page(name, node), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

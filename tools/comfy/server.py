@@ -1,0 +1,241 @@
+"""A ComfyUI of one's own: started, asked and stopped. Also its real frontend in headless Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = "/usr/bin/chromium"
+_CHROMIUM_ARGS = [
+    "--headless=new", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
+]  # fmt: skip
+_SETTINGS = {
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Minimap.Visible": False,
+    "Comfy.Notification.ShowVersionUpdates": False,
+    "LiteGraph.Canvas.MinFontSizeForLOD": 0,
+}
+_READY = (
+    "!!window.LiteGraph?.registered_node_types?.SaveImage && !!window.app?.api?.clientId"
+    " && !!window.app.extensionManager?.workflow?.activeWorkflow"
+)
+_LOAD = "async ([graph, name]) => { await app.loadGraphData(graph, true, true, name); }"
+
+
+@dataclass
+class Run:
+    """What the websocket told of one prompt."""
+
+    prompt_id: str = ""
+    problems: list[str] = field(default_factory=list)
+    executed: list[str] = field(default_factory=list)
+    """Ids of nodes that ran, in order; cached ones are left out."""
+    progress: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """Node id -> (value, maximum)."""
+    previews: int = 0
+    interrupted: bool = False
+    outputs: dict[str, Any] = field(default_factory=dict)
+    """Node id -> what it shows, cached nodes' too."""
+
+
+class Server:
+    """A ComfyUI process with a base folder of its own, in whose custom_nodes the pack is a link."""
+
+    def __init__(self, base: Path, comfy: Path, pack_name: str = "gagavatar", python: str = sys.executable) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.base, self.url = base, f"http://127.0.0.1:{self.port}"
+        for name in ("custom_nodes", "input", "output", "temp", "models", "user/default"):
+            (base / name).mkdir(parents=True, exist_ok=True)
+        link = base / "custom_nodes" / pack_name
+        if not link.is_symlink():
+            link.symlink_to(ROOT, target_is_directory=True)
+        (base / "user/default/comfy.settings.json").write_text(json.dumps(_SETTINGS))
+        command = [
+            python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(self.port), "--disable-auto-launch",
+            "--disable-api-nodes", "--base-directory", str(base), "--database-url", "sqlite:///:memory:",
+        ]  # fmt: skip
+        self.log = base / "server.log"
+        environment = os.environ | {"GAGAVATAR_CACHE": str(base / "cache")}
+        with open(self.log, "wb") as sink:
+            self.process = subprocess.Popen(command, cwd=comfy, stdout=sink, stderr=subprocess.STDOUT, env=environment)
+        self._wait()
+
+    def get(self, path: str) -> Any:
+        """JSON from the server."""
+        with urllib.request.urlopen(self.url + path, timeout=60) as reply:
+            return json.load(reply)
+
+    def post(self, path: str, body: Any) -> Any:
+        """JSON to the server and back; of refusals too."""
+        data = json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as reply:
+                return json.loads(reply.read() or b"{}")
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read() or b"{}")
+
+    def run(self, prompt: dict[str, Any], limit: float = 300, on_progress: Any = None) -> Run:
+        """Queues a prompt in API form and follows it over the websocket to its end."""
+        import websocket
+
+        client = uuid.uuid4().hex
+        wire = websocket.create_connection(f"ws://127.0.0.1:{self.port}/ws?clientId={client}", timeout=limit)
+        reply = self.post("/prompt", {"prompt": prompt, "client_id": client})
+        run = Run(reply.get("prompt_id", ""))
+        for number, errors in (reply.get("node_errors") or {}).items():
+            run.problems += [f"node {number}: {error['message']}: {error['details']}" for error in errors["errors"]]
+        if not run.prompt_id:
+            run.problems.append(str(reply.get("error", reply)))
+        end = time.monotonic() + limit
+        while run.prompt_id and time.monotonic() < end and not self._follow(run, wire.recv(), on_progress):
+            continue
+        wire.close()
+        entry = self.get(f"/history/{run.prompt_id}").get(run.prompt_id, {}) if run.prompt_id else {}
+        run.outputs = entry.get("outputs", {})
+        return run
+
+    def _follow(self, run: Run, message: str | bytes, on_progress: Any) -> bool:
+        """Takes one message in; whether it was the last of the prompt."""
+        if isinstance(message, bytes):
+            run.previews += 1
+            return False
+        kind, data = (value := json.loads(message))["type"], value["data"]
+        if data.get("prompt_id") != run.prompt_id:
+            return False
+        if kind == "executing" and data["node"]:
+            run.executed.append(data["node"])
+        elif kind == "progress":
+            run.progress.setdefault(data["node"], []).append((data["value"], data["max"]))
+            if on_progress is not None:
+                on_progress(data)
+        elif kind == "execution_error":
+            run.problems.append(f"node {data['node_id']} {data['node_type']}: {data['exception_message'].strip()}")
+        run.interrupted |= kind == "execution_interrupted"
+        return kind in ("execution_success", "execution_error", "execution_interrupted")
+
+    def files(self) -> list[Path]:
+        """Everything in the output folder."""
+        return sorted(path for path in (self.base / "output").rglob("*") if path.is_file())
+
+    def stop(self) -> None:
+        """Ends the process."""
+        self.process.terminate()
+        self.process.wait(30)
+
+    def _wait(self, limit: float = 180) -> None:
+        end = time.monotonic() + limit
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                self.get("/system_stats")
+                return
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.2)
+        raise RuntimeError(f"ComfyUI did not start:\n{self.log.read_text(errors='replace')[-2000:]}")
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=_CHROMIUM_ARGS)
+        try:
+            yield chromium
+        finally:
+            chromium.close()
+
+
+class Page:
+    """The frontend with one graph."""
+
+    def __init__(self, chromium: Any, server: Server, graph: Path, size: tuple[int, int] = (1800, 1100)) -> None:
+        self.errors: list[str] = []
+        self.page = chromium.new_page(viewport={"width": size[0], "height": size[1]})
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._on_console)
+        self.page.goto(server.url, wait_until="domcontentloaded")
+        self.page.wait_for_function(_READY, timeout=120_000)
+        self.page.evaluate(_LOAD, [json.loads(graph.read_text()), graph.stem])
+        self.page.wait_for_timeout(1000)
+        self.page.keyboard.press("Escape")
+
+    @property
+    def prompt(self) -> dict[str, Any]:
+        """The API form that the frontend would queue."""
+        return self.page.evaluate("async () => (await app.graphToPrompt()).output")
+
+    @property
+    def missing(self) -> list[str]:
+        """Types of nodes that the frontend does not know."""
+        return self.page.evaluate("app.graph.nodes.filter(n => n.has_errors || !n.constructor.type).map(n => n.type)")
+
+    def show_results(self, server: Server) -> None:
+        """Runs the graph, whose nodes are cached by now, so that the page shows what comes out."""
+        client = self.page.evaluate("app.api.clientId")
+        reply = server.post("/prompt", {"prompt": self.prompt, "client_id": client})
+        while not server.get(f"/history/{reply['prompt_id']}"):
+            time.sleep(0.2)
+        self.page.wait_for_timeout(1500)
+
+    def fit(self) -> None:
+        """The whole graph in view."""
+        self.page.evaluate("app.extensionManager?.command?.execute('Comfy.Canvas.FitView')")
+        self.page.wait_for_timeout(2500)
+
+    def close(self) -> None:
+        """Closes the tab."""
+        self.page.close()
+
+    def _on_console(self, message: Any) -> None:
+        place = (message.location or {}).get("url", "")
+        if message.type == "error" and "gagavatar" in f"{message.text} {place}".lower():
+            self.errors.append(f"{message.text} ({place})")
+
+
+class MemoryWatch:
+    """The largest resident memory of a process while the block runs, in bytes."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self.peak = pid, 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> MemoryWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def now(self) -> int:
+        """Resident bytes."""
+        for line in Path(f"/proc/{self._pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) * 1024
+        return 0
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.2):
+            self.peak = max(self.peak, self.now())
