@@ -21,6 +21,7 @@ _ENAMEL = np.array([0.93, 0.90, 0.85])
 _TONGUE = np.array([0.55, 0.26, 0.25])
 _CAVITY = np.array([0.16, 0.06, 0.06])
 _OWN_PIXELS = 40
+_FRONT_CM = 1.0
 _LOWER_CURVE, _UPPER_CURVE = INNER_LIPS[:11], (308, 415, 310, 311, 312, 13, 82, 81, 80, 191, 78)
 
 
@@ -64,8 +65,8 @@ def mouth_handles(canonical: np.ndarray, displacements: np.ndarray) -> np.ndarra
     rows = np.zeros((5, 3))
     # The upper teeth belong to the skull; the lip's own share stands for what the landmarks cannot tell of it.
     rows[0, 1] = 0.4 * displacements[UPPER_LIP, 1] - min(0.15, 0.2 * opening)
-    rows[1] = [sideways, displacements[LOWER_LIP, 1] + min(0.22, 0.2 * opening), 0]
-    rows[2] = [sideways, displacements[LOWER_LIP, 1] + 0.3 * opening, 0]
+    rows[1] = [sideways, displacements[LOWER_LIP, 1] + min(0.45, 0.3 * opening), 0]
+    rows[2] = [sideways, displacements[LOWER_LIP, 1] + min(0.5, 0.25 * opening), 0]
     rows[3] = [sideways, (upper[1] + lower[1]) / 2, 0]
     rows[4] = [0, opening / 2 + 0.3, 0]
     return rows
@@ -119,6 +120,11 @@ def _sample(part: int, count: int, landmarks: np.ndarray) -> tuple[np.ndarray, n
     return points, take(normals)
 
 
+def _front(points: np.ndarray) -> np.ndarray:
+    """The foremost of points [N, 3]: incisors or the tongue's tip, which lie lower than molars and its back."""
+    return points[points[:, 2] > points[:, 2].max() - _FRONT_CM]
+
+
 def _enamel(points: np.ndarray, normals: np.ndarray, landmarks: np.ndarray, light: float) -> np.ndarray:
     """Tooth colours: bright in the middle and in front, darker toward the corners and where the surface turns away."""
     middle = landmarks[[78, 308], 0].mean()
@@ -131,7 +137,7 @@ def _enamel(points: np.ndarray, normals: np.ndarray, landmarks: np.ndarray, ligh
 
 def _upper_teeth(marks: np.ndarray, lips_z: float, light: float) -> Layer:
     points, normals = _sample(UPPER_TEETH, 3500, marks)
-    points[:, 1] += marks[UPPER_LIP, 1] - 0.12 - np.percentile(points[:, 1], 3)
+    points[:, 1] += marks[UPPER_LIP, 1] - 0.12 - np.percentile(_front(points)[:, 1], 3)
     points[:, 2] += lips_z - 0.75 - points[:, 2].max()
     binding = Binding.to([Handle.UPPER_TEETH], np.ones((len(points), 1)))
     return discs(points, binding, _enamel(points, normals, marks, light), 0.9, 0.055)
@@ -139,19 +145,19 @@ def _upper_teeth(marks: np.ndarray, lips_z: float, light: float) -> Layer:
 
 def _lower_teeth(marks: np.ndarray, lips_z: float, light: float) -> Layer:
     points, normals = _sample(LOWER_TEETH, 3000, marks)
-    points[:, 1] += marks[LOWER_LIP, 1] - np.percentile(points[:, 1], 97)
+    points[:, 1] += marks[LOWER_LIP, 1] - np.percentile(_front(points)[:, 1], 97)
     points[:, 2] += lips_z - 0.95 - points[:, 2].max()
     binding = Binding.to([Handle.LOWER_TEETH], np.ones((len(points), 1)))
-    return discs(points, binding, 0.75 * _enamel(points, normals, marks, light), 0.85, 0.055)
+    return discs(points, binding, 0.92 * _enamel(points, normals, marks, light), 0.9, 0.07)
 
 
 def _tongue(marks: np.ndarray, lips_z: float, light: float) -> Layer:
     points, _ = _sample(TONGUE, 2200, marks)
-    points[:, 1] += marks[LOWER_LIP, 1] - points[:, 1].max()
+    points[:, 1] += marks[LOWER_LIP, 1] - np.percentile(_front(points)[:, 1], 97)
     points[:, 2] += lips_z - 1.4 - points[:, 2].max()
     shade = np.clip(1 - 0.12 * (points[:, 2].max() - points[:, 2]), 0.3, 1)[:, None]
     binding = Binding.to([Handle.TONGUE], np.ones((len(points), 1)))
-    return discs(points, binding, _TONGUE * light * shade, 0.85, 0.07)
+    return discs(points, binding, _TONGUE * light * shade, 0.9, 0.13)
 
 
 def _cavity(marks: np.ndarray, lips_z: float, light: float) -> Layer:
