@@ -11,30 +11,27 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .avatars import Avatar, Drawing, Performance
+from .avatars import Avatar
 from .cache import cached, content_key
 from .errors import FaceError, GagavatarError, MediaError
+from .output import SIZES, Look, Progress, check_output, finished_frames, is_picture, render
 from .types import Motion, Portrait
 
 if TYPE_CHECKING:
     from .lifting.gagavatar.published import PublishedSettings
-    from .media.backgrounds import Background
-    from .rendering.stitching import Stitcher
     from .trackers import OnFrame
 
-Progress = Callable[[int, int | None], None]
-"""Called with the number of frames done and how many there are, if that is known."""
+__all__ = [
+    "DEFAULT_SMOOTHING", "MODELS", "SIZES", "Look", "Progress", "check_driver", "check_model", "check_output",
+    "choose_model", "finished_frames", "in_background", "is_media", "is_picture", "is_published_result", "lift",
+    "read_driver", "read_portrait", "render", "track",
+]  # fmt: skip
 
-SIZES = (16, 2048)
-"""Smallest and largest edge of a rendered image in pixels."""
 MODELS = ("auto", "embedded", "gagavatar")
 DEFAULT_SMOOTHING = 0.25
 _RESULTS = ".pkl"
@@ -219,91 +216,6 @@ def check_model(model: str = "auto", **settings: Any) -> tuple[str, str]:
     return name, why
 
 
-@dataclass(frozen=True)
-class Look:
-    """How frames are laid out and finished."""
-
-    width: int = 512
-    height: int = 512
-    background: Background | None = None
-    """Black where it is None."""
-    stitcher: Stitcher | None = None
-    """Puts the head back into its picture, which takes the place of size and background."""
-    beside: tuple[np.ndarray, str | os.PathLike[str] | None] | None = None
-    """Portrait [h, w, 3] uint8 and the driver's video, if there is one, to show to the left of the result."""
-
-    def __post_init__(self) -> None:
-        low, high = SIZES
-        if not (low <= self.width <= high and low <= self.height <= high):
-            raise GagavatarError(f"The size must be {low} to {high} pixels a side, but got {self.width}x{self.height}")
-
-
-def render(
-    performance: Performance,
-    path: str | os.PathLike[str],
-    fps: float,
-    look: Look | None = None,
-    audio_from: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
-) -> int:
-    """Writes a performance: a video, a numbered PNG sequence, or a still picture of its first frame.
-
-    Args:
-        performance: from `Avatar.perform`.
-        path: the extension chooses the format; see `media.video_writer.VideoWriter`.
-        fps: frames a second.
-        look: size, background and layout; 512 x 512 on black unless given.
-        audio_from: file whose sound is carried over.
-        progress: called with each frame.
-
-    Returns:
-        The number of frames written.
-
-    Raises:
-        MediaError: the file cannot be written in this format or at this place.
-    """
-    look = look or Look()
-    if is_picture(path):
-        return _write_picture(performance, path, fps, look)
-    if len(performance) < 2:
-        raise MediaError(f"{path}: the driver has a single frame; name a picture as output, such as out.png")
-    return _write_video(performance, path, fps, look, audio_from, progress)
-
-
-def is_picture(path: str | os.PathLike[str]) -> bool:
-    """Whether a path names one picture rather than a video or a sequence."""
-    from .media.formats import is_png_sequence
-    from .media.images import EXTENSIONS
-
-    return Path(path).suffix.lower() in EXTENSIONS and not is_png_sequence(path)
-
-
-def check_output(
-    path: str | os.PathLike[str],
-    transparent: bool = False,
-    inputs: Iterable[str | os.PathLike[str] | None] = (),
-) -> None:
-    """Finds out before the work what would fail after it: the extension, its lack of transparency, a missing folder.
-
-    Args:
-        path: picture, video or numbered pictures.
-        transparent: the output has an alpha channel.
-        inputs: files that the output must not take the place of.
-
-    Raises:
-        MediaError: the output cannot be written.
-    """
-    from .media.files import check_writable
-    from .media.formats import choose_format, is_png_sequence
-    from .media.images import check_picture_format
-
-    if is_picture(path):
-        check_picture_format(path, transparent)
-    elif not is_png_sequence(path):
-        choose_format(path, transparent)
-    check_writable(Path(path).parent if is_png_sequence(path) else path, inputs, folder=is_png_sequence(path))
-
-
 def is_media(source: str | os.PathLike[str]) -> bool:
     """Whether a driver is a video or picture, rather than a motion file or a built-in motion."""
     return Path(source).is_file() and Path(source).suffix.lower() not in (".safetensors", _RESULTS)
@@ -312,27 +224,6 @@ def is_media(source: str | os.PathLike[str]) -> bool:
 def is_published_result(source: str | os.PathLike[str]) -> bool:
     """Whether a driver is a result file of the published tracker."""
     return Path(source).is_file() and Path(source).suffix.lower() == _RESULTS
-
-
-def finished_frames(
-    performance: Performance, fps: float, look: Look, indices: Iterable[int] | None = None
-) -> Iterator[np.ndarray]:
-    """Frames [H, W, 3 or 4] uint8 as `render` writes them, one after the other in constant memory."""
-    from .media.video_reader import VideoReader
-    from .rendering.layout import comparison
-
-    drawings, driver = _drawings(performance, look, indices), None
-    with ExitStack() as stack:
-        if look.beside is not None and look.beside[1] is not None:
-            driver = iter(stack.enter_context(VideoReader(look.beside[1], fps=fps)))
-        shown: list[np.ndarray] = []
-        for frame in _composited(drawings, fps, look):
-            if look.beside is None:
-                yield frame
-                continue
-            if driver is not None:
-                shown = [next(driver, *shown)]
-            yield comparison([look.beside[0], *shown, frame])
 
 
 def in_background(work: Callable[[], Avatar]) -> Callable[[], Avatar]:
@@ -397,54 +288,3 @@ def _read_published(source: str | os.PathLike[str], settings: dict[str, Any], fp
     from .tracking.published.results import read_results
 
     return with_expressions(read_results(source, fps=fps), load_flame_model(_settings(settings)))
-
-
-def _drawings(performance: Performance, look: Look, indices: Iterable[int] | None) -> Iterator[Drawing]:
-    if look.stitcher is None:
-        return performance.frames(look.width, look.height, indices)
-    return performance.frames(look.stitcher.edge, look.stitcher.edge, indices)
-
-
-def _composited(drawings: Iterator[Drawing], fps: float, look: Look) -> Iterator[np.ndarray]:
-    from .rendering.compositing import BLACK, composite
-
-    if look.stitcher is not None:
-        for rgb, alpha in drawings:
-            yield look.stitcher.stitch(rgb, alpha)
-        return
-    if look.background is None:
-        for rgb, alpha in drawings:
-            yield composite(rgb, alpha, BLACK)
-        return
-    backgrounds = look.background.frames((look.width, look.height), fps)
-    for (rgb, alpha), behind in zip(drawings, backgrounds, strict=False):
-        yield composite(rgb, alpha, behind)
-
-
-def _write_picture(performance: Performance, path: str | os.PathLike[str], fps: float, look: Look) -> int:
-    from .media.images import write_image
-
-    write_image(path, next(finished_frames(performance, fps, look, [0])))
-    return 1
-
-
-def _write_video(
-    performance: Performance,
-    path: str | os.PathLike[str],
-    fps: float,
-    look: Look,
-    audio_from: str | os.PathLike[str] | None,
-    progress: Progress | None,
-) -> int:
-    from .media.video_writer import VideoWriter
-
-    frames = finished_frames(performance, fps, look)
-    first = next(frames)
-    size, alpha = (first.shape[1], first.shape[0]), first.shape[2] == 4
-    with VideoWriter(path, fps, size, alpha, audio_from) as video:
-        video.write(first)
-        for count, frame in enumerate(frames, 2):
-            video.write(frame)
-            if progress is not None:
-                progress(count, len(performance))
-    return video.frame_count

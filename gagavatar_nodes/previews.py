@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,10 +29,13 @@ def landmark_preview(video: str | os.PathLike[str], path: str | os.PathLike[str]
 
     with VideoReader(video) as reader:
         fps, size = reader.fps, reader.size
-    with VideoWriter(path, fps, size, audio_from=video) as writer:
+    with ExitStack() as stack:
+        writers: list[VideoWriter] = []
 
         def draw(index: int, image: np.ndarray, points: np.ndarray | None, bridged: bool) -> None:
-            writer.write(draw_overlay(image, points, bridged=bridged))
+            if not writers:  # the first frame is tracked: what could not start the tracker leaves no file
+                writers.append(stack.enter_context(VideoWriter(path, fps, size, audio_from=video)))
+            writers[0].write(draw_overlay(image, points, bridged=bridged))
 
         yield draw
 
