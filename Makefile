@@ -1,13 +1,16 @@
-# Two commands: `make demo` and `make test`. Both need Python 3.10 or newer and nothing else.
+# Three commands: `make demo`, `make app` and `make test`. They need Python 3.10 or newer and nothing else.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint clean
+.PHONY: demo app test lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/gagavatar demo --out output
+
+app: $(VENV)/with-app
+	$(BIN)/gagavatar app
 
 test: $(VENV)/tested
 	$(BIN)/python -m pytest tests
@@ -25,6 +28,10 @@ $(BIN)/python:
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	$(PIP) --editable .
 	touch $@
+
+$(VENV)/with-app: pyproject.toml | $(BIN)/python
+	$(PIP) --editable ".[app]"
+	touch $@ $(VENV)/installed
 
 # PyTorch serves the published network and the reference rasterizer that tests compare with; the demo does without it.
 $(VENV)/tested: pyproject.toml constraints.txt | $(BIN)/python

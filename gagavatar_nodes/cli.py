@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import animate, demo, export, info, lift, render, track, weights
+from .commands import animate, app, demo, export, info, lift, render, track, weights
 from .commands.options import Parser
 from .errors import GagavatarError
 
@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         weights.add_parser,
         info.add_parser,
         demo.add_parser,
+        app.add_parser,
     ):
         add(subparsers)
     return parser

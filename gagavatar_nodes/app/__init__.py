@@ -1,0 +1,1 @@
+"""The Gradio demo, made of the ComfyUI nodes. Only `page` and `tabs` need Gradio."""

@@ -1,0 +1,83 @@
+"""What the tabs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ..assets import path as asset
+from ..errors import GagavatarError
+from .graphs import Source
+from .limits import Limits
+from .sessions import Session, Sessions
+
+EXAMPLE_PORTRAIT, EXAMPLE_DRIVER = "example_portrait.jpg", "synthetic_driver.mp4"
+JOBS = "jobs"
+"""Name of the queue that heavy work waits in."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Visitors and limits."""
+
+    sessions: Sessions
+    limits: Limits = field(default_factory=Limits)
+
+    def session(self, request: gr.Request | None) -> Session:
+        """The visitor who sent a request."""
+        return self.sessions.of(None if request is None else request.session_hash)
+
+    def portrait(self, session: Session, upload: str | None) -> Source:
+        """The portrait that is shown, as a source of a graph."""
+        if not upload:
+            raise GagavatarError("There is no portrait: upload one, take one with the webcam, or choose the example")
+        path = Path(upload)
+        if same_file(path, asset(EXAMPLE_PORTRAIT)):
+            return Source("example")
+        self.limits.check_upload(path)
+        return Source("file", session.take_in(path))
+
+    def driver(self, session: Session, upload: str | None) -> Source:
+        """The driving video that is shown, as a source of a graph."""
+        if not upload:
+            raise GagavatarError("There is no driving video: upload one, record one, or choose a built-in motion")
+        path = Path(upload)
+        if same_file(path, asset(EXAMPLE_DRIVER)):
+            return Source("example")
+        self.limits.check_driver(path)
+        return Source("file", session.take_in(path))
+
+
+@contextmanager
+def shown_errors() -> Iterator[None]:
+    """Shows errors that the user can mend in the page, in the package's own words."""
+    try:
+        yield
+    except GagavatarError as error:
+        raise gr.Error(str(error), duration=12, print_exception=False, title="That did not work") from error
+
+
+def picture_input(**options: Any) -> gr.Image:
+    """A picture as an uploaded file, as it is: whether it can be read is said by the package, not by Gradio."""
+    image = gr.Image(type="filepath", sources=["upload", "webcam", "clipboard"], **options)
+    image.preprocess = _path_of(image.preprocess)  # type: ignore[method-assign]
+    return image
+
+
+def same_file(path: Path, other: Path) -> bool:
+    """Whether two files have the same bytes."""
+    return path.stat().st_size == other.stat().st_size and path.read_bytes() == other.read_bytes()
+
+
+def _path_of(preprocess: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def path(payload: Any) -> Any:
+        if payload is None or payload.path is None or (payload.url or "").startswith("data:"):
+            return preprocess(payload)
+        return payload.path
+
+    return path

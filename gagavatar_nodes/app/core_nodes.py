@@ -1,0 +1,227 @@
+"""ComfyUI's own nodes that graphs of this package use, by ComfyUI's names and inputs, so that they run here as well."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MediaError
+from ..nodes import files, host, tensors
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class FileVideo:
+    """A VIDEO that lies in a file."""
+
+    path: Path
+
+    def get_stream_source(self) -> str:
+        """The file's path."""
+        return str(self.path)
+
+
+@dataclass(frozen=True)
+class _FrameVideo:
+    images: torch.Tensor
+    fps: float
+    audio: dict[str, Any] | None
+
+
+class LoadImage:
+    """`Load Image` from the input folder."""
+
+    DISPLAY_NAME = "Load Image"
+    RETURN_TYPES = ("IMAGE", "MASK")
+    RETURN_NAMES = ("IMAGE", "MASK")
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 - ComfyUI's name
+        return {"required": {"image": ([], {})}}
+
+    @classmethod
+    def IS_CHANGED(cls, image: str) -> str:  # noqa: N802
+        return _digest(image)
+
+    def run(self, image: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """IMAGE [1, H, W, 3] and MASK [1, H, W], 1 where the picture is transparent."""
+        import numpy as np
+
+        from ..media.images import read_image
+
+        picture = read_image(files.resolve(image))
+        alpha = picture.alpha
+        hidden = np.zeros(picture.rgb.shape[:2], np.float32) if alpha is None else 1 - alpha.astype(np.float32)
+        if alpha is None:
+            return tensors.stack([picture.rgb]), tensors.stack([hidden])
+        import torch
+
+        rgb, opaque = tensors.stack([picture.rgb]), tensors.stack([1 - hidden])
+        return torch.cat([rgb, opaque[..., None]], -1), tensors.stack([hidden])
+
+
+class LoadVideo:
+    """`Load Video` from the input folder."""
+
+    DISPLAY_NAME = "Load Video"
+    RETURN_TYPES = ("VIDEO",)
+    RETURN_NAMES = ("VIDEO",)
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {"required": {"file": ([], {})}}
+
+    @classmethod
+    def IS_CHANGED(cls, file: str) -> str:  # noqa: N802
+        return _digest(file)
+
+    def run(self, file: str) -> tuple[FileVideo]:
+        """The file as VIDEO."""
+        return (FileVideo(files.resolve(file)),)
+
+
+class CreateVideo:
+    """`Create Video` of pictures."""
+
+    DISPLAY_NAME = "Create Video"
+    RETURN_TYPES = ("VIDEO",)
+    RETURN_NAMES = ("VIDEO",)
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {"images": ("IMAGE", {}), "fps": ("FLOAT", {"default": 30.0, "min": 1.0, "max": 120.0})},
+            "optional": {"audio": ("AUDIO", {})},
+        }
+
+    def run(self, images: torch.Tensor, fps: float, audio: dict[str, Any] | None = None) -> tuple[_FrameVideo]:
+        """The pictures as VIDEO."""
+        return (_FrameVideo(images, fps, audio),)
+
+
+class SaveVideo:
+    """`Save Video` as MP4 into the output folder."""
+
+    DISPLAY_NAME = "Save Video"
+    RETURN_TYPES = ("STRING",)
+    RETURN_NAMES = ("file",)
+    FUNCTION = "run"
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {
+                "video": ("VIDEO", {}),
+                "filename_prefix": ("STRING", {"default": "video/ComfyUI"}),
+                "format": (["auto", "mp4"], {"default": "auto"}),
+                "codec": (["auto", "h264"], {"default": "auto"}),
+            }
+        }
+
+    def run(self, video: FileVideo | _FrameVideo, filename_prefix: str, format: str, codec: str) -> tuple[str]:
+        """Path of the written file."""
+        from ..media.files import atomic_output
+
+        if isinstance(video, FileVideo):
+            path = files.next_file(filename_prefix, video.path.suffix)
+            with atomic_output(path) as temporary:
+                Path(temporary).write_bytes(video.path.read_bytes())
+            return (str(path),)
+        path = files.next_file(filename_prefix, ".mp4")
+        _write_frames(video, path)
+        return (str(path),)
+
+
+class SaveImage:
+    """`Save Image` as PNG into the output folder."""
+
+    DISPLAY_NAME = "Save Image"
+    RETURN_TYPES = ("STRING",)
+    RETURN_NAMES = ("file",)
+    FUNCTION = "run"
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {"required": {"images": ("IMAGE", {}), "filename_prefix": ("STRING", {"default": "ComfyUI"})}}
+
+    def run(self, images: torch.Tensor, filename_prefix: str) -> tuple[str]:
+        """Path of the last picture."""
+        from ..media.images import write_image
+
+        for picture in tensors.rgb_frames(images):
+            path = files.next_file(filename_prefix, ".png")
+            write_image(path, picture)
+        return (str(path),)
+
+
+class Preview:
+    """Takes the place of nodes that only show something on ComfyUI's own page."""
+
+    DISPLAY_NAME = "Preview"
+    RETURN_TYPES: tuple[str, ...] = ()
+    RETURN_NAMES: tuple[str, ...] = ()
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {"required": {}}
+
+    def run(self) -> tuple[()]:
+        """Nothing."""
+        return ()
+
+
+CORE_NODES: dict[str, type] = {
+    "LoadImage": LoadImage,
+    "LoadVideo": LoadVideo,
+    "CreateVideo": CreateVideo,
+    "SaveVideo": SaveVideo,
+    "SaveImage": SaveImage,
+    "PreviewImage": Preview,
+    "PreviewAny": Preview,
+    "Preview3D": Preview,
+}
+"""ComfyUI's id -> what takes its place here."""
+
+
+def _write_frames(video: _FrameVideo, path: Path) -> None:
+    from ..media.video_writer import VideoWriter
+    from ..nodes.progress import Progress
+    from ..nodes.sound import write_sound
+
+    tensors.check_images(video.images, "images")
+    progress = Progress(len(video.images))
+    with ExitStack() as stack:
+        sound = None
+        if video.audio is not None:
+            sound = host.temporary_folder() / f"{path.stem}.wav"
+            stack.callback(sound.unlink, missing_ok=True)
+            write_sound(video.audio, sound)
+        size = video.images.shape[2], video.images.shape[1]
+        writer = stack.enter_context(VideoWriter(path, video.fps, size, False, sound))
+        for count, frame in enumerate(tensors.rgb_frames(video.images), 1):
+            writer.write(frame)
+            progress(count, picture=frame)
+
+
+def _digest(name: str) -> str:
+    """SHA-256 of a file of the input folder; its name where there is no such file, which `run` then says."""
+    try:
+        path = files.resolve(name)
+    except MediaError:
+        return name
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,230 @@
+"""Runs graphs in ComfyUI's API form over `NODE_CLASS_MAPPINGS`, with results kept by what they were made from.
+
+A graph is `{id: {"class_type": name, "inputs": {name: value or [id, output]}}}`. As in ComfyUI, an output may be a
+list, and the nodes after it then run once for each of its items.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from ..errors import GagavatarError
+from ..nodes import NODE_CLASS_MAPPINGS, host
+from .core_nodes import CORE_NODES
+
+Graph: TypeAlias = dict[str, dict[str, Any]]
+Outputs: TypeAlias = list[list[Any]]
+"""Of one node: for each of its outputs, the values of its runs."""
+
+NODES: dict[str, type] = {**CORE_NODES, **NODE_CLASS_MAPPINGS}
+"""Every node that graphs may hold."""
+
+_MOST_NODES = 200
+_LARGEST_KEPT = 64 << 20
+
+
+class Kept:
+    """Results of nodes by the hash of all that they were made from; the least recently used ones go first."""
+
+    def __init__(self, most: int = 24) -> None:
+        self._most = most
+        self._entries: OrderedDict[str, Outputs] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: str) -> Outputs | None:
+        """The outputs, or None."""
+        if key in self._entries:
+            self._entries.move_to_end(key)
+        return self._entries.get(key)
+
+    def put(self, key: str, outputs: Outputs) -> None:
+        """Keeps outputs, unless they hold long batches of pictures."""
+        if sum(_weight(value) for values in outputs for value in values) > _LARGEST_KEPT:
+            return
+        self._entries[key] = outputs
+        while len(self._entries) > self._most:
+            self._entries.popitem(last=False)
+
+
+def execute(
+    graph: Graph,
+    program: host.Host,
+    kept: Kept | None = None,
+    on_node: Callable[[str, str], None] | None = None,
+    wanted: list[str] | None = None,
+) -> dict[str, Outputs]:
+    """Runs what a graph's output nodes need, in order.
+
+    Args:
+        graph: in API form.
+        program: folders, progress and cancelling.
+        kept: results of earlier runs.
+        on_node: called with the id and the class of each node before it runs.
+        wanted: ids of the nodes whose results are wanted; None for all output nodes.
+
+    Returns:
+        The outputs of each node that was needed.
+
+    Raises:
+        GagavatarError: the graph holds unknown nodes, missing inputs or values out of range; or what a node raises.
+    """
+    check(graph)
+    wanted = wanted or [id_ for id_, node in graph.items() if getattr(NODES[node["class_type"]], "OUTPUT_NODE", False)]
+    if not wanted:
+        raise GagavatarError("The graph has no output: add Render Avatar to Video, or a Save node")
+    token = host.current.set(program)
+    try:
+        return _Run(graph, Kept() if kept is None else kept, on_node, program).all(wanted)
+    finally:
+        host.current.reset(token)
+
+
+def check(graph: Graph) -> None:
+    """Finds out what is wrong with a graph before it runs.
+
+    Raises:
+        GagavatarError: unknown nodes, inputs that are missing, of another kind, or out of range.
+    """
+    if not isinstance(graph, dict) or len(graph) > _MOST_NODES:
+        raise GagavatarError(f"This is no graph of at most {_MOST_NODES} nodes in ComfyUI's API form")
+    for id_, node in graph.items():
+        if not isinstance(node, dict) or not isinstance(node.get("inputs"), dict):
+            raise GagavatarError(f"Node {id_} has no 'class_type' and 'inputs': save the graph again")
+        kind = node.get("class_type")
+        if kind not in NODES:
+            near = difflib.get_close_matches(str(kind), NODES, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else " Take it out of the graph."
+            raise GagavatarError(f"There is no node '{kind}' here.{hint}")
+    for id_, node in graph.items():
+        kind = node["class_type"]
+        types = NODES[kind].INPUT_TYPES()
+        for name in types.get("required", {}):
+            if name not in node["inputs"]:
+                raise GagavatarError(f"{title(kind)} (node {id_}) has nothing at its input '{name}': connect it")
+        for name, spec in {**types.get("required", {}), **types.get("optional", {})}.items():
+            if name in node["inputs"]:
+                _check_input(graph, f"{title(kind)} (node {id_})", name, node["inputs"][name], spec)
+
+
+def title(kind: str) -> str:
+    """The name of a node for people."""
+    return getattr(NODES[kind], "DISPLAY_NAME", kind)
+
+
+def is_link(value: Any) -> bool:
+    """Whether an input is an output of another node."""
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and type(value[1]) is int
+
+
+def _check_input(graph: Graph, where: str, name: str, value: Any, spec: Any) -> None:
+    kind = spec[0]
+    options = spec[1] if len(spec) > 1 else {}
+    if is_link(value):
+        source, slot = value
+        if source not in graph or not 0 <= slot < len(NODES[graph[source]["class_type"]].RETURN_TYPES):
+            raise GagavatarError(f"{where}: the input '{name}' is connected to nothing")
+        given = NODES[graph[source]["class_type"]].RETURN_TYPES[slot]
+        if kind != "*" and given != kind:
+            raise GagavatarError(f"{where}: the input '{name}' takes {kind}, but {given} is connected")
+    elif isinstance(kind, list):
+        if kind and value not in kind:
+            raise GagavatarError(f"{where}: '{name}' is {value!r}, but can be {', '.join(map(str, kind))}")
+    elif kind in ("INT", "FLOAT"):
+        low, high = options.get("min", float("-inf")), options.get("max", float("inf"))
+        number = isinstance(value, int if kind == "INT" else (int, float)) and not isinstance(value, bool)
+        if not number or not low <= value <= high:
+            raise GagavatarError(f"{where}: '{name}' is {value!r}, but must be a number from {low} to {high}")
+    elif kind in ("STRING", "BOOLEAN"):
+        if not isinstance(value, str if kind == "STRING" else bool):
+            raise GagavatarError(
+                f"{where}: '{name}' is {value!r}, but must be {'text' if kind == 'STRING' else 'on or off'}"
+            )
+    else:
+        raise GagavatarError(f"{where}: the input '{name}' takes a connection to {kind}")
+
+
+class _Run:
+    def __init__(
+        self, graph: Graph, kept: Kept, on_node: Callable[[str, str], None] | None, program: host.Host
+    ) -> None:
+        self._graph, self._kept, self._on_node, self._program = graph, kept, on_node, program
+        self._done: dict[str, Outputs] = {}
+        self._keys: dict[str, str] = {}
+
+    def all(self, wanted: list[str]) -> dict[str, Outputs]:
+        for id_ in self._ordered(wanted):
+            self._program.check_cancelled()
+            self._done[id_] = self._node(id_)
+        return self._done
+
+    def _ordered(self, wanted: list[str]) -> list[str]:
+        order: list[str] = []
+        pending: set[str] = set()
+
+        def visit(id_: str) -> None:
+            if id_ in order:
+                return
+            if id_ in pending:
+                raise GagavatarError("The graph goes round in a circle: take one of its links away")
+            pending.add(id_)
+            for value in self._graph[id_]["inputs"].values():
+                if is_link(value):
+                    visit(value[0])
+            order.append(id_)
+
+        for id_ in wanted:
+            visit(id_)
+        return order
+
+    def _node(self, id_: str) -> Outputs:
+        kind, inputs = self._graph[id_]["class_type"], self._graph[id_]["inputs"]
+        cls = NODES[kind]
+        known = {name for group in cls.INPUT_TYPES().values() for name in group}
+        inputs = {name: value for name, value in inputs.items() if name in known}
+        key = self._keys[id_] = self._key(cls, kind, inputs)
+        writes = getattr(cls, "OUTPUT_NODE", False)
+        found = None if writes else self._kept.get(key)
+        if found is not None:
+            return found
+        if self._on_node is not None:
+            self._on_node(id_, kind)
+        outputs = self._call(cls, inputs)
+        if not writes:
+            self._kept.put(key, outputs)
+        return outputs
+
+    def _key(self, cls: type, kind: str, inputs: dict[str, Any]) -> str:
+        made_from: dict[str, Any] = {
+            name: [self._keys[value[0]], value[1]] if is_link(value) else value for name, value in inputs.items()
+        }
+        changed = getattr(cls, "IS_CHANGED", None)
+        if changed is not None:
+            made_from[""] = changed(**{name: None if is_link(value) else value for name, value in inputs.items()})
+        return hashlib.sha256(json.dumps([kind, made_from], sort_keys=True).encode()).hexdigest()
+
+    def _call(self, cls: type, inputs: dict[str, Any]) -> Outputs:
+        lists = {name: self._done[value[0]][value[1]] if is_link(value) else [value] for name, value in inputs.items()}
+        runs = max((len(values) for values in lists.values()), default=1)
+        is_list = getattr(cls, "OUTPUT_IS_LIST", (False,) * len(cls.RETURN_TYPES))
+        outputs: Outputs = [[] for _ in cls.RETURN_TYPES]
+        for run in range(runs):
+            # Checked in `check`: a result without values comes only from a list that is empty.
+            chosen = {name: values[min(run, len(values) - 1)] for name, values in lists.items() if values}
+            result = getattr(cls(), cls.FUNCTION)(**chosen)
+            result = result.get("result", ()) if isinstance(result, dict) else result
+            for slot, value in enumerate(result):
+                outputs[slot].extend(value if is_list[slot] else [value])
+        return outputs
+
+
+def _weight(value: Any) -> int:
+    """Bytes of a batch of pictures; other values count nothing."""
+    elements = getattr(value, "nelement", None)
+    return 0 if elements is None else elements() * value.element_size()

@@ -1,0 +1,157 @@
+"""The graphs that the tabs run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..nodes import NODE_CLASS_MAPPINGS
+from .executor import Graph
+
+RESULT = "render"
+"""Id of the node that writes the video."""
+_PREFIX = "GAGAvatar"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the portrait or the driver comes from."""
+
+    kind: str
+    """"example", "file", or "builtin" for motions."""
+    name: str = ""
+    """Of the file in the input folder, or of the built-in motion."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Settings of the Animate tab; ranges are those of the nodes."""
+
+    width: int = 512
+    height: int = 512
+    background: str = "color"
+    """"color", "image", "transparent" or "original", which puts the head back into its picture."""
+    color: str = "#202428"
+    background_file: str | None = None
+    compare: bool = False
+    expression: float = 1.0
+    head_pose: float = 1.0
+    smoothing: float = 0.25
+    seconds: float = 0.0
+    """Length of a built-in motion, or where a driver ends; 0 for all of it."""
+    format: str = "mp4"
+    model: str = "auto"
+    tracker: str = "embedded"
+
+
+def animate(portrait: Source, driver: Source, look: Look | None = None) -> Graph:
+    """Portrait and driver to a video."""
+    look = look or Look()
+    graph = avatar(portrait, look.model)
+    video = _add_driver(graph, driver, look)
+    motion = ["driver", 0]
+    cut = look.seconds if driver.kind != "builtin" else 0.0
+    if (look.expression, look.head_pose, cut) != (1.0, 1.0, 0.0):
+        edits = {"expression": look.expression, "head_pose": look.head_pose, "end": cut}
+        graph["edit"] = node("EditMotion", motion=motion, **edits)
+        motion = ["edit", 0]
+    values: dict[str, Any] = {
+        "avatar": ["lift", 0], "motion": motion, "width": look.width, "height": look.height,
+        "background_color": look.color, "format": look.format, "filename_prefix": "gagavatar/animated",
+    }  # fmt: skip
+    if look.background == "original":
+        values["stitch_into"] = ["track", 0]
+    else:
+        values["background"] = look.background
+    if look.background == "image" and look.background_file:
+        graph["background"] = node("LoadImage", image=look.background_file)
+        values["background_image"] = ["background", 0]
+    if video is not None:
+        values["audio"] = ["driver", 1]
+    if look.compare:
+        values["beside_portrait"] = ["track", 0]
+        if video is not None:
+            values["beside_driver"] = video
+    graph[RESULT] = node("RenderAvatarToVideo", **values)
+    return graph
+
+
+def avatar(portrait: Source, model: str = "auto") -> Graph:
+    """Portrait to avatar: the nodes `track` and `lift`."""
+    if portrait.kind == "file":
+        picture = node("LoadImage", image=portrait.name)
+    else:
+        picture = node("ExampleInputs", person=portrait.name or "photo")
+    graph = {"portrait": picture, "track": node("TrackPortrait", image=["portrait", 0])}
+    links: dict[str, Any] = {}
+    if model != "auto":
+        graph["model"] = node("LoadAvatarModel", model=model)
+        links["model"] = ["model", 0]
+    graph["lift"] = node("LiftPortrait", portrait=["track", 0], **links)
+    return graph
+
+
+def expression(portrait: Source, sliders: Mapping[str, float], size: int = 512, color: str = "#202428") -> Graph:
+    """The sliders of the studio as a picture: the node `face` is the motion, `save` the file."""
+    graph = avatar(portrait)
+    graph["face"] = node("Expression", **sliders)
+    values = {"avatar": ["lift", 0], "motion": ["face", 0], "width": size, "height": size, "background_color": color}
+    graph["picture"] = node("RenderAvatar", **values)
+    graph["save"] = node("SaveImage", images=["picture", 0], filename_prefix="gagavatar/expression")
+    return graph
+
+
+def splat(portrait: Source, format: str = "ply", model: str = "auto") -> Graph:
+    """Portrait to a splat file, which the node `save` names."""
+    graph = avatar(portrait, model)
+    graph["save"] = node("AvatarToSplat", avatar=["lift", 0], format=format)
+    return graph
+
+
+def with_uploads(graph: Graph, portrait: str | None, driver: str | None) -> Graph:
+    """The graph with its Load Image and Load Video nodes reading these files of the input folder, where given."""
+    changed = {}
+    for id_, one in graph.items():
+        inputs = dict(one["inputs"])
+        if portrait is not None and one["class_type"] == "LoadImage":
+            inputs["image"] = portrait
+        if driver is not None and one["class_type"] == "LoadVideo":
+            inputs["file"] = driver
+        changed[id_] = {"class_type": one["class_type"], "inputs": inputs}
+    return changed
+
+
+def node(kind: str, **values: Any) -> dict[str, Any]:
+    """A node in API form, with the defaults of the inputs that are not given. `kind` without the pack's prefix."""
+    if f"{_PREFIX}{kind}" not in NODE_CLASS_MAPPINGS:
+        return {"class_type": kind, "inputs": values}
+    kind = f"{_PREFIX}{kind}"
+    required = NODE_CLASS_MAPPINGS[kind].INPUT_TYPES()["required"]
+    defaults = {name: _default(spec) for name, spec in required.items() if name not in values}
+    return {"class_type": kind, "inputs": {**{k: v for k, v in defaults.items() if v is not None}, **values}}
+
+
+def _default(spec: Any) -> Any:
+    kind, options = spec
+    return options.get("default", kind[0] if isinstance(kind, list) and kind else None)
+
+
+def _add_driver(graph: Graph, driver: Source, look: Look) -> list[Any] | None:
+    """Adds the node `driver`; returns the VIDEO that it follows, if there is one."""
+    if driver.kind == "builtin":
+        graph["driver"] = node("BuiltinMotion", name=driver.name, seconds=look.seconds)
+        return None
+    if driver.kind == "file":
+        graph["video"] = node("LoadVideo", file=driver.name)
+        video: list[Any] = ["video", 0]
+    else:
+        if graph["portrait"]["class_type"] != f"{_PREFIX}ExampleInputs":
+            graph["example"] = node("ExampleInputs")
+        video = ["example" if "example" in graph else "portrait", 1]
+    links: dict[str, Any] = {"video": video}
+    if look.tracker != "embedded":
+        graph["tracker"] = node("LoadHeadTracker", tracker=look.tracker)
+        links["tracker"] = ["tracker", 0]
+    graph["driver"] = node("ExtractDriving", smoothing=look.smoothing, **links)
+    return video

@@ -1,0 +1,95 @@
+"""Runs a graph in a thread and reports on it while it runs."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .executor import Graph, Outputs, execute, title
+from .sessions import Session
+
+_REPORT_SECONDS = 0.25
+_JOIN_SECONDS = 2.0
+
+
+@dataclass
+class Report:
+    """How far a job has come."""
+
+    stage: str = "Waiting"
+    done: int = 0
+    total: int | None = None
+    picture: np.ndarray | None = None
+    """[H, W, 3 or 4] uint8, the newest preview."""
+    seconds_left: float | None = None
+    """Of this stage; None where nobody knows."""
+    outputs: dict[str, Outputs] | None = None
+    """The results, in the last report only."""
+
+    @property
+    def line(self) -> str:
+        """In words."""
+        if self.total is None or self.total < 2:
+            return f"{self.stage} …"
+        left = "" if self.seconds_left is None else f", about {max(1, round(self.seconds_left))} s left"
+        return f"{self.stage}: {self.done} of {self.total} frames{left}"
+
+
+@dataclass
+class _State:
+    report: Report = field(default_factory=Report)
+    began: float = field(default_factory=time.monotonic)
+
+
+def run_job(session: Session, graph: Graph, wanted: list[str] | None = None) -> Iterator[Report]:
+    """Reports a few times a second; the last one holds the outputs. Closing the iterator stops the job.
+
+    Raises:
+        CancelledError: the user has stopped it.
+        GagavatarError: what a node raised.
+    """
+    session.cancelled.clear()
+    finished: queue.Queue[BaseException | dict[str, Outputs]] = queue.Queue()
+    state = _State()
+
+    def show(done: int, total: int | None, picture: np.ndarray | None) -> None:
+        report, seconds = state.report, time.monotonic() - state.began
+        left = seconds / done * (total - done) if total and done else None
+        report.done, report.total, report.seconds_left = done, total, left
+        if picture is not None:
+            report.picture = picture
+
+    def on_node(_: str, kind: str) -> None:
+        state.report = Report(title(kind), picture=state.report.picture)
+        state.began = time.monotonic()
+
+    def work() -> None:
+        try:
+            finished.put(execute(graph, session.program(show), session.kept, on_node, wanted))
+        except BaseException as error:  # raised again where the reports are read
+            finished.put(error)
+
+    thread = threading.Thread(target=work, name="gagavatar-job", daemon=True)
+    thread.start()
+    ended = False
+    try:
+        while True:
+            try:
+                result = finished.get(timeout=_REPORT_SECONDS)
+            except queue.Empty:
+                yield state.report
+                continue
+            ended = True
+            if isinstance(result, BaseException):
+                raise result
+            yield Report("Done", outputs=result)
+            return
+    finally:
+        if not ended:
+            session.cancelled.set()
+            thread.join(_JOIN_SECONDS)

@@ -1,0 +1,50 @@
+"""What the demo accepts, so that one visitor cannot keep it from the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import MediaError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on uploads and jobs."""
+
+    megabytes: int = 200
+    """Of an upload."""
+    seconds: float = 60.0
+    """Of a driving video, and of a built-in motion."""
+    edge: int = 1024
+    """Pixels of a rendered edge."""
+    waiting: int = 20
+    """Jobs in the queue."""
+    lifetime: float = 3600.0
+    """Seconds after which a visitor who is gone is forgotten, results included."""
+
+    def check_upload(self, path: Path) -> None:
+        """Raises:
+        MediaError: the file is too large.
+        """
+        size = path.stat().st_size
+        if size > self.megabytes * 1_000_000:
+            raise MediaError(
+                f"{path.name} has {size / 1e6:.0f} MB, but at most {self.megabytes} MB can be uploaded: shorten it, or "
+                "make it smaller"
+            )
+
+    def check_driver(self, path: Path) -> None:
+        """Raises:
+        MediaError: the video is too large, too long, or cannot be read.
+        """
+        from ..media.video_reader import VideoReader
+
+        self.check_upload(path)
+        with VideoReader(path) as video:
+            frames, fps = video.frame_count, video.fps
+        if frames is not None and frames / fps > self.seconds + 0.5:
+            raise MediaError(
+                f"{path.name} is {frames / fps:.0f} s long, but at most {self.seconds:.0f} s are driven here: cut it, "
+                "or use the command line"
+            )

@@ -1,0 +1,16 @@
+"""The demo in a container: who may see it, and how much it takes in, come from its environment."""
+
+from __future__ import annotations
+
+import os
+
+from .limits import Limits
+from .page import Serving, serve
+
+
+def main() -> None:
+    """Serves the page; on a Space to everybody, with shorter jobs, elsewhere to this machine alone."""
+    if "SPACE_ID" not in os.environ:
+        serve(Serving())
+        return
+    serve(Serving(listen="0.0.0.0", limits=Limits(megabytes=50, seconds=20.0, edge=768, waiting=12)))

@@ -1,0 +1,236 @@
+"""Portrait and driver to a video."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ...assets import path as asset
+from ...driving.builtin import BUILTIN_NAMES
+from ...errors import GagavatarError
+from ...pipeline import MODELS
+from ...trackers import TRACKERS
+from ..context import EXAMPLE_DRIVER, EXAMPLE_PORTRAIT, JOBS, Context, picture_input, shown_errors
+from ..executor import Graph
+from ..graphs import RESULT, Look, Source, animate, with_uploads
+from ..jobs import Report, run_job
+from ..sessions import CancelledError, Session
+from ..workflows import note_for, read_workflow, to_ui
+
+_BUILTIN, _VIDEO = "Built-in motion", "Video or webcam"
+_BACKGROUNDS = {
+    "Colour": "color",
+    "Picture": "image",
+    "The portrait's own (head put back)": "original",
+    "Transparent": "transparent",
+}
+_PLAYED = (".mp4", ".webm")
+_READY = "Ready: press **Animate**."
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The tab's inputs, in the order in which Gradio hands them over."""
+
+    portrait: str | None
+    driven_by: str
+    motion: str
+    driver: str | None
+    width: float
+    height: float
+    background: str
+    color: str
+    background_file: str | None
+    compare: bool
+    expression: float
+    head_pose: float
+    smoothing: float
+    seconds: float
+    format: str
+    model: str
+    tracker: str
+
+    def graph(self, context: Context, session: Session) -> Graph:
+        """The graph that these inputs ask for.
+
+        Raises:
+            GagavatarError: an input is missing, too large or contradicts another.
+        """
+        portrait = context.portrait(session, self.portrait)
+        builtin = self.driven_by == _BUILTIN
+        driver = Source("builtin", self.motion) if builtin else context.driver(session, self.driver)
+        background = _BACKGROUNDS[self.background]
+        behind = None
+        if background == "image":
+            if not self.background_file:
+                raise GagavatarError("The background is a picture, but there is none: upload it under Settings")
+            context.limits.check_upload(Path(self.background_file))
+            behind = session.take_in(self.background_file)
+        if background == "transparent" and self.format == "mp4":
+            raise GagavatarError("MP4 cannot be transparent: choose the format webm, mov or gif under Settings")
+        if max(self.width, self.height) > context.limits.edge:
+            raise GagavatarError(
+                f"At most {context.limits.edge} pixels a side are rendered here: choose a smaller size"
+            )
+        if self.seconds > context.limits.seconds:
+            raise GagavatarError(f"At most {context.limits.seconds:g} s are rendered here: choose fewer seconds")
+        look = Look(
+            int(self.width), int(self.height), background, _hex(self.color), behind, self.compare, self.expression,
+            self.head_pose, self.smoothing, self.seconds, self.format, self.model, self.tracker,
+        )  # fmt: skip
+        return animate(portrait, driver, look)
+
+
+def build(context: Context) -> None:
+    """Lays the tab out."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=320):
+            portrait = picture_input(
+                label="1 · Portrait", value=str(asset(EXAMPLE_PORTRAIT)), height=300, elem_id="portrait"
+            )
+            driven_by = gr.Radio([_BUILTIN, _VIDEO], value=_BUILTIN, label="2 · What moves it", elem_id="driven-by")
+            motion = gr.Dropdown(list(BUILTIN_NAMES), value="talk", label="Motion", elem_id="motion")
+            driver = gr.Video(
+                label="Driving video: a face, its expression and sound", value=str(asset(EXAMPLE_DRIVER)), height=260,
+                sources=["upload", "webcam"], visible=False, elem_id="driver",
+                webcam_options=gr.WebcamOptions(mirror=False),
+            )  # fmt: skip
+            settings = _settings(context)
+        with gr.Column(scale=1, min_width=320):
+            with gr.Row():
+                start = gr.Button("Animate", variant="primary", elem_id="animate", scale=3)
+                stop = gr.Button("Stop", elem_id="stop", scale=1)
+            status = gr.Markdown(_READY, elem_id="status")
+            preview = gr.Image(
+                label="Preview", visible=False, interactive=False, height=300, format="jpeg", elem_id="preview"
+            )
+            result = gr.Video(
+                label="Result", interactive=False, height=420, autoplay=True, elem_id="result", buttons=["download"]
+            )
+            with gr.Row():
+                download = gr.DownloadButton("Download video", interactive=False, elem_id="download")
+                workflow = gr.DownloadButton("Download as ComfyUI workflow", interactive=False, elem_id="workflow")
+            with gr.Accordion("Run a ComfyUI workflow", open=False):
+                gr.Markdown(
+                    "A workflow made of this package's nodes. Its *Load Image* and *Load Video* take the portrait and "
+                    "the driving video of this page."
+                )
+                dropped = gr.File(label="Workflow (.json)", file_types=[".json"], height=110, elem_id="dropped")
+                run_dropped = gr.Button("Run workflow", elem_id="run-workflow")
+    inputs = [portrait, driven_by, motion, driver, *settings]
+    outputs = [status, preview, result, download, workflow]
+
+    def on_animate(request: gr.Request, *values: Any) -> Iterator[Any]:
+        session = context.session(request)
+        with shown_errors():
+            graph = Inputs(*values).graph(context, session)
+            yield from _running(session, graph)
+
+    def on_run(request: gr.Request, file: str | None, picture: str | None, video: str | None) -> Iterator[Any]:
+        session = context.session(request)
+        with shown_errors():
+            if not file:
+                raise GagavatarError("There is no workflow: drop a .json file that ComfyUI saved")
+            graph = read_workflow(Path(file))
+            kinds = {one["class_type"] for one in graph.values()}
+            taken = session.take_in(picture) if picture and "LoadImage" in kinds else None
+            if video and "LoadVideo" in kinds:
+                context.limits.check_driver(Path(video))
+            followed = session.take_in(video) if video and "LoadVideo" in kinds else None
+            yield from _running(session, with_uploads(graph, taken, followed))
+
+    def on_stop(request: gr.Request) -> str:
+        context.session(request).cancelled.set()
+        return "Stopping …"
+
+    driven_by.change(
+        lambda choice: (gr.update(visible=choice == _BUILTIN), gr.update(visible=choice == _VIDEO)),
+        driven_by, [motion, driver], queue=False, show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
+    queued = {"concurrency_id": JOBS, "concurrency_limit": 1, "show_progress": "hidden"}
+    start.click(on_animate, inputs, outputs, api_name="animate", **queued)
+    run_dropped.click(on_run, [dropped, portrait, driver], outputs, api_name="run_workflow", **queued)
+    stop.click(on_stop, None, status, queue=False, show_progress="hidden", api_visibility="private")
+
+
+def _settings(context: Context) -> list[Any]:
+    formats = ["mp4", "webm", "mov", "gif"]
+    with gr.Accordion("Settings", open=False, elem_id="settings"):
+        with gr.Row():
+            width = gr.Slider(128, context.limits.edge, 512, step=8, label="Width", min_width=140)
+            height = gr.Slider(128, context.limits.edge, 512, step=8, label="Height", min_width=140)
+        background = gr.Dropdown(list(_BACKGROUNDS), value="Colour", label="Background", elem_id="background")
+        color = gr.ColorPicker("#202428", label="Background colour")
+        behind = picture_input(label="Background picture", height=160)
+        compare = gr.Checkbox(False, label="Side by side", info="Portrait, driver and result in one video.")
+        expression = gr.Slider(0, 2, 1, step=0.05, label="Expression", info="0 is a face at rest, 1 as filmed.")
+        head_pose = gr.Slider(0, 2, 1, step=0.05, label="Head movement", info="0 holds the head still.")
+        smoothing = gr.Slider(0, 1, 0.25, step=0.05, label="Smoothing", info="Takes jitter out of a driving video.")
+        seconds = gr.Slider(
+            0, context.limits.seconds, 0, step=0.5, label="Seconds",
+            info="Length of a built-in motion, or where the driving video ends; 0 for all of it.",
+        )  # fmt: skip
+        with gr.Row():
+            format_ = gr.Dropdown(formats, value="mp4", label="Format", info="Transparency: webm, mov, gif.")
+            model = gr.Dropdown(list(MODELS), value="auto", label="Avatar model", info="See the tab Models.")
+            tracker = gr.Dropdown(list(TRACKERS), value="embedded", label="Tracker", info="See the tab Models.")
+    return [
+        width, height, background, color, behind, compare, expression, head_pose, smoothing, seconds, format_, model,
+        tracker,
+    ]  # fmt: skip
+
+
+def _running(session: Session, graph: Graph) -> Iterator[Any]:
+    """Updates of status, preview, result, download and workflow while a graph runs."""
+    yield "Starting …", None, gr.skip(), gr.update(interactive=False), gr.update(interactive=False)
+    shown = None
+    try:
+        for report in run_job(session, graph):
+            if report.outputs is not None:
+                yield _finished(session, graph, report)
+                return
+            fresh = report.picture is not None and report.picture is not shown
+            shown = report.picture
+            picture = gr.update(value=shown, visible=True) if fresh else gr.skip()
+            yield report.line, picture, gr.skip(), gr.skip(), gr.skip()
+    except CancelledError:
+        yield "Stopped. " + _READY, gr.update(visible=False), gr.skip(), gr.skip(), gr.skip()
+    except GagavatarError:
+        yield _READY, gr.update(visible=False), gr.skip(), gr.skip(), gr.skip()
+        raise
+
+
+def _finished(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]:
+    path = _written(graph, report)
+    document = session.folder / "output" / "gagavatar_workflow.json"
+    document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
+    saved = gr.update(value=str(document), interactive=True)
+    hidden = gr.update(visible=False)
+    if path is None:
+        return "Done.", hidden, None, gr.skip(), saved
+    played = path.suffix in _PLAYED
+    line = "Done." if played else f"Done. Browsers do not play {path.suffix}: download it."
+    return line, hidden, str(path) if played else None, gr.update(value=str(path), interactive=True), saved
+
+
+def _written(graph: Graph, report: Report) -> Path | None:
+    """The video of the job: its `render` node's, else the last file that a node wrote."""
+    outputs = report.outputs or {}
+    if RESULT in outputs:
+        return Path(outputs[RESULT][1][0])
+    found = [value for id_ in outputs for values in outputs[id_] for value in values if isinstance(value, str)]
+    files = [Path(value) for value in found if value.startswith("/") or ":" in value[:3]]
+    return next((file for file in reversed(files) if file.is_file()), None)
+
+
+def _hex(color: str) -> str:
+    """`#rrggbb` of what Gradio's colour picker gives, which may be `rgba(r, g, b, a)`."""
+    if not color.startswith("rgb"):
+        return color
+    numbers = color[color.index("(") + 1 : color.index(")")].split(",")[:3]
+    return "#" + "".join(f"{min(255, max(0, round(float(number)))):02x}" for number in numbers)

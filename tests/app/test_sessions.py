@@ -1,0 +1,60 @@
+import time
+
+import pytest
+
+from gagavatar_nodes.app.limits import Limits
+from gagavatar_nodes.app.sessions import Sessions
+from gagavatar_nodes.assets import path as asset
+from gagavatar_nodes.errors import MediaError
+
+
+def test_visitors_do_not_share_folders_or_results(tmp_path):
+    sessions = Sessions(tmp_path / "app")
+    one, two = sessions.of("one"), sessions.of("two")
+    assert sessions.of("one") is one
+    assert one.folder != two.folder
+    assert one.kept is not two.kept
+
+
+def test_a_visitor_who_leaves_is_forgotten_and_the_job_stopped(tmp_path):
+    sessions = Sessions(tmp_path / "app")
+    session = sessions.of("one")
+    program = session.program(print)
+    (program.output / "x.mp4").write_bytes(b"x")
+    sessions.close("one")
+    assert not session.folder.exists()
+    assert session.cancelled.is_set()
+    assert sessions.of("one") is not session
+
+
+def test_visitors_not_seen_for_a_while_are_forgotten(tmp_path):
+    sessions = Sessions(tmp_path / "app", lifetime=60)
+    old = sessions.of("old")
+    old.used = time.monotonic() - 61
+    sessions.of("new")
+    assert len(sessions) == 1
+
+
+@pytest.mark.parametrize("name", ["../../evil.png", ".hidden", "a b;c.png", "x" * 300 + ".png"])
+def test_uploads_stay_inside_the_input_folder(tmp_path, name):
+    sessions = Sessions(tmp_path / "app")
+    session = sessions.of("one")
+    source = tmp_path / name.replace("../", "").replace("/", "")[-200:]
+    source.write_bytes(b"picture")
+    taken = session.take_in(source)
+    inside = session.folder / "input"
+    assert (inside / taken).resolve().parent == inside.resolve()
+    assert (inside / taken).read_bytes() == b"picture"
+
+
+def test_a_long_driver_is_refused_with_its_length():
+    with pytest.raises(MediaError, match=r"is 3 s long, but at most 1 s"):
+        Limits(seconds=1.0).check_driver(asset("synthetic_driver.mp4"))
+
+
+def test_a_large_upload_is_refused(tmp_path):
+    path = tmp_path / "big.png"
+    with path.open("wb") as file:
+        file.truncate(3_000_000)
+    with pytest.raises(MediaError, match="has 3 MB, but at most 2 MB"):
+        Limits(megabytes=2).check_upload(path)
