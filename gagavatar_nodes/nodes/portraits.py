@@ -35,7 +35,7 @@ class TrackPortrait:
     OUTPUT_IS_LIST = (True, False, False, False)
     OUTPUT_TOOLTIPS = (
         "For Lift Portrait and Stitch Back; one for each picture.",
-        "The square around the head, with the person's own colours at soft edges.",
+        "The square around the head, out of the picture.",
         "White where the person is, in the crop.",
         "The picture with the face mesh and the crop drawn on it.",
     )
@@ -82,7 +82,7 @@ class TrackPortrait:
             progress(index + 1, picture=portraits[-1].crop)
         return (
             portraits,
-            tensors.stack([portrait.crop for portrait in portraits]),
+            tensors.stack([_crop(portrait) for portrait in portraits]),
             tensors.stack([portrait.alpha for portrait in portraits]),
             tensors.stack([_overlay(portrait) for portrait in portraits]),
         )
@@ -132,6 +132,15 @@ class LiftPortrait:
         avatar = cancellable(lambda: chosen.lift(portrait))
         progress(1, picture=portrait.crop)
         return avatar, f"{avatar.model} avatar"
+
+
+def _crop(portrait: Portrait) -> np.ndarray:
+    """[S, S, 3] uint8 what the picture shows in the crop's square; `Portrait.crop` has other colours at soft edges."""
+    from ..tracking.crop import cut_square
+
+    scale = portrait.crop_to_picture[0, 0]
+    left, top = np.round(portrait.crop_to_picture[:, 2] - (scale - 1) / 2).astype(int).tolist()
+    return np.clip(cut_square(portrait.picture, (left, top, round(scale * portrait.size)), portrait.size), 0, 255)
 
 
 def _overlay(portrait: Portrait) -> np.ndarray:

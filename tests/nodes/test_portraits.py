@@ -16,12 +16,17 @@ def test_a_batch_gives_a_portrait_for_each_picture(run, photo):
     assert (overlay - pair).abs().max() > 0.5
 
 
+def test_the_crop_shows_what_the_picture_shows(run, photo, portrait):
+    crop = run("TrackPortrait", image=photo, matting="none")[1][0].numpy() * 255
+    inside = portrait.alpha > 0.99
+    assert np.abs(crop[inside] - portrait.crop[inside]).mean() < 2
+
+
 def test_a_mask_of_another_size_becomes_the_matte(run, photo):
     mask = torch.zeros(1, 30, 20)
     mask[:, :, :10] = 1
     matte = run("TrackPortrait", image=photo, mask=mask)[2][0]
-    assert matte[256, 20] == 0 or matte[256, 20] == 1
-    assert matte[:, :64].mean() > 0.9 or matte[200:300, 100].mean() > 0.9
+    assert matte[200:300, 100].min() == 1
     assert matte[:, -64:].max() == 0
 
 

@@ -32,8 +32,8 @@ HINTS = {
     "LiftPortrait": "Takes about a second on a CPU. A list of portraits gives a list of avatars.",
     "ExtractDriving": (
         "A VIDEO from **Load Video** is streamed: memory does not grow with its length. Frames from VideoHelperSuite "
-        "go into **images**, with their rate in **fps** and their sound in **audio**. Frames without a face are filled in "
-        "from their neighbours; **report** lists them, and the overlay shows them with a red frame."
+        "go into **images**, with their rate in **fps** and their sound in **audio**. Frames without a face are filled "
+        "in from their neighbours; **report** lists them, and the overlay shows them with a red frame."
     ),
     "EditMotion": (
         "The order is: neutral, trim, expression, head pose, smoothing, frame rate, loop. If the avatar's mouth stays "

@@ -18,8 +18,10 @@ from server import ROOT, Page, Server, browser
 
 GRAPH_WIDTH, NODE_WIDTH = 1280, 640
 _BOX = """([ids, margin]) => {
-    const all = ids ? app.graph.nodes.filter(n => ids.includes(n.id)) : app.graph.groups;
-    const boxes = all.map(n => n.boundingRect ?? n._bounding ?? n.bounding).map(b => Array.from(b));
+    const nodes = app.graph.nodes.filter(n => ids?.includes(n.id));
+    nodes.forEach(n => { n.title = n.constructor.title; });
+    const boxes = ids ? nodes.map(n => [n.pos[0], n.pos[1] - 30, n.size[0], n.size[1] + 30])
+        : app.graph.groups.map(g => Array.from(g._bounding ?? g.bounding));
     const left = Math.min(...boxes.map(b => b[0])) - margin, top = Math.min(...boxes.map(b => b[1])) - margin;
     const right = Math.max(...boxes.map(b => b[0] + b[2])) + margin;
     const bottom = Math.max(...boxes.map(b => b[1] + b[3])) + margin;

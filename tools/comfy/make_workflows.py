@@ -63,7 +63,7 @@ def animate_with_video(graph: Graph) -> None:
         graph.add("SaveVideo", None, 440, video=graph.out(rendered, "video"), filename_prefix="gagavatar/animated")
         both = graph.add(
             f"{G}CompareLayout", result=graph.out(rendered, "images"), fps=graph.out(rendered, "fps"),
-            portrait=graph.out(start["track"], "crop"), driver_video=graph.out(start["example"], "video"),
+            portrait=graph.out(start["example"], "image"), driver_video=graph.out(start["example"], "video"),
         )  # fmt: skip
         video = graph.add("CreateVideo", images=graph.out(both, "images"), fps=graph.out(rendered, "fps"))
         graph.add(
@@ -112,7 +112,7 @@ def orbit(graph: Graph) -> None:
         graph,
         "## Novel views\n\nThe head from around, with an expression of your choice. The path ends where it begins.",
     )
-    with graph.column("2 · Expression and camera", MOTION):
+    with graph.column("2 · Expression, camera", MOTION):
         smile = graph.add(f"{G}BuiltinMotion", "Expression", name="smile", seconds=3)
         circle = graph.add(
             f"{G}OrbitCamera", motion=graph.out(smile, "motion"), path="circle", yaw=28, pitch=12, seconds=3
