@@ -11,7 +11,9 @@ from typing import Any
 import gradio as gr
 
 from ..assets import path as asset
+from ..avatars import Avatar
 from ..errors import GagavatarError
+from .avatars import lifted
 from .graphs import Source
 from .limits import Limits
 from .sessions import Session, Sessions
@@ -27,6 +29,8 @@ class Context:
 
     sessions: Sessions
     limits: Limits = field(default_factory=Limits)
+    may_download: bool = True
+    """Whether visitors may fetch weights to this machine."""
 
     def session(self, request: gr.Request | None) -> Session:
         """The visitor who sent a request."""
@@ -51,6 +55,21 @@ class Context:
             return Source("example")
         self.limits.check_driver(path)
         return Source("file", session.take_in(path))
+
+    def avatar(self, session: Session, upload: str | None, model: str = "auto") -> Avatar:
+        """The avatar of the portrait that is shown."""
+        kept = session.values.get(f"avatar {model}")
+        if kept is None or kept[0] != upload:
+            with session.lock:
+                kept = upload, lifted(session, self.portrait(session, upload), model)
+                session.values[f"avatar {model}"] = kept
+        return kept[1]
+
+    def result(self, request: gr.Request | None, name: str) -> Path:
+        """Where a file for the visitor to download goes."""
+        folder = self.session(request).folder / "output"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / name
 
 
 @contextmanager

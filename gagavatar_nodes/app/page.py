@@ -8,15 +8,19 @@ from typing import Any
 
 import gradio as gr
 
-from .context import Context
+from ..assets import path as asset
+from .context import EXAMPLE_PORTRAIT, Context, picture_input
 from .limits import Limits
 from .sessions import Sessions
-from .tabs import animate
+from .tabs import animate, live, models, studio, viewer3d
 
 TITLE = "GAGAvatar"
+_ALONE = ("127.0.0.1", "localhost", "::1")
+"""Addresses that only this machine can reach."""
 _HEADER = """# GAGAvatar
 One photo becomes a 3D head that any face can drive. Everything runs on this machine."""
-_TABS = {"Animate": animate}
+_TABS = {"Animate": animate, "Expression studio": studio, "Live": live, "3D": viewer3d, "Models": models}
+_HINT = "A photo of one face, best from the front with hair and shoulders. It stays on this machine."
 CSS = """
 .gradio-container { max-width: 1360px !important; margin: auto; }
 #status { min-height: 1.6em; }
@@ -38,18 +42,29 @@ class Serving:
     limits: Limits = field(default_factory=Limits)
 
 
-def build(limits: Limits | None = None) -> gr.Blocks:
+def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
     """The page with its tabs; `launch` it with `options`, or use `serve`."""
     limits = limits or Limits()
     sessions = Sessions(lifetime=limits.lifetime)
     atexit.register(sessions.close_all)
-    context = Context(sessions, limits)
+    context = Context(sessions, limits, may_download)
     lifetime = round(limits.lifetime)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(lifetime, lifetime)) as page:
         gr.Markdown(_HEADER)
-        for name, tab in _TABS.items():
-            with gr.Tab(name, elem_id=f"tab-{name.lower().replace(' ', '-')}"):
-                tab.build(context)
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=1, min_width=260):
+                portrait = picture_input(
+                    label="Portrait", value=str(asset(EXAMPLE_PORTRAIT)), height=300, elem_id="portrait"
+                )
+                example = gr.Button("Use the example", size="sm", elem_id="example")
+                gr.Markdown(_HINT)
+            with gr.Column(scale=4, min_width=320), gr.Tabs():
+                for name, module in _TABS.items():
+                    with gr.Tab(name) as tab:
+                        module.build(context, portrait, tab)
+        example.click(
+            lambda: str(asset(EXAMPLE_PORTRAIT)), None, portrait, show_progress="hidden", api_visibility="private"
+        )
 
         def forget(request: gr.Request) -> None:
             sessions.close(request.session_hash)
@@ -73,7 +88,8 @@ def options(limits: Limits) -> dict[str, Any]:
 
 def serve(serving: Serving, block: bool = True) -> tuple[Any, str]:
     """Serves the page; returns the page and its address, at once where not `block`."""
-    page = build(serving.limits)
+    alone = serving.listen in _ALONE and not serving.share
+    page = build(serving.limits, may_download=alone)
     _, address, shared = page.launch(
         server_name=serving.listen,
         server_port=serving.port,

@@ -15,7 +15,7 @@ from ...driving.builtin import BUILTIN_NAMES
 from ...errors import GagavatarError
 from ...pipeline import MODELS
 from ...trackers import TRACKERS
-from ..context import EXAMPLE_DRIVER, EXAMPLE_PORTRAIT, JOBS, Context, picture_input, shown_errors
+from ..context import EXAMPLE_DRIVER, JOBS, Context, picture_input, shown_errors
 from ..executor import Graph
 from ..graphs import RESULT, Look, Source, animate, with_uploads
 from ..jobs import Report, run_job
@@ -86,14 +86,11 @@ class Inputs:
         return animate(portrait, driver, look)
 
 
-def build(context: Context) -> None:
+def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     """Lays the tab out."""
     with gr.Row(equal_height=False):
-        with gr.Column(scale=1, min_width=320):
-            portrait = picture_input(
-                label="1 · Portrait", value=str(asset(EXAMPLE_PORTRAIT)), height=300, elem_id="portrait"
-            )
-            driven_by = gr.Radio([_BUILTIN, _VIDEO], value=_BUILTIN, label="2 · What moves it", elem_id="driven-by")
+        with gr.Column(scale=1, min_width=300):
+            driven_by = gr.Radio([_BUILTIN, _VIDEO], value=_BUILTIN, label="What moves it", elem_id="driven-by")
             motion = gr.Dropdown(list(BUILTIN_NAMES), value="talk", label="Motion", elem_id="motion")
             driver = gr.Video(
                 label="Driving video: a face, its expression and sound", value=str(asset(EXAMPLE_DRIVER)), height=260,
@@ -101,7 +98,7 @@ def build(context: Context) -> None:
                 webcam_options=gr.WebcamOptions(mirror=False),
             )  # fmt: skip
             settings = _settings(context)
-        with gr.Column(scale=1, min_width=320):
+        with gr.Column(scale=1, min_width=300):
             with gr.Row():
                 start = gr.Button("Animate", variant="primary", elem_id="animate", scale=3)
                 stop = gr.Button("Stop", elem_id="stop", scale=1)

@@ -1,0 +1,66 @@
+"""The lifted avatar of a visitor, and single pictures of it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..avatars import Avatar
+from ..types import Motion
+from . import graphs
+from .executor import execute
+from .graphs import Source
+from .sessions import Session
+
+if TYPE_CHECKING:
+    from ..driving.live import LiveDriver
+    from ..tracking.live import LiveTracker
+
+BACKDROP = (32, 36, 40)
+_lifting = threading.Lock()
+"""Lifting takes all processors: one at a time."""
+
+
+def lifted(session: Session, portrait: Source, model: str = "auto") -> Avatar:
+    """The avatar of a portrait, from what the session keeps where it was lifted before.
+
+    Raises:
+        FaceError: the portrait shows no face.
+    """
+    graph = graphs.avatar(portrait, model)
+    session.cancelled.clear()
+    with _lifting:
+        outputs = execute(graph, session.program(lambda done, total, picture: None), session.kept, wanted=["lift"])
+    return outputs["lift"][0][0]
+
+
+def picture_of(avatar: Avatar, motion: Motion, size: int) -> np.ndarray:
+    """[size, size, 3] uint8 the first frame of a motion."""
+    from ..rendering.compositing import composite
+
+    rgb, alpha = next(iter(avatar.perform(motion).frames(size, size, [0])))
+    return composite(rgb, alpha, BACKDROP)
+
+
+class Live:
+    """An avatar that follows a webcam."""
+
+    def __init__(self, avatar: Avatar, fps: float) -> None:
+        """`fps` about as many pictures a second as will come; `avatar` the embedded one."""
+        from ..driving.live import LiveDriver
+        from ..tracking.live import LiveTracker
+
+        self.tracker: LiveTracker = LiveTracker(fps)
+        self._driver: LiveDriver = LiveDriver(avatar, self.tracker)
+
+    def feed(self, frame: np.ndarray, size: int) -> np.ndarray | None:
+        """[size, size, 3] uint8 the avatar under a picture [H, W, 3] uint8; None where there is no face."""
+        from ..rendering.compositing import composite
+
+        performance = self._driver.feed(frame)
+        if performance is None:
+            return None
+        rgb, alpha = next(iter(performance.frames(size, size, [0])))
+        return composite(rgb, alpha, BACKDROP)

@@ -1,0 +1,91 @@
+"""A webcam drives the avatar."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from ...errors import GagavatarError
+from ..avatars import Live
+from ..context import Context, shown_errors
+
+_SIZE = 256
+_EVERY = 0.07
+"""Seconds between two pictures of the webcam."""
+_LONGEST = 600
+"""Seconds of one stream, so that a forgotten page does not go on for ever."""
+_HINT = "Press the record button of the webcam, look into it with a calm face, and move."
+
+
+class Meter:
+    """Pictures a second, and how long they take here."""
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+        self._interval, self._taken = 0.0, 0.0
+
+    def line(self, began: float) -> str:
+        """After a picture that came at `began`."""
+        now = time.perf_counter()
+        taken = now - began
+        interval = taken if self._last is None else now - self._last
+        weight = 1.0 if self._last is None else 0.15
+        self._interval += weight * (interval - self._interval)
+        self._taken += weight * (taken - self._taken)
+        self._last = now
+        return f"**{1 / max(self._interval, 1e-3):.0f} pictures a second**, each taking {self._taken * 1e3:.0f} ms"
+
+
+def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
+    """Lays the tab out."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=280):
+            camera = gr.Image(
+                label="Webcam", sources=["webcam"], streaming=True, type="numpy", height=380, elem_id="live-camera",
+                webcam_options=gr.WebcamOptions(
+                    mirror=False, constraints={"video": {"width": {"ideal": 480}, "height": {"ideal": 360}}}
+                ),
+            )  # fmt: skip
+        with gr.Column(scale=1, min_width=280):
+            head = gr.Image(
+                label="Avatar", interactive=False, height=380, format="jpeg", elem_id="live-head", buttons=[]
+            )
+    status = gr.Markdown(_HINT, elem_id="live-status")
+    neutral = gr.Button("This is my neutral face", elem_id="live-neutral")
+
+    def on_frame(request: gr.Request, frame: np.ndarray | None, path: str | None) -> tuple[Any, str]:
+        if frame is None:
+            return gr.skip(), _HINT
+        began = time.perf_counter()
+        session = context.session(request)
+        with shown_errors(), session.lock:
+            live, meter = _live(context, session, path)
+            drawn = live.feed(np.ascontiguousarray(frame[..., :3]), _SIZE)
+        if drawn is None:
+            return gr.skip(), "There is no face: come into the picture, and into the light."
+        return drawn, meter.line(began)
+
+    def on_neutral(request: gr.Request) -> str:
+        session = context.session(request)
+        with shown_errors(), session.lock:
+            if "live" not in session.values:
+                raise GagavatarError("The webcam is not running: start it first")
+            session.values["live"][1].tracker.reset_neutral()
+        return "This face is neutral from now on."
+
+    camera.stream(
+        on_frame, [camera, portrait], [head, status], stream_every=_EVERY, time_limit=_LONGEST, concurrency_limit=4,
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
+    neutral.click(on_neutral, None, status, show_progress="hidden", api_visibility="private")
+
+
+def _live(context: Context, session: Any, path: str | None) -> tuple[Live, Meter]:
+    kept = session.values.get("live")
+    if kept is None or kept[0] != path:
+        avatar = context.avatar(session, path, "embedded")
+        kept = session.values["live"] = (path, Live(avatar, 1 / _EVERY), Meter())
+    return kept[1], kept[2]

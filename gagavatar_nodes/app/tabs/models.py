@@ -1,0 +1,137 @@
+"""Which models are there, under which licences, and their download."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import gradio as gr
+
+from ...errors import GagavatarError
+from ...weights import WeightFile, find_weight, manifest, weight
+from ..context import Context, shown_errors
+
+_HEADERS = ["File", "What for", "Size", "Licence", "State"]
+_REPORT_SECONDS = 0.5
+
+
+def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
+    """Lays the tab out."""
+    active = gr.Markdown(elem_id="models-active")
+    table = gr.Dataframe(
+        headers=_HEADERS, interactive=False, wrap=True, elem_id="models-table", label="Files of the published model",
+        column_widths=["18%", "34%", "10%", "26%", "12%"],
+    )  # fmt: skip
+    gr.Markdown(licences())
+    if context.may_download:
+        with gr.Row(equal_height=True):
+            name = gr.Dropdown(list(manifest()), label="File", elem_id="models-file", scale=2)
+            accepted = gr.Checkbox(
+                False, label="I have read and accept its licence", elem_id="models-accept", scale=2,
+                info="FLAME and what is made from it may be used under their own terms only.",
+            )  # fmt: skip
+            fetch = gr.Button("Download", elem_id="models-download", scale=1)
+        progress = gr.Markdown("", elem_id="models-progress")
+        fetch.click(
+            on_download, [name, accepted], progress, concurrency_limit=1, show_progress="hidden",
+            api_visibility="private",
+        ).then(rows, None, table, api_visibility="private")  # fmt: skip
+        name.change(lambda: False, None, accepted, show_progress="hidden", api_visibility="private")
+    else:
+        gr.Markdown("Files are downloaded on the machine that serves this page: `gagavatar weights download NAME`.")
+    tab.select(rows, None, table, show_progress="hidden", api_visibility="private")
+    tab.select(choices, None, active, show_progress="hidden", api_visibility="private")
+
+
+def choices() -> str:
+    """What `auto` means at the moment, and why."""
+    from ...lifting.gagavatar.published import PublishedSettings
+    from ...pipeline import choose_model
+    from ...trackers import choose_tracker
+
+    model, why = choose_model("auto")
+    tracker, because = choose_tracker("auto", PublishedSettings())
+    return (
+        f"**Avatar model**: {model} ({why}). **Tracker**: {tracker} ({because}). The embedded model and tracker are "
+        f"part of the package. Files placed by hand go to a folder that `gagavatar weights path` names."
+    )
+
+
+def rows() -> list[list[str]]:
+    """Of the table."""
+    return [[entry.name, entry.purpose, _size(entry), entry.licence, _state(entry)] for entry in manifest().values()]
+
+
+def licences() -> str:
+    """Links to the licences, each once."""
+    links = {entry.licence: entry.licence_url for entry in manifest().values()}
+    return "Licences: " + " · ".join(f"[{licence}]({url})" for licence, url in links.items())
+
+
+def on_download(name: str | None, accepted: bool) -> Iterator[str]:
+    """Fetches a file while it tells how far it is; nothing is fetched whose licence is not accepted."""
+    with shown_errors():
+        if not name:
+            raise GagavatarError("No file is chosen: choose one from the list")
+        entry = weight(name)
+        if entry.gated and not accepted:
+            raise GagavatarError(
+                f"{entry.name} is under the {entry.licence}: read it at {entry.licence_url}, then tick the box"
+            )
+        yield from _fetching(entry, accepted)
+
+
+def _fetching(entry: WeightFile, accepted: bool) -> Iterator[str]:
+    from ...weights.download import download
+
+    told: queue.Queue[tuple[str, object]] = queue.Queue()
+
+    def work() -> None:
+        try:
+            path = download(
+                entry.name,
+                accept_licence=accepted,
+                progress=lambda done, total: told.put(("bytes", (done, total))),
+                say=lambda line: told.put(("line", line)),
+            )
+            told.put(("done", path.name))
+        except BaseException as error:  # raised again where the page waits
+            told.put(("error", error))
+
+    threading.Thread(target=work, name="gagavatar-download", daemon=True).start()
+    line = f"{entry.name}: starting …"
+    while True:
+        yield line
+        kind, value = _newest(told)
+        if kind == "error":
+            raise value  # type: ignore[misc]
+        if kind == "done":
+            yield f"{value} is here and verified."
+            return
+        if kind == "line":
+            line = str(value)
+        if kind == "bytes":
+            done, total = value  # type: ignore[misc]
+            line = f"{entry.name}: {done / 1e6:,.0f} MB" + (f" of {total / 1e6:,.0f} MB" if total else "")
+
+
+def _newest(told: queue.Queue[tuple[str, object]]) -> tuple[str, object]:
+    """The last thing told, after a short wait; nothing where nothing was."""
+    newest: tuple[str, object] = ("", None)
+    with suppress(queue.Empty):
+        newest = told.get(timeout=_REPORT_SECONDS)
+        while newest[0] == "bytes":
+            newest = told.get_nowait()
+    return newest
+
+
+def _size(entry: WeightFile) -> str:
+    return "unknown" if entry.size is None else f"{entry.size / 1e6:,.0f} MB"
+
+
+def _state(entry: WeightFile) -> str:
+    if find_weight(entry.name) is not None:
+        return "here"
+    return "missing, licence to accept" if entry.gated else "missing"

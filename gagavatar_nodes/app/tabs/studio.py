@@ -1,0 +1,135 @@
+"""Expression studio: sliders that the picture follows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from ...driving.motion_file import save_motion
+from ...media.images import write_image
+from .. import expressions
+from ..avatars import picture_of
+from ..context import Context, shown_errors
+from ..graphs import expression
+from ..workflows import note_for, to_ui
+
+_FAST, _SHARP = 256, 512
+_FPS = 25.0
+_OPEN = ("eyes", "jaw", "mouth")
+
+
+def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
+    """Lays the tab out."""
+    keys = gr.State([])
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            picture = gr.Image(
+                label="Face", interactive=False, height=430, format="jpeg", elem_id="studio-picture", buttons=[]
+            )
+            with gr.Row():
+                reset = gr.Button("Reset", elem_id="studio-reset", min_width=80)
+                dice = gr.Button("Random", elem_id="studio-random", min_width=80)
+            with gr.Row():
+                save = gr.DownloadButton("Save picture", elem_id="studio-save", min_width=120)
+                workflow = gr.DownloadButton("ComfyUI workflow", elem_id="studio-workflow", min_width=120)
+            with gr.Accordion("Key frames", open=False):
+                gr.Markdown("Set a face, add it, set the next one: the motion goes from one to the next.")
+                seconds = gr.Slider(0.1, 5, 0.8, step=0.1, label="Seconds between two")
+                with gr.Row():
+                    add = gr.Button("Add key frame", elem_id="studio-add", min_width=110)
+                    clear = gr.Button("Clear", min_width=80)
+                    motion = gr.DownloadButton("Motion file", elem_id="studio-motion", min_width=110)
+                count = gr.Markdown("No key frames.", elem_id="studio-keys")
+            with gr.Accordion("As JSON", open=False):
+                text = gr.Textbox(label="Sliders", lines=5, buttons=["copy"], elem_id="studio-json")
+                with gr.Row():
+                    copy = gr.Button("From the sliders", min_width=110)
+                    paste = gr.Button("To the sliders", min_width=110)
+        with gr.Column(scale=1, min_width=300):
+            sliders = _sliders()
+    boxes = [sliders[name] for name in expressions.NAMES]
+
+    def draw(request: gr.Request, path: str | None, size: int, values: tuple[float, ...]) -> np.ndarray:
+        with shown_errors():
+            avatar = context.avatar(context.session(request), path)
+            return picture_of(avatar, expressions.posed(_named(values)), size)
+
+    def fast(request: gr.Request, path: str | None, *values: float) -> np.ndarray:
+        return draw(request, path, _FAST, values)
+
+    def sharp(request: gr.Request, path: str | None, *values: float) -> np.ndarray:
+        return draw(request, path, _SHARP, values)
+
+    def set_all(values: dict[str, float]) -> list[float]:
+        return [values.get(name, 0.0) for name in expressions.NAMES]
+
+    def on_paste(given: str) -> list[float]:
+        with shown_errors():
+            return set_all(expressions.from_json(given))
+
+    def on_save(request: gr.Request, path: str | None, *values: float) -> str:
+        file = context.result(request, "expression.png")
+        write_image(file, draw(request, path, 2 * _SHARP, values))
+        return str(file)
+
+    def on_workflow(request: gr.Request, path: str | None, *values: float) -> str:
+        with shown_errors():
+            source = context.portrait(context.session(request), path)
+            graph = expression(source, expressions.node_inputs(_named(values)))
+            file = context.result(request, "expression_workflow.json")
+            file.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
+        return str(file)
+
+    def on_motion(request: gr.Request, listed: list[dict[str, float]], between: float) -> str:
+        with shown_errors():
+            file: Path = context.result(request, "expression.motion.safetensors")
+            save_motion(expressions.keyframed(listed, between, _FPS), file)
+        return str(file)
+
+    def on_add(listed: list[dict[str, float]], *values: float) -> tuple[list[dict[str, float]], str]:
+        longer = [*listed, _named(values)]
+        return longer, f"{len(longer)} key frames." if len(longer) > 1 else "1 key frame."
+
+    quick: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 4, "api_visibility": "private"}
+    given = [portrait, *boxes]
+    gr.on([box.input for box in boxes], fast, given, picture, trigger_mode="always_last", **quick)
+    gr.on([box.release for box in boxes], sharp, given, picture, trigger_mode="always_last", **quick)
+    tab.select(sharp, given, picture, api_visibility="private", concurrency_limit=4)
+    reset.click(lambda: set_all({}), None, boxes, **quick).then(sharp, given, picture, **quick)
+    rng = np.random.default_rng()
+    dice.click(lambda: set_all(expressions.random(rng)), None, boxes, **quick).then(sharp, given, picture, **quick)
+    copy.click(lambda *values: expressions.to_json(_named(values)), boxes, text, **quick)
+    paste.click(on_paste, text, boxes, **quick).success(sharp, given, picture, **quick)
+    add.click(on_add, [keys, *boxes], [keys, count], **quick)
+    clear.click(lambda: ([], "No key frames."), None, [keys, count], **quick)
+    save.click(on_save, given, save, **quick)
+    workflow.click(on_workflow, given, workflow, **quick)
+    motion.click(on_motion, [keys, seconds], motion, **quick)
+
+
+def _sliders() -> dict[str, gr.Slider]:
+    found: dict[str, gr.Slider] = {}
+    with gr.Accordion("Head and gaze"):
+        for name, (bound, label) in expressions.POSE.items():
+            found[name] = gr.Slider(-bound, bound, 0, step=1, label=f"{label} (degrees)", elem_id=f"slider-{name}")
+        for name, label in expressions.GAZE.items():
+            found[name] = gr.Slider(-1, 1, 0, step=0.02, label=label, elem_id=f"slider-{name}")
+    for region, names in expressions.GROUPS.items():
+        with gr.Accordion(region.capitalize(), open=region in _OPEN):
+            for name in names:
+                found[name] = gr.Slider(0, 1, 0, step=0.01, label=_words(name), elem_id=f"slider-{name}")
+    return found
+
+
+def _named(values: tuple[float, ...]) -> dict[str, float]:
+    return dict(zip(expressions.NAMES, values, strict=True))
+
+
+def _words(name: str) -> str:
+    """`mouthSmileLeft` -> `Mouth smile left`."""
+    spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
+    return spaced[0].upper() + spaced[1:]

@@ -1,0 +1,78 @@
+"""The avatar from around, and as a splat file."""
+
+from __future__ import annotations
+
+import json
+
+import gradio as gr
+import numpy as np
+
+from .. import expressions
+from ..avatars import picture_of
+from ..context import JOBS, Context, shown_errors
+from ..executor import execute
+from ..graphs import splat
+from ..workflows import note_for, to_ui
+
+_FAST, _SHARP = 384, 768
+_FORMATS = ("ply", "splat", "spz")
+
+
+def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
+    """Lays the tab out."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            picture = gr.Image(
+                label="View", interactive=False, height=460, format="jpeg", elem_id="orbit-picture", buttons=[]
+            )
+            yaw = gr.Slider(-60, 60, 0, step=1, label="Around (degrees)", elem_id="orbit-yaw")
+            pitch = gr.Slider(-35, 35, 0, step=1, label="Up and down (degrees)", elem_id="orbit-pitch")
+        with gr.Column(scale=1, min_width=300):
+            with gr.Row():
+                format_ = gr.Dropdown(list(_FORMATS), value="ply", label="Format", min_width=100)
+                make = gr.Button("Make splat file", variant="primary", elem_id="make-splat", min_width=140)
+            with gr.Row():
+                file = gr.DownloadButton("Download splat", interactive=False, elem_id="splat-file", min_width=140)
+                workflow = gr.DownloadButton("ComfyUI workflow", interactive=False, min_width=140)
+            viewer = gr.Model3D(label="Splat viewer: drag to turn", height=420, elem_id="splat-viewer")
+
+    def draw(request: gr.Request, path: str | None, turn: float, nod: float, size: int) -> np.ndarray:
+        with shown_errors():
+            avatar = context.avatar(context.session(request), path)
+            return picture_of(avatar, expressions.posed({"yaw": turn, "pitch": nod}), size)
+
+    def fast(request: gr.Request, path: str | None, turn: float, nod: float) -> np.ndarray:
+        return draw(request, path, turn, nod, _FAST)
+
+    def sharp(request: gr.Request, path: str | None, turn: float, nod: float) -> np.ndarray:
+        return draw(request, path, turn, nod, _SHARP)
+
+    def on_make(request: gr.Request, path: str | None, chosen: str) -> tuple[object, object, str]:
+        session = context.session(request)
+        with shown_errors():
+            source = context.portrait(session, path)
+            session.cancelled.clear()
+            program = session.program(lambda done, total, picture: None)
+            files = {}
+            for kind in {chosen, "splat"}:
+                graph = splat(source, kind)
+                outputs = execute(graph, program, session.kept)
+                files[kind] = program.output / outputs["save"][0][0]
+            graph = splat(source, chosen)
+            document = context.result(request, "splat_workflow.json")
+            document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
+        return (
+            gr.update(value=str(files[chosen]), interactive=True),
+            gr.update(value=str(document), interactive=True),
+            str(files["splat"]),
+        )
+
+    given = [portrait, yaw, pitch]
+    quick = {"show_progress": "hidden", "concurrency_limit": 4, "api_visibility": "private"}
+    gr.on([yaw.input, pitch.input], fast, given, picture, trigger_mode="always_last", **quick)
+    gr.on([yaw.release, pitch.release], sharp, given, picture, trigger_mode="always_last", **quick)
+    tab.select(sharp, given, picture, concurrency_limit=4, api_visibility="private")
+    make.click(
+        on_make, [portrait, format_], [file, workflow, viewer], concurrency_id=JOBS, concurrency_limit=1,
+        api_name="splat",
+    )  # fmt: skip
