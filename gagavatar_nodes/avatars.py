@@ -29,8 +29,13 @@ class Performance(Protocol):
         """The camera of one frame, for a square image."""
         ...
 
-    def frames(self, width: int, height: int, indices: Iterable[int] | None = None) -> Iterator[Drawing]:
-        """Drawings of the frames `indices`, or of all: in order, computed ahead, in constant memory."""
+    def frames(
+        self, width: int, height: int, indices: Iterable[int] | None = None, alpha: bool = True
+    ) -> Iterator[Drawing]:
+        """Drawings of the frames `indices`, or of all: in order, computed ahead, in constant memory.
+
+        Without `alpha`, a model that must work for it leaves the background opaque where it likes: for black ones.
+        """
         ...
 
 

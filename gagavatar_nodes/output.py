@@ -13,6 +13,7 @@ import numpy as np
 
 from .avatars import Drawing, Performance
 from .errors import GagavatarError, MediaError
+from .rendering.compositing import BLACK
 
 if TYPE_CHECKING:
     from .media.backgrounds import Background
@@ -133,12 +134,20 @@ def finished_frames(
 
 def _drawings(performance: Performance, look: Look, indices: Iterable[int] | None) -> Iterator[Drawing]:
     if look.stitcher is None:
-        return performance.frames(look.width, look.height, indices)
+        return performance.frames(look.width, look.height, indices, alpha=not _on_black(look))
     return performance.frames(look.stitcher.edge, look.stitcher.edge, indices)
 
 
+def _on_black(look: Look) -> bool:
+    from .media.backgrounds import ColourBackground
+
+    return look.background is None or (
+        isinstance(look.background, ColourBackground) and look.background.colour == BLACK
+    )
+
+
 def _composited(drawings: Iterator[Drawing], fps: float, look: Look) -> Iterator[np.ndarray]:
-    from .rendering.compositing import BLACK, composite
+    from .rendering.compositing import composite
 
     if look.stitcher is not None:
         for rgb, alpha in drawings:

@@ -27,18 +27,24 @@ if TYPE_CHECKING:
     from .trackers import OnFrame
 
 __all__ = [
-    "DEFAULT_SMOOTHING", "MODELS", "SIZES", "Look", "Progress", "check_driver", "check_model", "check_output",
-    "choose_model", "finished_frames", "in_background", "is_media", "is_picture", "is_published_result", "lift",
-    "read_driver", "read_portrait", "render", "track",
+    "DEFAULT_SMOOTHING", "MODELS", "PORTRAIT_SIZE", "PUBLISHED_PORTRAIT_SIZE", "SIZES", "Look", "Progress",
+    "check_driver", "check_model", "check_output", "choose_model", "finished_frames", "in_background", "is_media",
+    "is_picture", "is_published_result", "lift", "read_driver", "read_portrait", "render", "track",
 ]  # fmt: skip
 
+PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE = 512, 768
+"""Edge in pixels of a portrait's crop for the embedded and for the published model."""
 MODELS = ("auto", "embedded", "gagavatar")
 DEFAULT_SMOOTHING = 0.25
 _RESULTS = ".pkl"
 
 
-def read_portrait(path: str | os.PathLike[str], face: int | tuple[float, float] | None = None) -> Portrait:
+def read_portrait(
+    path: str | os.PathLike[str], face: int | tuple[float, float] | None = None, size: int = PORTRAIT_SIZE
+) -> Portrait:
     """Finds, crops and mattes the face of a picture; see `tracking.portrait.track_portrait`.
+
+    Of a portrait for GAGAvatar nothing is lost at a `size` of `PUBLISHED_PORTRAIT_SIZE`: it sees a part of the crop.
 
     Raises:
         MediaError: the picture cannot be read.
@@ -51,7 +57,7 @@ def read_portrait(path: str | os.PathLike[str], face: int | tuple[float, float] 
     if isinstance(face, tuple):
         face = face[0] * picture.scale, face[1] * picture.scale
     try:
-        return track_portrait(picture.rgb, picture.alpha, face)
+        return track_portrait(picture.rgb, picture.alpha, face, size)
     except FaceError as error:
         raise FaceError(f"{path}: {error}") from error
 

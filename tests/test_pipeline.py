@@ -35,7 +35,8 @@ def test_a_portrait_keeps_the_way_back_into_its_picture(portrait):
 def test_a_point_on_a_face_counts_in_pixels_of_the_file(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "gagavatar_nodes.tracking.portrait.track_portrait", lambda rgb, alpha, face: asked.append((rgb.shape, face))
+        "gagavatar_nodes.tracking.portrait.track_portrait",
+        lambda rgb, alpha, face, size: asked.append((rgb.shape, face)),
     )
     Image.new("RGB", (8192, 2000), "grey").save(tmp_path / "large.jpg")
     pipeline.read_portrait(tmp_path / "large.jpg", (6000.0, 1000.0))

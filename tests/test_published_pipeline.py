@@ -28,6 +28,8 @@ from gagavatar_nodes.heads.flame import evaluate  # noqa: E402
 from gagavatar_nodes.lifting.gagavatar import LiftedAvatar  # noqa: E402
 from gagavatar_nodes.lifting.gagavatar.driven import fit_square  # noqa: E402
 from gagavatar_nodes.lifting.gagavatar.published import PublishedSettings, published_model  # noqa: E402
+from gagavatar_nodes.pipeline import Look  # noqa: E402
+from gagavatar_nodes.rendering.stitching import Stitcher  # noqa: E402
 from gagavatar_nodes.types import FlameCodes, HeadPose  # noqa: E402
 
 PORTRAIT = assets.path("example_portrait.jpg")
@@ -41,6 +43,12 @@ def nothing_elsewhere(tmp_path_factory):
         patch.setenv("GAGAVATAR_WEIGHTS", str(tmp_path_factory.mktemp("empty")))
         patch.setenv("HF_HUB_CACHE", str(tmp_path_factory.mktemp("hub")))
         yield
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """The example portrait as the command reads it for the published model."""
+    return pipeline.read_portrait(PORTRAIT, size=pipeline.PUBLISHED_PORTRAIT_SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -175,15 +183,13 @@ def test_animate_runs_from_portrait_and_video_to_frames(gagavatar, weights, mode
     assert np.abs(pictures[0].astype(int) - pictures[2]).mean() > 0.5
 
 
-def test_the_published_model_is_stitched_orbited_and_exported(
-    gagavatar, lifted, weights, published, portrait, tmp_path
-):
+def test_the_published_model_is_stitched_orbited_and_exported(gagavatar, lifted, weights, published, seen, tmp_path):
     picture, stitched = Image.open(PORTRAIT), tmp_path / "s.png"
-    done = gagavatar("animate", PORTRAIT, "smile", "-o", stitched, "--stitch", "--weights", weights)
-    assert (done.code, done.err) == (0, "")
+    look = Look(stitcher=Stitcher(published.framed(seen)))
+    assert pipeline.render(published.perform(builtin_motion("smile"), in_place=True), stitched, 25, look) == 1
     assert Image.open(stitched).size == picture.size
     changed = (np.asarray(Image.open(stitched)) != np.asarray(picture)).any(2)
-    corners = published.framed(portrait).crop_to_picture @ [[0, 511], [0, 511], [1, 1]]
+    corners = published.framed(seen).crop_to_picture @ [[0, 511], [0, 511], [1, 1]]
     low, high = np.maximum(corners.min(1) - 2, 0).astype(int), corners.max(1).astype(int) + 3
     inside = changed[low[1] : high[1], low[0] : high[0]]
     assert inside.mean() > 0.5
@@ -231,8 +237,8 @@ def test_codes_of_another_edition_are_refused(published):
         published.perform(replace(still(2), flame=planted_codes(2, "2023")))
 
 
-def test_in_the_portraits_own_pose_a_motion_without_codes_has_the_portraits_camera(published, portrait):
-    rotation = np.asarray(portrait.pose.rotation, np.float32)
+def test_in_the_portraits_own_pose_a_motion_without_codes_has_the_portraits_camera(published, seen):
+    rotation = np.asarray(seen.pose.rotation, np.float32)
     motion = replace(still(2), rotation=np.stack([rotation] * 2))
     performance = published.perform(motion)
     source = published.lifted.source_camera
@@ -241,8 +247,8 @@ def test_in_the_portraits_own_pose_a_motion_without_codes_has_the_portraits_came
     np.testing.assert_allclose(performance.codes.expression, 0, atol=1e-6)
 
 
-def test_a_motion_without_codes_turns_moves_and_sizes_the_head(published, portrait):
-    rotation = np.asarray(portrait.pose.rotation, np.float32)
+def test_a_motion_without_codes_turns_moves_and_sizes_the_head(published, seen):
+    rotation = np.asarray(seen.pose.rotation, np.float32)
     rest = replace(still(3), rotation=np.stack([rotation] * 3))
     source = published.lifted.source_camera
     turned = published.perform(turn_head(rest, 20, 0)).camera(0).transform
@@ -268,19 +274,19 @@ def test_builtin_motions_drive_expression_jaw_and_eyes(published):
     assert np.ptp(looks.eyes[:, 1]) > 0.2
 
 
-def test_in_place_the_drivers_camera_gives_way_to_the_portraits(published, portrait):
-    rotation = np.asarray(portrait.pose.rotation, np.float32)
+def test_in_place_the_drivers_camera_gives_way_to_the_portraits(published, seen):
+    rotation = np.asarray(seen.pose.rotation, np.float32)
     motion = replace(still(2), rotation=np.stack([rotation] * 2), flame=planted_codes(2))
     codes = published.perform(motion, in_place=True).codes
     np.testing.assert_allclose(codes.transform[0], published.lifted.source_camera, atol=1e-4)
     np.testing.assert_array_equal(codes.expression, motion.flame.expression)
 
 
-def test_framed_is_the_square_that_the_network_saw(published, portrait):
-    view = published.framed(portrait)
+def test_framed_is_the_square_that_the_network_saw(published, seen):
+    view = published.framed(seen)
     assert view.crop.shape == (512, 512, 3)
     assert view.alpha.shape == (512, 512)
-    ours, theirs = (p.landmarks[:, :2] @ p.crop_to_picture[:, :2].T + p.crop_to_picture[:, 2] for p in (portrait, view))
+    ours, theirs = (p.landmarks[:, :2] @ p.crop_to_picture[:, :2].T + p.crop_to_picture[:, 2] for p in (seen, view))
     np.testing.assert_allclose(theirs, ours, atol=1e-2)
     assert isinstance(view.pose, HeadPose)
     assert view.crop[view.alpha == 0].max() == 0
@@ -369,3 +375,18 @@ def test_the_published_tracker_is_unpacked_and_its_codes_drive_both_models(
         "track", short_driver, "-o", motion, "--tracker", "emica", "--driver-face", 1, "--weights", tmp_path
     )
     assert (other.code, "largest face" in other.err) == (1, True)
+
+
+def test_alpha_is_the_persons_though_the_background_is_covered_too(published, seen):
+    performance = published.perform(replace(still(1), rotation=np.asarray(seen.pose.rotation, np.float32)[None]))
+    matte = published.lifted.extra["matte"]
+    assert 0.2 < matte.mean() < 0.8
+    ((rgb, alpha),) = performance.frames(512, 512)
+    rgb, alpha = rgb.copy(), alpha.copy()
+    ((plain, coverage),) = performance.frames(512, 512, alpha=False)
+    np.testing.assert_array_equal(rgb, plain)
+    assert (alpha <= coverage + 1e-4).all()
+    wanted = published.framed(seen).alpha
+    middle = np.s_[100:400, 100:400]
+    assert np.abs(alpha - coverage * wanted)[middle].mean() < 0.1
+    assert alpha[wanted < 0.01].mean() < 0.3 * coverage[wanted < 0.01].mean()

@@ -19,6 +19,7 @@ from .options import (
     finish,
     look,
     picture_output,
+    portrait_size,
     published,
     warn_bridged,
 )
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     pipeline.check_driver(args.driver)
     settings = published(args)
     model, why = pipeline.check_model(args.avatar, **settings)
-    portrait = pipeline.read_portrait(args.portrait, args.face)
+    portrait = pipeline.read_portrait(args.portrait, args.face, portrait_size(model))
     lifted = pipeline.in_background(lambda: pipeline.lift(portrait, model, args.density, **settings))
     with Bar(args, "tracking") as bar:
         tracker = driver_tracker(args, model)

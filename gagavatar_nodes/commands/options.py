@@ -188,6 +188,13 @@ def parse_size(text: str) -> tuple[int, int]:
     return _EDGE(parts[0]), _EDGE(parts[-1])
 
 
+def portrait_size(model: str) -> int:
+    """Edge of the portrait's crop that suits an avatar model."""
+    from ..pipeline import PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE
+
+    return PUBLISHED_PORTRAIT_SIZE if model == "gagavatar" else PORTRAIT_SIZE
+
+
 def driver_tracker(args: argparse.Namespace, model: str) -> str:
     """The tracker for a driver of an avatar model: "auto" gives FLAME codes to GAGAvatar, and to no other."""
     if args.tracker != "auto":

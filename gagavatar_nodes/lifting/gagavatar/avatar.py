@@ -115,24 +115,32 @@ class GAGAvatar:
             notes=notes or {},
         )  # fmt: skip
 
-    def render(self, lifted: LiftedAvatar, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[Frame]:
+    def render(
+        self, lifted: LiftedAvatar, frames: Iterable[tuple[np.ndarray, np.ndarray]], matted: bool = False
+    ) -> Iterator[Frame]:
         """Stream frames of a lifted avatar; at most a batch of them is held at a time.
 
         Args:
             lifted: the avatar.
             frames: per frame head points [5023, 3] and camera [3, 4], arrays or tensors on any device.
+            matted: alpha is that of the person, see `Scene.rasterize`.
         """
         source, done = iter(frames), 0
         while batch := list(islice(source, self.batch_size)):
             points = torch.stack([torch.as_tensor(points) for points, _ in batch])
             cameras = np.stack([_to_numpy(camera) for _, camera in batch])
-            rgb, alpha = self.render_batch(lifted, points, cameras, first_frame=done)
+            rgb, alpha = self.render_batch(lifted, points, cameras, first_frame=done, matted=matted)
             done += len(batch)
             yield from map(Frame, rgb.float().cpu().numpy(), alpha.cpu().numpy())
 
     @torch.inference_mode()
     def render_batch(
-        self, lifted: LiftedAvatar, head_points: Tensor | np.ndarray, cameras: Tensor | np.ndarray, first_frame: int = 0
+        self,
+        lifted: LiftedAvatar,
+        head_points: Tensor | np.ndarray,
+        cameras: Tensor | np.ndarray,
+        first_frame: int = 0,
+        matted: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """RGB [B, 3, 512, 512] 0..1 and alpha [B, 512, 512] of B frames, on the model's device.
 
@@ -141,6 +149,7 @@ class GAGAvatar:
             head_points: [B, 5023, 3] posed vertices in head units.
             cameras: [B, 3, 4] world-to-view.
             first_frame: index of the first of them in the video; it chooses fresh noise.
+            matted: alpha is that of the person, see `Scene.rasterize`.
         """
         points, views = torch.as_tensor(head_points), _to_numpy(cameras).astype(np.float32)
         if points.shape[1:] != (VERTICES, 3) or views.shape != (len(points), 3, 4):
@@ -154,7 +163,7 @@ class GAGAvatar:
         while done < len(views):
             part = slice(done, min(done + self.batch_size, len(views)))
             try:
-                features, alpha = scene.rasterize(points[part], views[part])
+                features, alpha = scene.rasterize(points[part], views[part], matted)
                 results.append((self.refine(features, first_frame + done), alpha.clone().to(self.device)))
             except RuntimeError as error:
                 if not _out_of_memory(error) or part.stop - part.start == 1:

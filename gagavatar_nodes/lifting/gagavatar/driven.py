@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import FileFormatError
-from ...types import Camera, FlameCodes, Gaussians, Motion, Portrait
+from ...types import FOCAL, Camera, FlameCodes, Gaussians, Motion, Portrait
 from .config import RENDER_SIZE
 from .lifted import LiftedAvatar
 from .placing import SourcePlace
@@ -22,6 +22,8 @@ from .published import PublishedModel, check_notes
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ...tracking.flame_fit import PortraitView
 
 _EXTRA = {"flame_shape": (300,), "rotation": (3, 3), "canonical": (478, 3), "pivot": (3,)}
 
@@ -114,17 +116,21 @@ class DrivenPerformance:
             return flame(*(torch.from_numpy(np.ascontiguousarray(code, np.float32)).to(device) for code in codes))
 
     def frames(
-        self, width: int, height: int, indices: Iterable[int] | None = None
+        self, width: int, height: int, indices: Iterable[int] | None = None, alpha: bool = True
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Drawings of the frames `indices`, or of all.
 
         The network draws squares of 512 pixels, which are resized to fill the shorter edge; what is beyond them on
         the longer edge is empty. Its RGB is already the picture on black, as the published one is, and counts as
-        multiplied by alpha; alpha is the coverage by Gaussians.
+        multiplied by alpha.
+
+        The network was trained on black and knows no transparency: Gaussians of the background may be opaque and
+        black. Alpha is therefore the coverage by what the portrait's matte holds, splatted once more; without `alpha`
+        that is spared.
         """
         network = self.avatar.published.network
         chosen = range(len(self)) if indices is None else list(indices)
-        for frame in network.render(self.avatar.lifted, self._driving(chosen, network.batch_size)):
+        for frame in network.render(self.avatar.lifted, self._driving(chosen, network.batch_size), matted=alpha):
             yield fit_square(frame.rgb.transpose(1, 2, 0), frame.alpha, width, height)
 
     def _driving(self, indices: Sequence[int], batch: int) -> Iterator[tuple[Tensor, np.ndarray]]:
@@ -159,7 +165,8 @@ def lift_published(portrait: Portrait, published: PublishedModel) -> DrivenAvata
     }  # fmt: skip
     notes = {"flame_edition": codes.edition}
     lifted = published.network.lift(prepare_image(view.image), codes.transform[0], extra, notes)
-    return DrivenAvatar(lifted, published)
+    matte = _sampled(_view_alpha(portrait, view), lifted.layer_means, codes.transform[0])
+    return DrivenAvatar(replace(lifted, extra=extra | {"matte": matte}), published)
 
 
 def load_published(path: str | os.PathLike[str], published: PublishedModel) -> DrivenAvatar:
@@ -172,7 +179,7 @@ def load_published(path: str | os.PathLike[str], published: PublishedModel) -> D
     """
     lifted = LiftedAvatar.load(path)
     check_notes(lifted.notes, path)
-    for name, shape in _EXTRA.items():
+    for name, shape in {**_EXTRA, "matte": (len(lifted.layer_means),)}.items():
         values = lifted.extra.get(name)
         if values is None or values.shape != shape or not np.isfinite(values).all():
             raise FileFormatError(f"{path} lacks a sound '{name}': lift the portrait again with 'gagavatar lift'")
@@ -182,20 +189,35 @@ def load_published(path: str | os.PathLike[str], published: PublishedModel) -> D
 
 def framed(portrait: Portrait, published: PublishedModel) -> Portrait:
     """A portrait whose crop is the published network's square, for stitching its pictures back."""
-    from ...tracking.crop import cut_square
     from ...tracking.flame_fit import view_portrait
 
     view = view_portrait(portrait, published.flame)
-    scale, corner = view.to_crop[0, 0], view.to_crop[:, 2] - (view.to_crop[0, 0] - 1) / 2
-    square = (*np.round(corner).astype(int).tolist(), round(scale * RENDER_SIZE))
-    alpha = np.clip(cut_square(portrait.alpha, square, RENDER_SIZE, outside=0), 0, 1)
     whole, part = (np.vstack([matrix, [0, 0, 1]]) for matrix in (portrait.crop_to_picture, view.to_crop))
     landmarks = portrait.landmarks.copy()
     landmarks[:, :2] -= view.to_crop[:, 2]
     return replace(
-        portrait, crop=view.image, alpha=alpha, crop_to_picture=(whole @ part)[:2],
-        landmarks=(landmarks / scale).astype(np.float32),
+        portrait, crop=view.image, alpha=_view_alpha(portrait, view), crop_to_picture=(whole @ part)[:2],
+        landmarks=(landmarks / view.to_crop[0, 0]).astype(np.float32),
     )  # fmt: skip
+
+
+def _view_alpha(portrait: Portrait, view: PortraitView) -> np.ndarray:
+    """[512, 512] the portrait's matte in the network's square."""
+    from ...tracking.crop import cut_square
+
+    scale, shift = view.to_crop[0, 0], view.to_crop[:, 2]
+    left, top = np.round(shift - (scale - 1) / 2).astype(int).tolist()
+    square = left, top, round(scale * RENDER_SIZE)
+    return np.clip(cut_square(portrait.alpha, square, RENDER_SIZE, outside=0), 0, 1)
+
+
+def _sampled(image: np.ndarray, points: np.ndarray, camera: np.ndarray) -> np.ndarray:
+    """[N] float32 of a square image [S, S] where points [N, 3] appear in its camera; 0 outside of it."""
+    from scipy.ndimage import map_coordinates
+
+    view = points @ camera[:, :3] + camera[:, 3]
+    columns, rows = ((1 - FOCAL * view[:, :2] / view[:, 2:]) * (len(image) / 2) - 0.5).T
+    return map_coordinates(image, [rows, columns], order=1, mode="constant").astype(np.float32)
 
 
 def fit_square(rgb: np.ndarray, alpha: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -26,10 +28,15 @@ class Scene:
         self._gaussians = Gaussians(*(self._place(array) for array in kinds))
         self._features = torch.empty(0)
         self._alpha = torch.empty(0)
+        matte = lifted.extra.get("matte")
+        self._matte = None if matte is None else self._with_matte(matte)
 
-    def rasterize(self, head_points: Tensor, cameras: np.ndarray) -> tuple[Tensor, Tensor]:
+    def rasterize(self, head_points: Tensor, cameras: np.ndarray, matted: bool = False) -> tuple[Tensor, Tensor]:
         """Head points [B, 5023, 3] and cameras [B, 3, 4] to features [B, C, 512, 512], in channels_last memory, and
-        alpha [B, 512, 512]. Both are overwritten by the next call."""
+        alpha [B, 512, 512]. Both are overwritten by the next call.
+
+        `matted`: where the avatar has a matte, alpha is the coverage by the Gaussians of the person alone.
+        """
         count, channels = len(cameras), self._gaussians.features.shape[1]
         if len(self._features) < count:
             shape = (count, RENDER_SIZE, RENDER_SIZE)
@@ -40,8 +47,16 @@ class Scene:
             self._gaussians.means[:VERTICES] = points if self._on_gpu else points.numpy()
             out = (self._features[index], self._alpha[index])
             out = out if self._on_gpu else tuple(tensor.numpy() for tensor in out)
-            rasterize(self._gaussians, Camera(cameras[index]), RENDER_SIZE, RENDER_SIZE, backend=self.backend, out=out)
+            camera = Camera(cameras[index])
+            rasterize(self._gaussians, camera, RENDER_SIZE, RENDER_SIZE, backend=self.backend, out=out)
+            if matted and self._matte is not None:
+                out[1][...] = rasterize(self._matte, camera, RENDER_SIZE, RENDER_SIZE, backend=self.backend)[0][..., 0]
         return self._features[:count].permute(0, 3, 1, 2), self._alpha[:count]
+
+    def _with_matte(self, matte: np.ndarray) -> Gaussians:
+        """The same Gaussians, which share their memory, with one feature: how far each is the person's, 0..1."""
+        own = np.concatenate([np.ones(VERTICES, np.float32), matte.astype(np.float32)])[:, None]
+        return replace(self._gaussians, features=self._place(own))
 
     def _place(self, array: np.ndarray) -> Array:
         return torch.from_numpy(array).to(self.device) if self._on_gpu else array

@@ -122,8 +122,8 @@ class Performance:
         return self.avatar.camera()
 
     def frames(
-        self, width: int, height: int, indices: Iterable[int] | None = None
+        self, width: int, height: int, indices: Iterable[int] | None = None, alpha: bool = True
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Drawings of the frames `indices`, or of all; see `draw_frames`."""
+        """Drawings of the frames `indices`, or of all; see `draw_frames`. Alpha costs nothing and is always there."""
         chosen = range(len(self)) if indices is None else indices
         return draw_frames(((self.gaussians(i), self.camera(i)) for i in chosen), width, height)
