@@ -7,10 +7,10 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from . import __version__
 from .errors import GagavatarError
 
 T = TypeVar("T")
@@ -30,11 +30,20 @@ def cache_folder() -> Path:
 
 
 def content_key(path: str | os.PathLike[str], *how: object) -> str:
-    """A name for the result of working on a file's content in one way, by this version of the package."""
-    digest = hashlib.sha256(json.dumps([__version__, *how], default=str).encode())
+    """A name for the result of working on a file's content in one way, by this code."""
+    digest = hashlib.sha256(json.dumps([_code(), *how], default=str).encode())
     with open(path, "rb") as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
+    return digest.hexdigest()
+
+
+@cache
+def _code() -> str:
+    """Fingerprint of the package's source: a checkout changes more often than the version's number."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

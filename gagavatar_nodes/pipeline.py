@@ -247,7 +247,8 @@ def in_background(work: Callable[[], Avatar]) -> Callable[[], Avatar]:
     thread.start()
 
     def wait() -> Avatar:
-        thread.join()
+        while thread.is_alive():
+            thread.join(0.1)  # a longer wait would not see Ctrl-C on Windows
         if failure:
             raise failure[0]
         return result[0]
