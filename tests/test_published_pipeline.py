@@ -156,6 +156,17 @@ def test_without_pytorch_the_message_says_how_to_install_it(weights, lifted, mon
             ask()
 
 
+def test_what_cannot_compute_is_known_before_the_work(gagavatar, weights, tmp_path, monkeypatch):
+    where = ("animate", PORTRAIT, "nod", "-o", tmp_path / "o.mp4", "--avatar", "gagavatar", "--weights", weights)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    done = gagavatar(*where, "--device", "cuda")
+    assert (done.code, "Device cuda was asked for" in done.err) == (1, True)
+    known = "gagavatar_nodes.lifting.gagavatar.published.find_spec"
+    monkeypatch.setattr(known, lambda name: None if name == "openvino" else "there")
+    done = gagavatar(*where, "--refiner", "openvino")
+    assert (done.code, 'pip install "gagavatar-nodes[openvino]"' in done.err) == (1, True)
+
+
 def test_a_file_without_codes_cannot_be_driven_and_says_so(lifted, weights, tmp_path):
     avatar = LiftedAvatar.load(lifted[0])
     replace(avatar, extra={}).save(tmp_path / "a.safetensors")

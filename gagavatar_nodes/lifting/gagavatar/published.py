@@ -134,6 +134,11 @@ class PublishedModel:
         """Raises what keeps the model from rendering, as far as can be known without reading gigabytes."""
         require_torch()
         self.settings.options.resolve_device()
+        if self.settings.refiner == "openvino" and find_spec("openvino") is None:
+            raise GagavatarError(
+                'The refiner by OpenVINO needs the package openvino: pip install "gagavatar-nodes[openvino]", or take '
+                "the refiner torch"
+            )
         self.settings.require_flame()
         if self.settings.find_checkpoint() is None:
             self.settings.require_checkpoint()
