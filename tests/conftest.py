@@ -6,6 +6,10 @@ Results and builds go to a cache of the session: the user's stays as it is.
 from __future__ import annotations
 
 import os
+
+# On a busy machine threads that wait for each other make the tests ten times slower. NumPy and torch read it once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +20,6 @@ import pytest
 
 from gagavatar_nodes import assets
 
-# On a busy machine threads that wait for each other make the tests ten times slower. Read when torch is first imported.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent / "media"))
 
 _PORTRAIT = assets.path("example_portrait.jpg")
