@@ -23,6 +23,9 @@ _TABS = {"Animate": animate, "Expression studio": studio, "Live": live, "3D": vi
 _HINT = "A photo of one face, best from the front with hair and shoulders. It stays on this machine."
 CSS = """
 .gradio-container { max-width: 1360px !important; margin: auto; }
+.live-picture { display: block; width: 100%; max-width: 512px; aspect-ratio: 1; margin: auto; border-radius: 8px; }
+.live-picture.empty { display: grid; place-items: center; background: var(--background-fill-secondary);
+  color: var(--body-text-color-subdued); border: 1px solid var(--border-color-primary); }
 #status { min-height: 1.6em; }
 button:focus-visible, input:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
 @media (max-width: 480px) { .gradio-container { padding: 8px !important; } }

@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import GagavatarError
 from ..avatars import Live
 from ..context import Context, shown_errors
+from .parts import live_picture, pictured
 
 _SIZE = 256
 _EVERY = 0.07
@@ -50,9 +51,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                 ),
             )  # fmt: skip
         with gr.Column(scale=1, min_width=280):
-            head = gr.Image(
-                label="Avatar", interactive=False, height=380, format="jpeg", elem_id="live-head", buttons=[]
-            )
+            head = live_picture("The avatar appears here.", "live-head")
     status = gr.Markdown(_HINT, elem_id="live-status")
     neutral = gr.Button("This is my neutral face", elem_id="live-neutral")
 
@@ -66,7 +65,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             drawn = live.feed(np.ascontiguousarray(frame[..., :3]), _SIZE)
         if drawn is None:
             return gr.skip(), "There is no face: come into the picture, and into the light."
-        return drawn, meter.line(began)
+        return pictured(drawn, "The portrait, moved by the webcam"), meter.line(began)
 
     def on_neutral(request: gr.Request) -> str:
         session = context.session(request)

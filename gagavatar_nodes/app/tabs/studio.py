@@ -16,9 +16,11 @@ from ..avatars import picture_of
 from ..context import Context, shown_errors
 from ..graphs import expression
 from ..workflows import note_for, to_ui
+from .parts import live_picture, pictured, saver
 
 _FAST, _SHARP = 256, 512
 _FPS = 25.0
+_ALT = "The portrait with the expression of the sliders"
 _OPEN = ("eyes", "jaw", "mouth")
 
 
@@ -27,22 +29,18 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     keys = gr.State([])
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            picture = gr.Image(
-                label="Face", interactive=False, height=430, format="jpeg", elem_id="studio-picture", buttons=[]
-            )
+            picture = live_picture("The face appears here.", "studio-picture")
             with gr.Row():
                 reset = gr.Button("Reset", elem_id="studio-reset", min_width=80)
                 dice = gr.Button("Random", elem_id="studio-random", min_width=80)
-            with gr.Row():
-                save = gr.DownloadButton("Save picture", elem_id="studio-save", min_width=120)
-                workflow = gr.DownloadButton("ComfyUI workflow", elem_id="studio-workflow", min_width=120)
+            saving = gr.Row()
             with gr.Accordion("Key frames", open=False):
                 gr.Markdown("Set a face, add it, set the next one: the motion goes from one to the next.")
                 seconds = gr.Slider(0.1, 5, 0.8, step=0.1, label="Seconds between two")
                 with gr.Row():
                     add = gr.Button("Add key frame", elem_id="studio-add", min_width=110)
                     clear = gr.Button("Clear", min_width=80)
-                    motion = gr.DownloadButton("Motion file", elem_id="studio-motion", min_width=110)
+                moving = gr.Row()
                 count = gr.Markdown("No key frames.", elem_id="studio-keys")
             with gr.Accordion("As JSON", open=False):
                 text = gr.Textbox(label="Sliders", lines=5, buttons=["copy"], elem_id="studio-json")
@@ -58,11 +56,11 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             avatar = context.avatar(context.session(request), path)
             return picture_of(avatar, expressions.posed(_named(values)), size)
 
-    def fast(request: gr.Request, path: str | None, *values: float) -> np.ndarray:
-        return draw(request, path, _FAST, values)
+    def fast(request: gr.Request, path: str | None, *values: float) -> str:
+        return pictured(draw(request, path, _FAST, values), _ALT)
 
-    def sharp(request: gr.Request, path: str | None, *values: float) -> np.ndarray:
-        return draw(request, path, _SHARP, values)
+    def sharp(request: gr.Request, path: str | None, *values: float) -> str:
+        return pictured(draw(request, path, _SHARP, values), _ALT)
 
     def set_all(values: dict[str, float]) -> list[float]:
         return [values.get(name, 0.0) for name in expressions.NAMES]
@@ -96,7 +94,10 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
 
     quick: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 4, "api_visibility": "private"}
     given = [portrait, *boxes]
-    gr.on([box.input for box in boxes], fast, given, picture, trigger_mode="always_last", **quick)
+    gr.on(
+        [box.input for box in boxes], fast, given, picture, trigger_mode="always_last", queue=False,
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
     gr.on([box.release for box in boxes], sharp, given, picture, trigger_mode="always_last", **quick)
     tab.select(sharp, given, picture, api_visibility="private", concurrency_limit=4)
     reset.click(lambda: set_all({}), None, boxes, **quick).then(sharp, given, picture, **quick)
@@ -106,9 +107,11 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     paste.click(on_paste, text, boxes, **quick).success(sharp, given, picture, **quick)
     add.click(on_add, [keys, *boxes], [keys, count], **quick)
     clear.click(lambda: ([], "No key frames."), None, [keys, count], **quick)
-    save.click(on_save, given, save, **quick)
-    workflow.click(on_workflow, given, workflow, **quick)
-    motion.click(on_motion, [keys, seconds], motion, **quick)
+    with saving:
+        saver("Save picture", "studio-save", on_save, given)
+        saver("ComfyUI workflow", "studio-workflow", on_workflow, given)
+    with moving:
+        saver("Save motion file", "studio-motion", on_motion, [keys, seconds])
 
 
 def _sliders() -> dict[str, gr.Slider]:

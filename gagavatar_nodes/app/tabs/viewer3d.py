@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -13,18 +14,20 @@ from ..context import JOBS, Context, shown_errors
 from ..executor import execute
 from ..graphs import splat
 from ..workflows import note_for, to_ui
+from .parts import live_picture, pictured
 
 _FAST, _SHARP = 384, 768
 _FORMATS = ("ply", "splat", "spz")
+_VIEWED = 2.5
+_ROW = 8
+"""Numbers of 32 bits in a row of a .splat file; the first six are position and scale."""
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     """Lays the tab out."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            picture = gr.Image(
-                label="View", interactive=False, height=460, format="jpeg", elem_id="orbit-picture", buttons=[]
-            )
+            picture = live_picture("The head appears here.", "orbit-picture")
             yaw = gr.Slider(-60, 60, 0, step=1, label="Around (degrees)", elem_id="orbit-yaw")
             pitch = gr.Slider(-35, 35, 0, step=1, label="Up and down (degrees)", elem_id="orbit-pitch")
         with gr.Column(scale=1, min_width=300):
@@ -36,15 +39,16 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                 workflow = gr.DownloadButton("ComfyUI workflow", interactive=False, min_width=140)
             viewer = gr.Model3D(label="Splat viewer: drag to turn", height=420, elem_id="splat-viewer")
 
-    def draw(request: gr.Request, path: str | None, turn: float, nod: float, size: int) -> np.ndarray:
+    def draw(request: gr.Request, path: str | None, turn: float, nod: float, size: int) -> str:
         with shown_errors():
             avatar = context.avatar(context.session(request), path)
-            return picture_of(avatar, expressions.posed({"yaw": turn, "pitch": nod}), size)
+            drawn = picture_of(avatar, expressions.posed({"yaw": turn, "pitch": nod}), size)
+        return pictured(drawn, f"The head, seen {turn:g} degrees from the side and {nod:g} from above")
 
-    def fast(request: gr.Request, path: str | None, turn: float, nod: float) -> np.ndarray:
+    def fast(request: gr.Request, path: str | None, turn: float, nod: float) -> str:
         return draw(request, path, turn, nod, _FAST)
 
-    def sharp(request: gr.Request, path: str | None, turn: float, nod: float) -> np.ndarray:
+    def sharp(request: gr.Request, path: str | None, turn: float, nod: float) -> str:
         return draw(request, path, turn, nod, _SHARP)
 
     def on_make(request: gr.Request, path: str | None, chosen: str) -> tuple[object, object, str]:
@@ -64,15 +68,26 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         return (
             gr.update(value=str(files[chosen]), interactive=True),
             gr.update(value=str(document), interactive=True),
-            str(files["splat"]),
+            str(_enlarged(files["splat"], context.result(request, "viewer.splat"))),
         )
 
     given = [portrait, yaw, pitch]
     quick = {"show_progress": "hidden", "concurrency_limit": 4, "api_visibility": "private"}
-    gr.on([yaw.input, pitch.input], fast, given, picture, trigger_mode="always_last", **quick)
+    gr.on(
+        [yaw.input, pitch.input], fast, given, picture, trigger_mode="always_last", queue=False,
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
     gr.on([yaw.release, pitch.release], sharp, given, picture, trigger_mode="always_last", **quick)
     tab.select(sharp, given, picture, concurrency_limit=4, api_visibility="private")
     make.click(
         on_make, [portrait, format_], [file, workflow, viewer], concurrency_id=JOBS, concurrency_limit=1,
         api_name="splat",
     )  # fmt: skip
+
+
+def _enlarged(path: Path, target: Path) -> Path:
+    """A copy of a .splat file for the viewer, whose half precision would round the covariances of small splats to 0."""
+    rows = np.fromfile(path, "<f4").reshape(-1, _ROW)
+    rows[:, :6] *= _VIEWED
+    rows.tofile(target)
+    return target
