@@ -1,0 +1,41 @@
+"""Parts that several tabs are made of."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+_QUALITY = 88
+_JUST_SHOWN = 200
+"""Milliseconds after which the page has the new file behind its button."""
+
+
+def live_picture(label: str, elem_id: str) -> gr.HTML:
+    """A place for pictures that change often; `pictured` fills it."""
+    return gr.HTML(f'<div class="live-picture empty">{html.escape(label)}</div>', elem_id=elem_id)
+
+
+def pictured(image: np.ndarray, alt: str) -> str:
+    """The HTML of a picture [H, W, 3] uint8. It travels inside of the page's own message, which saves a round trip."""
+    import cv2
+
+    done, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not done:
+        raise ValueError(f"Got a picture {image.shape} that cannot be encoded")
+    data = base64.b64encode(jpeg.tobytes()).decode("ascii")
+    return f'<img class="live-picture" alt="{html.escape(alt)}" src="data:image/jpeg;base64,{data}">'
+
+
+def saver(label: str, elem_id: str, make: Callable[..., str], inputs: Sequence[Any]) -> gr.Button:
+    """A button that makes a file with `make` and downloads it; call it where the button is to stand."""
+    button = gr.Button(label, elem_id=elem_id, min_width=120)
+    hidden = gr.DownloadButton(visible="hidden", elem_id=f"{elem_id}-file")
+    press = f"() => setTimeout(() => document.querySelector('#{elem_id}-file').click(), {_JUST_SHOWN})"
+    made = button.click(make, list(inputs), hidden, concurrency_limit=4, api_visibility="private")
+    made.success(None, None, None, js=press, api_visibility="private")
+    return button
