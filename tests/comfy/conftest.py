@@ -23,7 +23,9 @@ def server(tmp_path_factory):
     from server import Server
 
     base = tmp_path_factory.mktemp("comfy")
-    comfy = Server(base, Path(os.environ["COMFYUI_DIR"]), "any name", os.environ.get("COMFYUI_PYTHON", sys.executable))
+    comfy = Server(
+        base, Path(os.environ["COMFYUI_DIR"]), "0-some_Other.name", os.environ.get("COMFYUI_PYTHON", sys.executable)
+    )
     yield comfy
     comfy.stop()
 

@@ -61,7 +61,7 @@ def test_progress_and_previews_arrive_and_a_second_run_is_cached(server):
     first = server.run(prompt)
     assert not first.problems
     assert first.progress["5"][-1] == (10, 10)
-    assert len(first.progress["5"]) >= 10
+    assert len(first.progress["5"]) >= 2  # newer versions leave some out
     assert first.previews > 0
     assert len(first.outputs["6"]["images"]) == 10
     assert server.run(prompt).executed == []

@@ -110,9 +110,18 @@ class Server:
         while run.prompt_id and time.monotonic() < end and not self._follow(run, wire.recv(), on_progress):
             continue
         wire.close()
-        entry = self.get(f"/history/{run.prompt_id}").get(run.prompt_id, {}) if run.prompt_id else {}
-        run.outputs = entry.get("outputs", {})
+        if run.prompt_id:
+            run.outputs = self._outputs(run.prompt_id)
         return run
+
+    def _outputs(self, prompt_id: str) -> dict[str, Any]:
+        """What the nodes show; the history is written a little after the last message."""
+        for _ in range(100):
+            entry = self.get(f"/history/{prompt_id}").get(prompt_id)
+            if entry:
+                return entry["outputs"]
+            time.sleep(0.1)
+        return {}
 
     def _follow(self, run: Run, message: str | bytes, on_progress: Any) -> bool:
         """Takes one message in; whether it was the last of the prompt."""
