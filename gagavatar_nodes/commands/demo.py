@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     driver = args.driver or assets.path("synthetic_driver.mp4")
     video, sheet = folder / "demo.mp4", folder / "contact_sheet.png"
     portrait = pipeline.read_portrait(source)
-    lifted = pipeline.in_background(lambda: pipeline.lift(portrait))
+    lifted = pipeline.in_background(lambda: pipeline.lift(portrait, "embedded"))
     with Bar(args, "tracking") as bar:
         motion = pipeline.read_driver(driver, progress=bar)
     avatar = lifted()

@@ -94,9 +94,9 @@ def add_tracking(parser: argparse.ArgumentParser, auto: str) -> None:
     group.add_argument(
         "--smoothing",
         type=number(0, 1),
-        default=0.5,
+        default=0.25,
         metavar="0..1",
-        help="of the tracked landmarks; 0 is raw (default: 0.5)",
+        help="of the tracked landmarks; 0 is raw (default: 0.25)",
     )
     group.add_argument("--no-cache", action="store_true", help="track again, even if the same file was tracked before")
 
