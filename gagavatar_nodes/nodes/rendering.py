@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..avatars import Avatar, Drawing, Performance
+from ..avatars import Avatar, Performance
 from ..errors import GagavatarError
-from ..media.backgrounds import Background, ColourBackground, parse_colour
-from ..types import Camera, Gaussians, Motion, Portrait
+from ..media.backgrounds import Background, ColourBackground
+from ..types import Motion, Portrait
 from . import files, host, spec, tensors
 from .driving import file_of
+from .performing import choose_background, perform
 from .progress import Progress, cancellable, watched
 from .sound import write_sound
 
@@ -180,58 +180,6 @@ class RenderAvatarToVideo:
             _write(path, chain([first], frames), motion, size, transparent, audio, quality)
         result = (host.video_from_file(path), str(path))
         return {"ui": {"images": [files.as_result(path)], "animated": (path.suffix in _PLAYED,)}, "result": result}
-
-
-def perform(avatar: Avatar, motion: Motion, reference: str | int, refine: bool, in_place: bool) -> Performance:
-    """The motion, bound to the avatar, whose network ComfyUI now manages if it has one."""
-    if avatar.model == "gagavatar":
-        network = avatar.published.network
-        host.manage(network, network.network)
-    performance = avatar.perform(motion, reference, in_place)
-    return performance if refine else CoarsePerformance(performance)
-
-
-@dataclass(frozen=True)
-class CoarsePerformance:
-    """A performance whose Gaussians are drawn in their own colours, without the network that refines them."""
-
-    refined: Performance
-
-    def __len__(self) -> int:
-        return len(self.refined)
-
-    def gaussians(self, index: int) -> Gaussians:
-        """See `Performance`."""
-        return self.refined.gaussians(index)
-
-    def camera(self, index: int) -> Camera:
-        """See `Performance`."""
-        return self.refined.camera(index)
-
-    def frames(self, width: int, height: int, indices: Iterable[int] | None = None) -> Iterator[Drawing]:
-        """See `Performance`."""
-        from ..rendering.drawing import draw_frames
-
-        chosen = range(len(self)) if indices is None else indices
-        return draw_frames(((self.gaussians(i), self.camera(i)) for i in chosen), width, height)
-
-
-def choose_background(kind: str, colour: str, images: torch.Tensor | None) -> Background:
-    """What stands behind the head.
-
-    Raises:
-        GagavatarError: the colour is none, or no picture is connected.
-    """
-    if kind == "transparent":
-        return ColourBackground(None)
-    if kind == "image":
-        if images is None:
-            raise GagavatarError("The background is 'image', but none is connected: connect 'background_image'")
-        return tensors.ImageBackground(images)
-    rgb = parse_colour(colour)
-    if rgb is None:
-        raise GagavatarError(f"'{colour}' is no colour: give #rrggbb, or a name such as black, white or green")
-    return ColourBackground(rgb)
 
 
 def _drawn(

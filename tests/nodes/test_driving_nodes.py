@@ -1,3 +1,5 @@
+import shutil
+
 import av
 import numpy as np
 import pytest
@@ -44,6 +46,30 @@ def test_a_video_file_is_streamed_and_gives_the_motion_of_its_frames(run, frames
     assert len(overlay) == 6
     assert "6 frames at 20 a second" in report
     assert "every frame" in report
+
+
+class PartVideo(FileVideo):
+    """A VIDEO that was cut from its file, as newer versions of ComfyUI give."""
+
+    def __init__(self, path, seconds=1.0, part=None):
+        super().__init__(path)
+        self.seconds, self.part = seconds, part
+
+    def get_duration(self):
+        return self.seconds
+
+    def save_to(self, path):
+        shutil.copy(self.part, path)
+
+
+def test_of_a_cut_video_only_the_part_is_tracked(run, frames, tmp_path):
+    for name, count in (("whole.mp4", 6), ("part.mp4", 2)):
+        with VideoWriter(tmp_path / name, 20, frames.shape[2:0:-1]) as writer:
+            for frame in frames[:count]:
+                writer.write(frame)
+    cut = PartVideo(tmp_path / "whole.mp4", 0.1, tmp_path / "part.mp4")
+    assert len(run("ExtractDriving", video=cut)[0]) == 2
+    assert len(run("ExtractDriving", video=PartVideo(tmp_path / "whole.mp4"))[0]) == 6
 
 
 def test_bridged_frames_are_listed_and_audio_is_passed_on(run, frames):

@@ -1,0 +1,68 @@
+"""What the rendering nodes share: an avatar bound to a motion, and what stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..avatars import Avatar, Drawing, Performance
+from ..errors import GagavatarError
+from ..media.backgrounds import Background, ColourBackground, parse_colour
+from ..types import Camera, Gaussians, Motion
+from . import host, tensors
+
+if TYPE_CHECKING:
+    import torch
+
+
+def perform(avatar: Avatar, motion: Motion, reference: str | int, refine: bool, in_place: bool) -> Performance:
+    """The motion, bound to the avatar, whose network ComfyUI now manages if it has one."""
+    if avatar.model == "gagavatar":
+        network = avatar.published.network
+        host.manage(network, network.network)
+    performance = avatar.perform(motion, reference, in_place)
+    return performance if refine else CoarsePerformance(performance)
+
+
+@dataclass(frozen=True)
+class CoarsePerformance:
+    """A performance whose Gaussians are drawn in their own colours, without the network that refines them."""
+
+    refined: Performance
+
+    def __len__(self) -> int:
+        return len(self.refined)
+
+    def gaussians(self, index: int) -> Gaussians:
+        """See `Performance`."""
+        return self.refined.gaussians(index)
+
+    def camera(self, index: int) -> Camera:
+        """See `Performance`."""
+        return self.refined.camera(index)
+
+    def frames(self, width: int, height: int, indices: Iterable[int] | None = None) -> Iterator[Drawing]:
+        """See `Performance`."""
+        from ..rendering.drawing import draw_frames
+
+        chosen = range(len(self)) if indices is None else indices
+        return draw_frames(((self.gaussians(i), self.camera(i)) for i in chosen), width, height)
+
+
+def choose_background(kind: str, colour: str, images: torch.Tensor | None) -> Background:
+    """What stands behind the head.
+
+    Raises:
+        GagavatarError: the colour is none, or no picture is connected.
+    """
+    if kind == "transparent":
+        return ColourBackground(None)
+    if kind == "image":
+        if images is None:
+            raise GagavatarError("The background is 'image', but none is connected: connect 'background_image'")
+        return tensors.ImageBackground(images)
+    rgb = parse_colour(colour)
+    if rgb is None:
+        raise GagavatarError(f"'{colour}' is no colour: give #rrggbb, or a name such as black, white or green")
+    return ColourBackground(rgb)
