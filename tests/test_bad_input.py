@@ -362,7 +362,14 @@ def limited(limit: int, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
 
 
+@pytest.fixture(scope="module")
+def built_rasterizer(session_cache):
+    """The compiled rasterizer in the session's cache: where no file may grow, none can be built."""
+    subprocess.run([sys.executable, "-c", "from gagavatar_nodes.rendering import describe; describe()"], check=True)
+
+
 @posix_only
+@pytest.mark.usefixtures("built_rasterizer")
 @pytest.mark.parametrize("name", ["out.mp4", "out.gif", "frames/%03d.png", "out.ply", "out.safetensors"])
 def test_a_full_disk_leaves_nothing(avatar_file, short_driver, output, name):
     command = {".ply": ("export", avatar_file), ".safetensors": ("track", short_driver)}
