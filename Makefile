@@ -13,7 +13,7 @@ app: $(VENV)/with-app
 	$(BIN)/gagavatar app
 
 test: $(VENV)/tested
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/tested
 	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
