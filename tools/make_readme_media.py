@@ -1,7 +1,4 @@
-"""Make the pictures of the README from bundled data: docs/demo.gif and docs/contact_sheet.jpg.
-
-    python tools/make_readme_media.py
-"""
+"""`python tools/make_readme_media.py` makes the README's docs/demo.gif and docs/contact_sheet.jpg from bundled data."""
 
 from __future__ import annotations
 
