@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +18,11 @@ from ..errors import GagavatarError
 from .avatars import lifted
 from .graphs import Source
 from .limits import Limits
-from .sessions import Session, Sessions
+from .sessions import FOLDER_PREFIX, Session, Sessions
 
 EXAMPLE_PORTRAIT, EXAMPLE_DRIVER = "example_portrait.jpg", "synthetic_driver.mp4"
+_OWN_FOLDER = re.compile(rf"\S*{FOLDER_PREFIX}[^\\/\s]*[\\/][0-9a-f]{{24}}[\\/]\w+[\\/]")
+"""The part of a path that means nothing to visitors."""
 JOBS = "jobs"
 """Name of the queue that heavy work waits in."""
 
@@ -35,6 +39,14 @@ class Context:
     def session(self, request: gr.Request | None) -> Session:
         """The visitor who sent a request."""
         return self.sessions.of(None if request is None else request.session_hash)
+
+    def example(self, name: str) -> str:
+        """A bundled file, copied to where Gradio may show it from."""
+        folder = self.sessions.root / "examples"
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / name).is_file():
+            shutil.copyfile(asset(name), folder / name)
+        return str(folder / name)
 
     def portrait(self, session: Session, upload: str | None) -> Source:
         """The portrait that is shown, as a source of a graph."""
@@ -78,7 +90,9 @@ def shown_errors() -> Iterator[None]:
     try:
         yield
     except GagavatarError as error:
-        raise gr.Error(str(error), duration=12, print_exception=False, title="That did not work") from error
+        raise gr.Error(
+            _OWN_FOLDER.sub("", str(error)), duration=12, print_exception=False, title="That did not work"
+        ) from error
 
 
 def picture_input(**options: Any) -> gr.Image:

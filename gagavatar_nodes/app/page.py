@@ -8,7 +8,6 @@ from typing import Any
 
 import gradio as gr
 
-from ..assets import path as asset
 from .context import EXAMPLE_PORTRAIT, Context, picture_input
 from .limits import Limits
 from .sessions import Sessions
@@ -28,7 +27,13 @@ CSS = """
   color: var(--body-text-color-subdued); border: 1px solid var(--border-color-primary); }
 #status { min-height: 1.6em; }
 button:focus-visible, input:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
-@media (max-width: 480px) { .gradio-container { padding: 8px !important; } }
+@media (max-width: 640px) {
+  .gradio-container, .gradio-container main { padding: 8px !important; }
+  .gradio-container .column, .tabs, .tab-wrapper, .tab-container { min-width: 0 !important; max-width: 100%; }
+  .gradio-container .wrap, .gradio-container main { width: 100%; max-width: 100vw; min-width: 0; }
+  .gradio-container { max-width: 100vw !important; min-width: 0 !important; }
+  .tab-container { overflow-x: auto; }
+}
 """
 
 
@@ -57,7 +62,7 @@ def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
         with gr.Row(equal_height=False):
             with gr.Column(scale=1, min_width=260):
                 portrait = picture_input(
-                    label="Portrait", value=str(asset(EXAMPLE_PORTRAIT)), height=300, elem_id="portrait"
+                    label="Portrait", value=context.example(EXAMPLE_PORTRAIT), height=300, elem_id="portrait"
                 )
                 example = gr.Button("Use the example", size="sm", elem_id="example")
                 gr.Markdown(_HINT)
@@ -66,7 +71,7 @@ def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
                     with gr.Tab(name) as tab:
                         module.build(context, portrait, tab)
         example.click(
-            lambda: str(asset(EXAMPLE_PORTRAIT)), None, portrait, show_progress="hidden", api_visibility="private"
+            lambda: context.example(EXAMPLE_PORTRAIT), None, portrait, show_progress="hidden", api_visibility="private"
         )
 
         def forget(request: gr.Request) -> None:
@@ -81,7 +86,7 @@ def options(limits: Limits) -> dict[str, Any]:
     """What `Blocks.launch` needs for this page, wherever it is served."""
     return {
         "theme": gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-        "css": CSS,
+        "head": f"<style>{CSS}</style>",  # as `css`, Gradio would not let it reach the page's frame
         "max_file_size": limits.megabytes * 1_000_000,
         "show_error": False,
         "footer_links": ["api"],

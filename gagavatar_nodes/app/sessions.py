@@ -20,6 +20,7 @@ from .executor import Kept
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 80
+FOLDER_PREFIX = "gagavatar-app-"
 
 
 class CancelledError(GagavatarError):
@@ -70,8 +71,8 @@ class Sessions:
     """All visitors, by the hash that the browser's page has; those not seen for a while are forgotten."""
 
     def __init__(self, root: Path | None = None, lifetime: float = 3600.0) -> None:
-        """`root` is emptied of what an earlier run left there; `lifetime` in seconds."""
-        self.root = Path(tempfile.mkdtemp(prefix="gagavatar-app-")) if root is None else root
+        """`root` holds all files, a temporary folder unless given; `lifetime` in seconds."""
+        self.root = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX)) if root is None else root
         self._lifetime = lifetime
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()

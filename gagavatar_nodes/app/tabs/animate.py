@@ -10,7 +10,6 @@ from typing import Any
 
 import gradio as gr
 
-from ...assets import path as asset
 from ...driving.builtin import BUILTIN_NAMES
 from ...errors import GagavatarError
 from ...pipeline import MODELS
@@ -93,8 +92,8 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             driven_by = gr.Radio([_BUILTIN, _VIDEO], value=_BUILTIN, label="What moves it", elem_id="driven-by")
             motion = gr.Dropdown(list(BUILTIN_NAMES), value="talk", label="Motion", elem_id="motion")
             driver = gr.Video(
-                label="Driving video: a face, its expression and sound", value=str(asset(EXAMPLE_DRIVER)), height=260,
-                sources=["upload", "webcam"], visible=False, elem_id="driver",
+                label="Driving video: a face, its expression and sound", value=context.example(EXAMPLE_DRIVER),
+                height=260, sources=["upload", "webcam"], visible=False, elem_id="driver",
                 webcam_options=gr.WebcamOptions(mirror=False),
             )  # fmt: skip
             settings = _settings(context)

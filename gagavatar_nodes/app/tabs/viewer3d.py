@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
-import numpy as np
 
+from ...avatars import Avatar
+from ...driving.operations import still
+from ...export.exporters import export_gaussians
 from .. import expressions
 from ..avatars import picture_of
 from ..context import JOBS, Context, shown_errors
@@ -18,9 +21,8 @@ from .parts import live_picture, pictured
 
 _FAST, _SHARP = 384, 768
 _FORMATS = ("ply", "splat", "spz")
-_VIEWED = 2.5
-_ROW = 8
-"""Numbers of 32 bits in a row of a .splat file; the first six are position and scale."""
+_LARGER = 2.0
+"""Times the splats of the viewer."""
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
@@ -57,18 +59,15 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             source = context.portrait(session, path)
             session.cancelled.clear()
             program = session.program(lambda done, total, picture: None)
-            files = {}
-            for kind in {chosen, "splat"}:
-                graph = splat(source, kind)
-                outputs = execute(graph, program, session.kept)
-                files[kind] = program.output / outputs["save"][0][0]
             graph = splat(source, chosen)
+            made = program.output / execute(graph, program, session.kept)["save"][0][0]
+            viewed = _for_viewer(context.avatar(session, path), context.result(request, "viewer.ply"))
             document = context.result(request, "splat_workflow.json")
             document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
         return (
-            gr.update(value=str(files[chosen]), interactive=True),
+            gr.update(value=str(made), interactive=True),
             gr.update(value=str(document), interactive=True),
-            str(_enlarged(files["splat"], context.result(request, "viewer.splat"))),
+            str(viewed),
         )
 
     given = [portrait, yaw, pitch]
@@ -85,9 +84,8 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     )  # fmt: skip
 
 
-def _enlarged(path: Path, target: Path) -> Path:
-    """A copy of a .splat file for the viewer, whose half precision would round the covariances of small splats to 0."""
-    rows = np.fromfile(path, "<f4").reshape(-1, _ROW)
-    rows[:, :6] *= _VIEWED
-    rows.tofile(target)
-    return target
+def _for_viewer(avatar: Avatar, path: Path) -> Path:
+    """The head at rest with larger splats: viewers in browsers leave out the blur that closes the gaps between them."""
+    resting = avatar.perform(still()).gaussians(0)
+    export_gaussians(replace(resting, covariances=resting.covariances * _LARGER**2), path)
+    return path
