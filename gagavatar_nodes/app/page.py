@@ -28,11 +28,15 @@ CSS = """
 #status { min-height: 1.6em; }
 button:focus-visible, input:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
 @media (max-width: 640px) {
-  .gradio-container, .gradio-container main { padding: 8px !important; }
+  .gradio-container, .gradio-container .main, .gradio-container main {
+    width: 100%; max-width: 100vw !important; min-width: 0 !important; box-sizing: border-box;
+  }
+  .gradio-container .main, .gradio-container .wrap:has(> main) {
+    padding: 6px !important; max-width: 100vw; min-width: 0; box-sizing: border-box;
+  }
   .gradio-container .column, .tabs, .tab-wrapper, .tab-container { min-width: 0 !important; max-width: 100%; }
-  .gradio-container .wrap, .gradio-container main { width: 100%; max-width: 100vw; min-width: 0; }
-  .gradio-container { max-width: 100vw !important; min-width: 0 !important; }
-  .tab-container { overflow-x: auto; }
+  .gradio-container .row:has(> .column) { flex-direction: column; }
+  .gradio-container .row > .column { width: 100%; }
 }
 """
 

@@ -1,0 +1,178 @@
+"""The page in a real browser; skipped where Gradio, Playwright or Chromium are missing."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from gagavatar_nodes.app.limits import Limits
+from gagavatar_nodes.assets import path as asset
+from gagavatar_nodes.media.images import write_image
+from gagavatar_nodes.media.video_reader import VideoReader
+
+pytest.importorskip("gradio")
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if CHROMIUM is None:
+    pytest.skip("there is no Chromium", allow_module_level=True)
+
+_PIXELS = """() => {
+    const video = document.querySelector('#result video'), canvas = document.createElement('canvas');
+    canvas.width = canvas.height = 32;
+    const context = canvas.getContext('2d');
+    context.drawImage(video, 0, 0, 32, 32);
+    return [video.duration, ...context.getImageData(0, 0, 32, 32).data];
+}"""
+_MOVE = """([name, value]) => {
+    const slider = document.querySelector(`#slider-${name} input[type=range]`);
+    slider.value = value;
+    slider.dispatchEvent(new Event('input', {bubbles: true}));
+}"""
+_SHOWN = "selector => { const i = document.querySelector(selector + ' img'); return i && i.src; }"
+
+
+@pytest.fixture(scope="module")
+def address():
+    from gagavatar_nodes.app.page import Serving, serve
+
+    page, url = serve(Serving(limits=Limits(seconds=5.0)), block=False)
+    yield url
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory):
+    import cv2
+
+    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+    with VideoReader(asset("synthetic_driver.mp4")) as video, path.open("wb") as file:
+        for frame in video:
+            file.write(cv2.imencode(".jpg", frame[..., ::-1])[1].tobytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(camera):
+    fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    with playwright.sync_playwright() as play:
+        args = ["--no-sandbox", *fake, f"--use-file-for-fake-video-capture={camera}"]
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=args)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    contexts = []
+
+    def new(width=1024):
+        context = browser.new_context(viewport={"width": width, "height": 900}, permissions=["camera"])
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(90_000)
+        page.goto(address)
+        page.wait_for_selector("#animate")
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+
+
+def choose(page, motion):
+    page.locator("#motion input").fill(motion)
+    page.keyboard.press("Enter")
+
+
+def played(page):
+    page.wait_for_selector("#result video")
+    page.wait_for_function("() => document.querySelector('#result video').readyState >= 3")
+    duration, *pixels = page.evaluate(_PIXELS)
+    return duration, np.reshape(pixels, (32, 32, 4))[..., :3]
+
+
+def test_one_click_makes_a_video_that_plays_and_is_not_blank(visit, tmp_path):
+    page = visit()
+    choose(page, "nod")
+    page.click("#animate")
+    duration, pixels = played(page)
+    assert duration > 1
+    assert pixels.std() > 20
+    with page.expect_download() as download:
+        page.click("#workflow")
+    download.value.save_as(tmp_path / "w.json")
+    from gagavatar_nodes.app.workflows import read_workflow
+
+    assert len(read_workflow(tmp_path / "w.json")) >= 5
+
+
+def test_a_driving_video_carries_its_length_over(visit):
+    page = visit()
+    page.get_by_text("Video or webcam").click()
+    page.wait_for_selector("#driver video")
+    page.click("#animate")
+    duration, pixels = played(page)
+    with VideoReader(asset("synthetic_driver.mp4")) as video:
+        assert duration == pytest.approx(video.frame_count / video.fps, abs=0.2)
+    assert pixels.std() > 20
+
+
+def test_two_visitors_get_their_own_results(visit):
+    one, two = visit(), visit()
+    choose(one, "nod")
+    choose(two, "smile")
+    one.click("#animate")
+    two.click("#animate")
+    first, second = played(one)[0], played(two)[0]
+    assert first != second
+    assert one.get_attribute("#result video", "src") != two.get_attribute("#result video", "src")
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "No face was found"), (b"text", "is not a picture")])
+def test_bad_portraits_show_the_packages_message(visit, tmp_path, content, words):
+    path = tmp_path / "portrait.png"
+    if content is None:
+        write_image(path, np.full((200, 200, 3), 128, np.uint8))
+    else:
+        path.write_bytes(content)
+    page = visit()
+    page.locator("#portrait button[aria-label='Remove Image']").click()
+    page.locator("#portrait input[type=file]").first.set_input_files(path)
+    page.wait_for_timeout(1500)
+    page.click("#animate")
+    shown = page.wait_for_selector(".toast-body").inner_text()
+    assert words in shown
+    assert "Traceback" not in shown
+    assert "gagavatar-app-" not in shown
+
+
+def test_sliders_move_the_picture(visit):
+    page = visit()
+    page.get_by_role("tab", name="Expression studio").click()
+    page.wait_for_selector("#studio-picture img")
+    before = page.evaluate(_SHOWN, "#studio-picture")
+    page.evaluate(_MOVE, ["yaw", "30"])
+    page.wait_for_function("b => document.querySelector('#studio-picture img').src !== b", arg=before)
+    assert page.evaluate("() => document.querySelector('#studio-picture img').naturalWidth") == 256
+
+
+def test_the_webcam_drives_the_avatar(visit):
+    page = visit()
+    page.get_by_role("tab", name="Live", exact=True).click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#live-camera button", has_text="Record").click()
+    page.wait_for_selector("#live-head img")
+    before = page.evaluate(_SHOWN, "#live-head")
+    page.wait_for_function("b => document.querySelector('#live-head img').src !== b", arg=before)
+    assert "pictures a second" in page.inner_text("#live-status")
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1600])
+def test_the_page_fits_its_window(visit, width):
+    page = visit(width)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+def test_files_of_the_machine_cannot_be_read(visit, address):
+    for path in ("/etc/passwd", str(asset("NOTICE"))):
+        assert visit().request.get(f"{address}gradio_api/file={path}").status in (403, 404)
