@@ -17,9 +17,11 @@ TITLE = "GAGAvatar"
 _ALONE = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this machine can reach."""
 _HEADER = """# GAGAvatar
-One photo becomes a 3D head that any face can drive. Everything runs on this machine."""
+One photo becomes a 3D head that any face can drive."""
 _TABS = {"Animate": animate, "Expression studio": studio, "Live": live, "3D": viewer3d, "Models": models}
-_HINT = "A photo of one face, best from the front with hair and shoulders. It stays on this machine."
+_HINT = "A photo of one face, best from the front with hair and shoulders."
+_PRIVATE = " It stays on this machine."
+_SHARED = " It goes to the machine that serves this page, and is removed after you leave."
 CSS = """
 .gradio-container { max-width: 1360px !important; margin: auto; }
 .live-picture { display: block; width: 100%; max-width: 512px; aspect-ratio: 1; margin: auto; border-radius: 8px; }
@@ -55,7 +57,10 @@ class Serving:
 
 
 def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
-    """The page with its tabs; `launch` it with `options`, or use `serve`."""
+    """The page with its tabs; `launch` it with `options`, or use `serve`.
+
+    `may_download` where only the owner of this machine sees the page: weights may then be fetched from it.
+    """
     limits = limits or Limits()
     sessions = Sessions(lifetime=limits.lifetime)
     atexit.register(sessions.close_all)
@@ -69,7 +74,7 @@ def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
                     label="Portrait", value=context.example(EXAMPLE_PORTRAIT), height=300, elem_id="portrait"
                 )
                 example = gr.Button("Use the example", size="sm", elem_id="example")
-                gr.Markdown(_HINT)
+                gr.Markdown(_HINT + (_PRIVATE if may_download else _SHARED))
             with gr.Column(scale=4, min_width=320), gr.Tabs():
                 for name, module in _TABS.items():
                     with gr.Tab(name) as tab:
