@@ -29,8 +29,8 @@ $(VENV)/installed: pyproject.toml | $(BIN)/python
 	$(PIP) --editable .
 	touch $@
 
-$(VENV)/with-app: pyproject.toml | $(BIN)/python
-	$(PIP) --editable ".[app]"
+$(VENV)/with-app: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable ".[app]" --constraint constraints.txt
 	touch $@ $(VENV)/installed
 
 # PyTorch serves the published network and the reference rasterizer that tests compare with; the demo does without it.
