@@ -5,6 +5,7 @@
 #
 #   tools/comfy/setup.sh FOLDER [PYTHON]
 set -eu
+exec 3>&1 1>&2 # what pip says is not for the caller to evaluate
 folder=${1:?usage: tools/comfy/setup.sh FOLDER [PYTHON]}
 python=${2:-python3}
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -31,4 +32,4 @@ if [ ! -f "$folder/venv/ready" ]; then
     $pip pytest playwright websocket-client
     touch "$folder/venv/ready"
 fi
-echo "export COMFYUI_DIR=$folder/ComfyUI COMFYUI_PYTHON=$folder/venv/bin/python"
+echo "export COMFYUI_DIR=$folder/ComfyUI COMFYUI_PYTHON=$folder/venv/bin/python" >&3
