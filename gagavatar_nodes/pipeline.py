@@ -20,6 +20,7 @@ from .avatars import Avatar
 from .cache import cached, content_key
 from .errors import FaceError, GagavatarError, MediaError
 from .output import SIZES, Look, Progress, check_output, finished_frames, is_picture, render
+from .tracking.smoothing import DEFAULT_STRENGTH as DEFAULT_SMOOTHING
 from .types import Motion, Portrait
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ __all__ = [
 PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE = 512, 768
 """Edge in pixels of a portrait's crop for the embedded and for the published model."""
 MODELS = ("auto", "embedded", "gagavatar")
-DEFAULT_SMOOTHING = 0.25
 _RESULTS = ".pkl"
 
 
