@@ -49,7 +49,9 @@ class Avatar(Protocol):
         """Gaussians."""
         ...
 
-    def perform(self, motion: Motion, reference: str | int = "auto", in_place: bool = False) -> Performance:
+    def perform(
+        self, motion: Motion, reference: str | int = "auto", in_place: bool = False, seed: int | None = None
+    ) -> Performance:
         """The motion, fitted to this portrait.
 
         Args:
@@ -57,6 +59,8 @@ class Avatar(Protocol):
             reference: see `driving.retarget.Retargeter`.
             in_place: the head keeps the portrait's place, as stitching needs it, even where the model would take the
                 driver's camera.
+            seed: of noise that the model draws anew for each frame; None for its own, which is the same in every
+                frame. The embedded avatar has none.
         """
         ...
 

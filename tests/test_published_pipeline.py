@@ -243,6 +243,18 @@ def test_a_driver_with_codes_gives_everything_but_the_shape(published):
     assert gaussians.features.max() <= 1
 
 
+def test_a_still_driver_gives_a_still_video_unless_a_seed_is_given(published):
+    def drawn(seed):
+        performance = published.perform(still(2), seed=seed)
+        return [rgb for rgb, _ in performance.frames(512, 512, alpha=False)]
+
+    stored, fresh = drawn(None), drawn(5)
+    np.testing.assert_array_equal(*stored)
+    assert np.abs(fresh[0] - fresh[1]).mean() > 1e-4
+    np.testing.assert_array_equal(fresh, drawn(5))
+    assert np.abs(fresh[0] - drawn(6)[0]).mean() > 1e-4
+
+
 def test_codes_of_another_edition_are_refused(published):
     with pytest.raises(GagavatarError, match=r"edition 2023 cannot be used with edition 2020"):
         published.perform(replace(still(2), flame=planted_codes(2, "2023")))

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         )  # fmt: skip
     warn_bridged(motion, args.driver)
     avatar = lifted()
-    performance = avatar.perform(edited(motion, args), args.reference, in_place=args.stitch)
+    performance = avatar.perform(edited(motion, args), args.reference, args.stitch, args.seed)
     is_media = pipeline.is_media(args.driver)
     shown = avatar.framed(portrait) if args.stitch else portrait
     finished_look = look(args, background, shown, args.driver if is_media else None)

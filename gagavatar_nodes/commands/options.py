@@ -130,6 +130,12 @@ def add_look(parser: argparse.ArgumentParser) -> None:
         metavar="B",
         help="#rrggbb, a colour's name, a picture, a video, or 'transparent' (default: black)",
     )
+    group.add_argument(
+        "--seed",
+        type=whole(0, 2**32 - 1),
+        metavar="N",
+        help="GAGAvatar's renderer draws fresh noise in each frame (default: its stored noise, which is still)",
+    )
 
 
 def number(low: float, high: float) -> Callable[[str], float]:

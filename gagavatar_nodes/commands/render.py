@@ -82,7 +82,7 @@ def run_render(args: argparse.Namespace) -> int:
             **settings,
         )  # fmt: skip
     warn_bridged(motion, args.motion)
-    performance = avatar.perform(edited(motion, args), args.reference)
+    performance = avatar.perform(edited(motion, args), args.reference, seed=args.seed)
     return _write(args, performance, motion.fps, background, args.audio)
 
 
@@ -93,7 +93,7 @@ def run_orbit(args: argparse.Namespace) -> int:
 
     background = picture_output(args, args.avatar)
     motion = orbit(still(1, args.fps), args.path, args.yaw, args.pitch, args.seconds)
-    performance = load_avatar(args.avatar, **published(args)).perform(motion)
+    performance = load_avatar(args.avatar, **published(args)).perform(motion, seed=args.seed)
     return _write(args, performance, args.fps, background)
 
 

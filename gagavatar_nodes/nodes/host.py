@@ -17,6 +17,8 @@ import numpy as np
 
 MODELS_FOLDER = "gagavatar"
 """Name of the folder for weights inside ComfyUI's models folder."""
+_WORKING_MEMORY = 2 << 30
+"""Bytes that lifting and a batch of frames need on a GPU beside the weights."""
 
 
 @dataclass(frozen=True)
@@ -99,18 +101,21 @@ def torch_device() -> str:
     return "auto" if management is None else str(management.get_torch_device())
 
 
-def manage(owner: Any, network: Any) -> None:
+def manage(owner: Any, network: Any, let_go: Callable[[], None]) -> None:
     """Brings a torch module to ComfyUI's device in a way that ComfyUI can undo, when memory is short or on `/free`.
 
-    `owner` keeps what ComfyUI needs for that.
+    `owner` keeps what ComfyUI needs for that. `let_go` is called when ComfyUI takes the module off its device: what
+    `owner` keeps there besides is to go as well.
     """
     management = module("comfy.model_management")
     if management is None:
         return
     if not hasattr(owner, "comfy_patcher"):
         device, offload = management.get_torch_device(), management.unet_offload_device()
-        owner.comfy_patcher = module("comfy.model_patcher").ModelPatcher(network, device, offload)
-    management.load_models_gpu([owner.comfy_patcher])
+        patcher = module("comfy.model_patcher").ModelPatcher(network, device, offload)
+        patcher.add_callback(module("comfy.patcher_extension").CallbacksMP.ON_DETACH, lambda *_: let_go())
+        owner.comfy_patcher = patcher
+    management.load_models_gpu([owner.comfy_patcher], memory_required=_WORKING_MEMORY)
 
 
 def intermediate_device() -> Any:

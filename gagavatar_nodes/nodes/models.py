@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..avatars import Avatar
 from ..errors import WeightsError
@@ -12,6 +12,9 @@ from ..trackers import TRACKERS
 from ..types import Portrait
 from . import host, spec
 from .progress import cancellable
+
+if TYPE_CHECKING:
+    from ..lifting.gagavatar.published import PublishedModel
 
 LOAD = "GAGAvatar/load"
 AUTO = "auto"
@@ -30,10 +33,16 @@ class AvatarModel:
     """Of the published model, as `pipeline.lift` takes them."""
 
     def lift(self, portrait: Portrait) -> Avatar:
-        """Lifts a portrait; see `pipeline.lift`."""
+        """Lifts a portrait; see `pipeline.lift`. A network is ComfyUI's to manage from here on."""
         from .. import pipeline
 
-        return pipeline.lift(portrait, self.name, self.density, **self.settings)
+        if self.name != "gagavatar":
+            return pipeline.lift(portrait, self.name, self.density)
+        from ..lifting.gagavatar.published import PublishedSettings, published_model
+
+        published = published_model(PublishedSettings(**self.settings))  # held here, it is the one that `lift` takes
+        manage(published)
+        return pipeline.lift(portrait, self.name, **self.settings)
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,12 @@ class HeadTracker:
     """One of `trackers.TRACKERS` other than "auto"."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Where the published files are."""
+
+
+def manage(published: PublishedModel) -> None:
+    """Lets ComfyUI manage the memory of the published network, see `host.manage`."""
+    network = published.network
+    host.manage(network, network.network, network.release)
 
 
 class LoadAvatarModel:

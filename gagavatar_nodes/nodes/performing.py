@@ -10,18 +10,20 @@ from ..avatars import Avatar, Drawing, Performance
 from ..errors import GagavatarError
 from ..media.backgrounds import Background, ColourBackground, parse_colour
 from ..types import Camera, Gaussians, Motion
-from . import host, tensors
+from . import spec, tensors
+from .models import manage
 
 if TYPE_CHECKING:
     import torch
 
 
-def perform(avatar: Avatar, motion: Motion, reference: str | int, refine: bool, in_place: bool) -> Performance:
-    """The motion, bound to the avatar, whose network ComfyUI now manages if it has one."""
+def perform(
+    avatar: Avatar, motion: Motion, reference: str | int, refine: bool, in_place: bool, seed: int
+) -> Performance:
+    """The motion, bound to the avatar, whose network ComfyUI now manages if it has one; `seed` as `seed_input` says."""
     if avatar.model == "gagavatar":
-        network = avatar.published.network
-        host.manage(network, network.network)
-    performance = avatar.perform(motion, reference, in_place)
+        manage(avatar.published)
+    performance = avatar.perform(motion, reference, in_place, seed or None)
     return performance if refine else CoarsePerformance(performance)
 
 
@@ -48,6 +50,14 @@ class CoarsePerformance:
 
         chosen = range(len(self)) if indices is None else indices
         return draw_frames(((self.gaussians(i), self.camera(i)) for i in chosen), width, height)
+
+
+def seed_input() -> spec.Spec:
+    """What `perform` takes as its seed."""
+    return spec.seed(
+        "0 is the noise that GAGAvatar's checkpoint stores, which is still. Another number draws fresh noise in each "
+        "frame, as the published program does. Not used by embedded."
+    )
 
 
 def choose_background(kind: str, colour: str, images: torch.Tensor | None) -> Background:

@@ -16,7 +16,7 @@ from ..media.backgrounds import Background, ColourBackground
 from ..types import Motion, Portrait
 from . import files, host, spec, tensors
 from .driving import file_of
-from .performing import choose_background, perform
+from .performing import choose_background, perform, seed_input
 from .progress import Progress, cancellable, watched
 from .sound import write_sound
 
@@ -58,7 +58,7 @@ class RenderAvatar:
         )
         return {
             "required": {**_drive_inputs(), **_look_inputs(), **_finish_inputs(), "in_place": in_place},
-            "optional": _linked_inputs(),
+            "optional": _optional_inputs(),
         }
 
     def run(
@@ -75,6 +75,7 @@ class RenderAvatar:
         in_place: bool,
         background_image: torch.Tensor | None = None,
         audio: dict[str, Any] | None = None,
+        seed: int = 0,
     ) -> tuple[torch.Tensor, torch.Tensor, Any, float]:
         """Raises `GagavatarError` where the frames do not fit the memory or an input makes no sense."""
         behind = choose_background(background, background_color, background_image)
@@ -82,7 +83,7 @@ class RenderAvatar:
         images, mask = tensors.new_batch(count, (height, width, 3)), tensors.new_batch(count, (height, width))
         progress = Progress(count)
         reference = reference_frame if retarget == "frame" else retarget
-        performance = cancellable(lambda: perform(avatar, motion, reference, refine, in_place))
+        performance = cancellable(lambda: perform(avatar, motion, reference, refine, in_place, seed))
         for index, (picture, alpha) in enumerate(watched(_drawn(performance, (width, height), behind, motion.fps))):
             tensors.put(images, index, picture)
             tensors.put(mask, index, alpha)
@@ -126,7 +127,7 @@ class RenderAvatarToVideo:
                 **_finish_inputs(),
             },
             "optional": {
-                **_linked_inputs(),
+                **_optional_inputs(),
                 "stitch_into": spec.socket(
                     spec.PORTRAIT, "Puts the head back into this portrait's picture; size and background are its own."
                 ),
@@ -151,6 +152,7 @@ class RenderAvatarToVideo:
         refine: bool,
         background_image: torch.Tensor | None = None,
         audio: dict[str, Any] | None = None,
+        seed: int = 0,
         stitch_into: Portrait | None = None,
         beside_portrait: Portrait | None = None,
         beside_driver: Any = None,
@@ -169,7 +171,7 @@ class RenderAvatarToVideo:
         path = files.next_file(filename_prefix, f".{format}", *size)
         choose_format(path, transparent)
         reference = reference_frame if retarget == "frame" else retarget
-        performance = cancellable(lambda: perform(avatar, motion, reference, refine, stitch_into is not None))
+        performance = cancellable(lambda: perform(avatar, motion, reference, refine, stitch_into is not None, seed))
         with ExitStack() as stack:
             driver = None if beside_driver is None else stack.enter_context(file_of(beside_driver))
             beside = None if beside_portrait is None else (beside_portrait.picture, driver)
@@ -250,8 +252,9 @@ def _finish_inputs() -> dict[str, spec.Spec]:
     }
 
 
-def _linked_inputs() -> dict[str, spec.Spec]:
+def _optional_inputs() -> dict[str, spec.Spec]:
     return {
         "background_image": spec.socket("IMAGE", "Behind the head; a batch is played, and repeated from its start."),
         "audio": spec.socket("AUDIO", "Sound for the video, such as Extract Driving's."),
+        "seed": seed_input(),
     }

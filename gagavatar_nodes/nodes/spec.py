@@ -26,6 +26,11 @@ def whole(default: int, low: int, high: int, tooltip: str, *, step: int = 1, adv
     return "INT", _options(tooltip, advanced, default=default, min=low, max=high, step=step)
 
 
+def seed(tooltip: str) -> Spec:
+    """A seed, behind `advanced`, that stays as it is from run to run: ComfyUI would draw a new one each time."""
+    return "INT", _options(tooltip, True, default=0, min=0, max=2**32 - 1, control_after_generate=False)
+
+
 def number(
     default: float,
     low: float,

@@ -116,7 +116,11 @@ class GAGAvatar:
         )  # fmt: skip
 
     def render(
-        self, lifted: LiftedAvatar, frames: Iterable[tuple[np.ndarray, np.ndarray]], matted: bool = False
+        self,
+        lifted: LiftedAvatar,
+        frames: Iterable[tuple[np.ndarray, np.ndarray]],
+        matted: bool = False,
+        seed: int | None = None,
     ) -> Iterator[Frame]:
         """Stream frames of a lifted avatar; at most a batch of them is held at a time.
 
@@ -124,12 +128,13 @@ class GAGAvatar:
             lifted: the avatar.
             frames: per frame head points [5023, 3] and camera [3, 4], arrays or tensors on any device.
             matted: alpha is that of the person, see `Scene.rasterize`.
+            seed: of the refiner's noise, see `refine`.
         """
         source, done = iter(frames), 0
         while batch := list(islice(source, self.batch_size)):
             points = torch.stack([torch.as_tensor(points) for points, _ in batch])
             cameras = np.stack([_to_numpy(camera) for _, camera in batch])
-            rgb, alpha = self.render_batch(lifted, points, cameras, first_frame=done, matted=matted)
+            rgb, alpha = self.render_batch(lifted, points, cameras, done, matted, seed)
             done += len(batch)
             yield from map(Frame, rgb.float().cpu().numpy(), alpha.cpu().numpy())
 
@@ -141,6 +146,7 @@ class GAGAvatar:
         cameras: Tensor | np.ndarray,
         first_frame: int = 0,
         matted: bool = False,
+        seed: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """RGB [B, 3, 512, 512] 0..1 and alpha [B, 512, 512] of B frames, on the model's device.
 
@@ -150,6 +156,7 @@ class GAGAvatar:
             cameras: [B, 3, 4] world-to-view.
             first_frame: index of the first of them in the video; it chooses fresh noise.
             matted: alpha is that of the person, see `Scene.rasterize`.
+            seed: of the refiner's noise, see `refine`.
         """
         points, views = torch.as_tensor(head_points), _to_numpy(cameras).astype(np.float32)
         if points.shape[1:] != (VERTICES, 3) or views.shape != (len(points), 3, 4):
@@ -164,7 +171,7 @@ class GAGAvatar:
             part = slice(done, min(done + self.batch_size, len(views)))
             try:
                 features, alpha = scene.rasterize(points[part], views[part], matted)
-                results.append((self.refine(features, first_frame + done), alpha.clone().to(self.device)))
+                results.append((self.refine(features, first_frame + done, seed), alpha.clone().to(self.device)))
             except RuntimeError as error:
                 if not _out_of_memory(error) or part.stop - part.start == 1:
                     raise _explained(error) from error
@@ -177,20 +184,28 @@ class GAGAvatar:
         return torch.cat([rgb for rgb, _ in results]), torch.cat([alpha for _, alpha in results])
 
     @torch.inference_mode()
-    def refine(self, features: Tensor, first_frame: int = 0) -> Tensor:
-        """Rendered features [B, C, 512, 512] to RGB [B, 3, 512, 512] float32 0..1 on the model's device."""
+    def refine(self, features: Tensor, first_frame: int = 0, seed: int | None = None) -> Tensor:
+        """Rendered features [B, C, 512, 512] to RGB [B, 3, 512, 512] float32 0..1 on the model's device.
+
+        The refiner adds noise: that which the checkpoint stores (a still driver gives a still video) or, with a
+        `seed`, noise drawn anew for each frame, as published; frame k of a seed always gets the same.
+        """
         if not self.network.config.refiner:
             return self.network.refine(features).to(self.device)
         count = len(features)
         if (self.options.compile or self.options.cuda_graphs) and count < self.batch_size:
             # A rest of another size would be compiled or captured anew.
             features = torch.cat([features, features[-1:].expand(self.batch_size - count, -1, -1, -1)])
-        noise = self._noise(range(first_frame, first_frame + len(features)))
+        noise = None if seed is None else self._noise(seed, range(first_frame, first_frame + len(features)))
         while True:
             logits = self._refiner_runner()(features.to(self.device), noise)[:count]
             if bool(logits.isfinite().all()):
                 return torch.sigmoid(logits)
             self._raise_precision()
+
+    def release(self) -> None:
+        """Lets go of what rendering keeps on the device beside the network; the next frame makes it anew."""
+        self._runner = self._scene = None
 
     def _refiner_runner(self) -> Runner:
         if self._runner is None:
@@ -207,11 +222,8 @@ class GAGAvatar:
             self._scene = Scene(lifted, self.device, self.options.rasterizer)
         return self._scene
 
-    def _noise(self, frames: range) -> list[Tensor] | None:
-        config = self.network.config
-        if config.noise == "stored":
-            return None
-        maps = [fresh_noise(config.noise_seed, frame) for frame in frames]
+    def _noise(self, seed: int, frames: range) -> list[Tensor]:
+        maps = [fresh_noise(seed, frame) for frame in frames]
         return [torch.cat(level).to(self.device) for level in zip(*maps, strict=True)]
 
     def _raise_precision(self) -> None:
@@ -224,7 +236,7 @@ class GAGAvatar:
 
     def _lower_batch(self, tried: int) -> None:
         self.batch_size = max(1, tried // 2)
-        self._runner = self._scene = None
+        self.release()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         _log.warning("%d frames at a time do not fit the memory of %s; taking %d.", tried, self.device, self.batch_size)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 VERTICES = 5023
 """Vertices of FLAME, one expression Gaussian each."""
@@ -17,7 +17,7 @@ LOCAL_SIZE = 296
 
 @dataclass(frozen=True)
 class GAGAvatarConfig:
-    """Variant of the network. A published checkpoint needs all defaults but the noise's.
+    """Variant of the network. A published checkpoint needs all defaults.
 
     The three switches are the rows of the paper's ablation (arXiv 2410.07971, section 4.3).
     """
@@ -26,10 +26,6 @@ class GAGAvatarConfig:
     """Channels of a Gaussian's feature; the first three are coarse RGB."""
     plane_size: int = LOCAL_SIZE
     """Gaussians along an edge of each lifted plane."""
-    noise: Literal["stored", "fresh"] = "stored"
-    """The refiner's noise: the checkpoint's buffers (a still driver gives a still video), or drawn per frame."""
-    noise_seed: int = 0
-    """Seed of fresh noise; frame k of a seed always gets the same noise."""
     dual_lifting: bool = True
     """False: one plane, lifted towards the back of the source camera's view only."""
     global_identity: bool = True
@@ -42,8 +38,6 @@ class GAGAvatarConfig:
             raise ValueError(f"Got {self.feature_channels} feature channels but the first 3 are RGB.")
         if self.plane_size < 8:
             raise ValueError(f"Got a plane of {self.plane_size} Gaussians an edge but 8 is the least.")
-        if self.noise not in ("stored", "fresh"):
-            raise ValueError(f"Got noise {self.noise!r} but expected 'stored' or 'fresh'.")
 
     @property
     def gaussians(self) -> int:
@@ -53,3 +47,9 @@ class GAGAvatarConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as files store them."""
         return asdict(self)
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> GAGAvatarConfig:
+        """From plain values; names that it does not know, such as those of earlier files, are left out."""
+        known = {field.name for field in fields(GAGAvatarConfig)}
+        return GAGAvatarConfig(**{name: value for name, value in values.items() if name in known})

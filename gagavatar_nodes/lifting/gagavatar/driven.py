@@ -51,13 +51,16 @@ class DrivenAvatar:
         extra = self.lifted.extra
         return SourcePlace(self.lifted.source_camera, extra["rotation"], extra["canonical"], extra["pivot"])
 
-    def perform(self, motion: Motion, reference: str | int = "auto", in_place: bool = False) -> DrivenPerformance:
+    def perform(
+        self, motion: Motion, reference: str | int = "auto", in_place: bool = False, seed: int | None = None
+    ) -> DrivenPerformance:
         """The motion with the portrait's shape.
 
         Args:
             motion: with FLAME codes of the avatar's edition, or without.
             reference: see `Retargeter`; it concerns cameras that are made here.
             in_place: make cameras for motions with codes too: the head stays where the portrait has it.
+            seed: of the neural renderer's noise, see `GAGAvatar.refine`.
 
         Raises:
             GagavatarError: codes of another edition of FLAME.
@@ -70,12 +73,12 @@ class DrivenAvatar:
         shape = self.lifted.extra["flame_shape"]
         if motion.flame is None:
             cameras = self.place.cameras(motion, reference)
-            return DrivenPerformance(self, flame_codes(motion, self.published.arkit, shape, cameras))
+            return DrivenPerformance(self, flame_codes(motion, self.published.arkit, shape, cameras), seed)
         check_same_edition(motion.flame.edition, self.edition)
         codes = replace(motion.flame, shape=shape)
         if in_place:
             codes = replace(codes, transform=self.place.cameras(motion, reference))
-        return DrivenPerformance(self, codes)
+        return DrivenPerformance(self, codes, seed)
 
     def framed(self, portrait: Portrait) -> Portrait:
         """The portrait in the square that this avatar's pictures show."""
@@ -92,6 +95,7 @@ class DrivenPerformance:
 
     avatar: DrivenAvatar
     codes: FlameCodes
+    seed: int | None = None
 
     def __len__(self) -> int:
         return len(self.codes.transform)
@@ -130,7 +134,8 @@ class DrivenPerformance:
         """
         network = self.avatar.published.network
         chosen = range(len(self)) if indices is None else list(indices)
-        for frame in network.render(self.avatar.lifted, self._driving(chosen, network.batch_size), matted=alpha):
+        driving = self._driving(chosen, network.batch_size)
+        for frame in network.render(self.avatar.lifted, driving, matted=alpha, seed=self.seed):
             yield fit_square(frame.rgb.transpose(1, 2, 0), frame.alpha, width, height)
 
     def _driving(self, indices: Sequence[int], batch: int) -> Iterator[tuple[Tensor, np.ndarray]]:

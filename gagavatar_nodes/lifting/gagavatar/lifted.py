@@ -71,7 +71,7 @@ class LiftedAvatar:
                 header = opened.metadata() or {}
                 _check_header(file, header)
                 arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            config = GAGAvatarConfig(**json.loads(header["config"]))
+            config = GAGAvatarConfig.from_dict(json.loads(header["config"]))
             notes = json.loads(header.get("notes", "{}"))
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise FileFormatError(

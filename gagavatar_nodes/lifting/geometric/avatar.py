@@ -45,8 +45,13 @@ class GeometricAvatar:
         """The source camera: it stays, the head moves."""
         return self.stage.camera()
 
-    def perform(self, motion: Motion, reference: str | int = "auto", in_place: bool = True) -> Performance:
-        """The motion, fitted to this portrait; see `Retargeter` for `reference`. The head is always in place."""
+    def perform(
+        self, motion: Motion, reference: str | int = "auto", in_place: bool = True, seed: int | None = None
+    ) -> Performance:
+        """The motion, fitted to this portrait; see `Retargeter` for `reference`.
+
+        The head is always in place, and nothing is random.
+        """
         return Performance(self, Retargeter(motion, self.canonical, reference))
 
     def framed(self, portrait: Portrait) -> Portrait:

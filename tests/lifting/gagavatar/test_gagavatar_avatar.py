@@ -118,7 +118,7 @@ def test_out_of_memory_lowers_the_batch_and_keeps_every_frame(avatar, lifted, ca
     model = with_options(avatar, precision="fp32", batch_size=4)
     sizes = []
 
-    def cramped(features, first_frame=0):
+    def cramped(features, first_frame, seed):
         sizes.append(len(features))
         if len(features) > 1:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
@@ -133,7 +133,7 @@ def test_out_of_memory_lowers_the_batch_and_keeps_every_frame(avatar, lifted, ca
     assert alpha.shape == (3, 512, 512)
     assert "3 frames at a time do not fit" in caplog.text
 
-    def hopeless(features, first_frame=0):
+    def hopeless(features, first_frame, seed):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(model, "refine", hopeless)
@@ -143,18 +143,14 @@ def test_out_of_memory_lowers_the_batch_and_keeps_every_frame(avatar, lifted, ca
 
 def test_fresh_noise_follows_the_seed_and_not_the_batch(avatar, rendered):
     features = torch.from_numpy(rendered)
-    config = GAGAvatarConfig(noise="fresh", noise_seed=5)
     model = with_options(avatar, precision="fp32", batch_size=2)
     stored = model.refine(features)
-    try:
-        model.network.config = config
-        pair = model.refine(features.repeat(2, 1, 1, 1), first_frame=7)
-        second = model.refine(features, first_frame=8)
-    finally:
-        model.network.config = GAGAvatarConfig()
+    pair = model.refine(features.repeat(2, 1, 1, 1), first_frame=7, seed=5)
+    second = model.refine(features, first_frame=8, seed=5)
     assert relative_error(pair[1:], second) < 1e-5
     assert relative_error(pair[:1], second) > 1e-4
     assert relative_error(second, stored) > 1e-4
+    assert relative_error(model.refine(features, first_frame=8, seed=6), second) > 1e-4
 
 
 def test_asking_for_an_absent_device_is_an_error():
