@@ -30,7 +30,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--refiner", default="torch", choices=("torch", "openvino"))
     command.add_argument("--rasterizer", default="auto")
     command.add_argument("--compile", action="store_true")
-    command.add_argument("--cuda-graphs", action="store_true")
+    command.add_argument("--no-cuda-graphs", action="store_true")
     command.add_argument("--no-channels-last", action="store_true")
     command.add_argument("--no-lift", action="store_true", help="skip the lifting")
 
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]], hea
         torch.set_num_threads(options.threads)
     chosen = RenderOptions(
         device=options.device, precision=options.precision, batch_size=max(BATCHES), refiner=options.refiner,
-        rasterizer=options.rasterizer, compile=options.compile, cuda_graphs=options.cuda_graphs,
+        rasterizer=options.rasterizer, compile=options.compile, cuda_graphs=not options.no_cuda_graphs,
         channels_last=not options.no_channels_last,
     )  # fmt: skip
     if options.checkpoint:
@@ -90,7 +90,7 @@ def _setting(avatar: Any, options: argparse.Namespace) -> dict[str, Any]:
         "precision": str(avatar.dtype).removeprefix("torch."),
         "refiner": options.refiner
         + (" compiled" if options.compile else "")
-        + (" graph" if options.cuda_graphs else ""),
+        + (" graph" if device.type == "cuda" and not options.no_cuda_graphs else ""),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "weights": "checkpoint" if options.checkpoint else "random",

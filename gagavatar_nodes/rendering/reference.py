@@ -56,7 +56,7 @@ def render(
         image [height, width, C] and alpha [height, width].
     """
     splats = project(means, covariances, view, focal, width, height)
-    offsets, order = bin_by_tile(splats, _tiles(width) * _tiles(height), _tiles(width))
+    offsets, order = bin_by_tile(splats.depths, splats.tiles, _tiles(width) * _tiles(height), _tiles(width))
     image, alpha = blend(splats, opacities, features, offsets, order, width, height)
     if background is not None:
         image = image + (1 - alpha)[..., None] * background
@@ -75,8 +75,9 @@ def project(means: Tensor, covariances: Tensor, view: Tensor, focal: float, widt
     to_y = torch.stack([zero, focal / z, -focal / z * (y / z).clamp(-limit_y, limit_y)], 1)
     JR = torch.stack([to_x, to_y], 1) @ R
     sigma = covariances[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(-1, 3, 3)
-    projected = JR @ sigma @ JR.transpose(1, 2)
-    xx, xy, yy = projected[:, 0, 0] + BLUR, projected[:, 0, 1], projected[:, 1, 1] + BLUR
+    half = (JR[:, :, None] * sigma[:, None]).sum(-1)  # by elements: GPUs multiply heaps of tiny matrices slowly
+    xx, xy, yy = ((half[:, i] * JR[:, j]).sum(-1) for i, j in ((0, 0), (0, 1), (1, 1)))
+    xx, yy = xx + BLUR, yy + BLUR
     determinants = xx * yy - xy * xy
     visible = (depths > NEAR_PLANE) & (determinants > 0) & determinants.isfinite()
     centers = torch.stack([focal * x / z + width / 2, focal * y / z + height / 2], 1)
@@ -93,16 +94,21 @@ def project(means: Tensor, covariances: Tensor, view: Tensor, focal: float, widt
 
 
 @torch.no_grad()
-def bin_by_tile(splats: Splats, tile_count: int, columns: int) -> tuple[Tensor, Tensor]:
-    """Lists of splats by tile, front to back: `order[offsets[i]:offsets[i + 1]]` are those of tile i."""
-    x0, y0, x1, y1 = splats.tiles.unbind(1)
+def bin_by_tile(depths: Tensor, tiles: Tensor, tile_count: int, columns: int) -> tuple[Tensor, Tensor]:
+    """Lists of splats by tile, front to back: `order[offsets[i]:offsets[i + 1]]` are those of tile i.
+
+    `depths` and `tiles` are those of `Splats`.
+    """
+    x0, y0, x1, y1 = tiles.unbind(1)
     widths = x1 - x0
     counts = widths * (y1 - y0)
-    nearest_first = torch.argsort(splats.depths, stable=True)
+    nearest_first = torch.argsort(depths, stable=True)
     counts_sorted = counts[nearest_first]
-    splat = torch.repeat_interleave(nearest_first, counts_sorted)
-    first = counts_sorted.cumsum(0) - counts_sorted
-    within = torch.arange(len(splat), device=splat.device) - torch.repeat_interleave(first, counts_sorted)
+    ends = counts_sorted.cumsum(0)
+    total = int(ends[-1]) if len(ends) else 0  # the only time that a GPU is waited for
+    entry = torch.repeat_interleave(torch.arange(len(ends), device=ends.device), counts_sorted, output_size=total)
+    splat = nearest_first[entry]
+    within = torch.arange(total, device=ends.device) - (ends - counts_sorted)[entry]
     row = torch.div(within, widths[splat], rounding_mode="floor")
     tile = (y0[splat] + row) * columns + x0[splat] + within - row * widths[splat]
     tile, by_tile = torch.sort(tile, stable=True)

@@ -1,7 +1,7 @@
 """Rasterizing on CUDA by a Triton kernel: no compiler is needed on the user's machine, only PyTorch's own Triton.
 
-Projection and tile lists are the reference's tensor code; the kernel blends, one program a 16-pixel tile and group of
-channels. `TRITON_INTERPRET=1` runs it on a CPU.
+One kernel projects, one blends, a program for each 16-pixel tile and group of channels; the tiles' lists between them
+are the reference's tensor code. `TRITON_INTERPRET=1` runs it on a CPU.
 """
 
 from __future__ import annotations
@@ -13,9 +13,19 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .reference import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, TILE, bin_by_tile, project
+from .reference import (
+    BLUR,
+    FIELD_MARGIN,
+    MAX_ALPHA,
+    MIN_ALPHA,
+    MIN_TRANSMITTANCE,
+    NEAR_PLANE,
+    TILE,
+    bin_by_tile,
+)
 
 SPLATS_AT_ONCE = 16
+_PROJECTED_AT_ONCE = 128
 
 
 def render(
@@ -31,9 +41,31 @@ def render(
 ) -> tuple[Tensor, Tensor]:
     """Rasterizes without gradients; arguments and results as in `reference.render`, float32 on one CUDA device."""
     columns, rows, channels = triton.cdiv(width, TILE), triton.cdiv(height, TILE), features.shape[1]
-    splats = project(means, covariances, view, focal, width, height)
-    offsets, order = bin_by_tile(splats, columns * rows, columns)
-    packed = torch.cat([splats.centers, splats.conics, opacities[:, None]], 1).contiguous()
+    count = len(means)
+    packed, depths = means.new_empty(count, 6), means.new_empty(count)
+    tiles = torch.empty(count, 4, dtype=torch.int64, device=means.device)
+    if count:
+        _project[(triton.cdiv(count, _PROJECTED_AT_ONCE),)](
+            means.contiguous(),
+            covariances.contiguous(),
+            opacities.contiguous(),
+            view.contiguous(),
+            packed,
+            depths,
+            tiles,
+            count,
+            focal,
+            width,
+            height,
+            columns,
+            rows,
+            SPLATS=_PROJECTED_AT_ONCE,
+            NEAR=NEAR_PLANE,
+            MARGIN=FIELD_MARGIN,
+            BLUR=BLUR,
+            TILE_EDGE=TILE,
+        )
+    offsets, order = bin_by_tile(depths, tiles, columns * rows, columns)
     image = features.new_empty(height, width, channels)
     alpha = features.new_empty(height, width)
     group = 16 if channels <= 16 else 32
@@ -59,6 +91,81 @@ def render(
     if background is not None:
         image = image + (1 - alpha)[..., None] * background
     return image, alpha
+
+
+@triton.jit
+def _project(
+    means,  # [N, 3]
+    covariances,  # [N, 6]
+    opacities,  # [N]
+    view,  # [3, 4]
+    packed,  # [N, 6] x, y, conic xx, xy, yy, opacity
+    depths,  # [N]
+    tiles,  # [N, 4] x0, y0, x1, y1
+    count,
+    focal,
+    width,
+    height,
+    columns,
+    rows,
+    SPLATS: tl.constexpr,
+    NEAR: tl.constexpr,
+    MARGIN: tl.constexpr,
+    BLUR: tl.constexpr,
+    TILE_EDGE: tl.constexpr,
+):
+    """`reference.project`, one splat a lane."""
+    splat = tl.program_id(0) * SPLATS + tl.arange(0, SPLATS)
+    valid = splat < count
+    r00, r01, r02, t0 = tl.load(view), tl.load(view + 1), tl.load(view + 2), tl.load(view + 3)
+    r10, r11, r12, t1 = tl.load(view + 4), tl.load(view + 5), tl.load(view + 6), tl.load(view + 7)
+    r20, r21, r22, t2 = tl.load(view + 8), tl.load(view + 9), tl.load(view + 10), tl.load(view + 11)
+    x = tl.load(means + splat * 3, mask=valid, other=0.0)
+    y = tl.load(means + splat * 3 + 1, mask=valid, other=0.0)
+    z = tl.load(means + splat * 3 + 2, mask=valid, other=0.0)
+    view_x, view_y = r00 * x + r01 * y + r02 * z + t0, r10 * x + r11 * y + r12 * z + t1
+    depth = r20 * x + r21 * y + r22 * z + t2
+    z = tl.where(depth > NEAR, depth, 1.0)
+    limit_x, limit_y = MARGIN * width / (2 * focal), MARGIN * height / (2 * focal)
+    scale = focal / z
+    slope_x = -scale * tl.minimum(tl.maximum(view_x / z, -limit_x), limit_x)
+    slope_y = -scale * tl.minimum(tl.maximum(view_y / z, -limit_y), limit_y)
+    # Rows of the Jacobian times the rotation.
+    a0, a1, a2 = scale * r00 + slope_x * r20, scale * r01 + slope_x * r21, scale * r02 + slope_x * r22
+    b0, b1, b2 = scale * r10 + slope_y * r20, scale * r11 + slope_y * r21, scale * r12 + slope_y * r22
+    s00 = tl.load(covariances + splat * 6, mask=valid, other=0.0)
+    s01 = tl.load(covariances + splat * 6 + 1, mask=valid, other=0.0)
+    s02 = tl.load(covariances + splat * 6 + 2, mask=valid, other=0.0)
+    s11 = tl.load(covariances + splat * 6 + 3, mask=valid, other=0.0)
+    s12 = tl.load(covariances + splat * 6 + 4, mask=valid, other=0.0)
+    s22 = tl.load(covariances + splat * 6 + 5, mask=valid, other=0.0)
+    u0, u1, u2 = s00 * a0 + s01 * a1 + s02 * a2, s01 * a0 + s11 * a1 + s12 * a2, s02 * a0 + s12 * a1 + s22 * a2
+    v0, v1, v2 = s00 * b0 + s01 * b1 + s02 * b2, s01 * b0 + s11 * b1 + s12 * b2, s02 * b0 + s12 * b1 + s22 * b2
+    xx, yy = a0 * u0 + a1 * u1 + a2 * u2 + BLUR, b0 * v0 + b1 * v1 + b2 * v2 + BLUR
+    xy = b0 * u0 + b1 * u1 + b2 * u2
+    determinant = xx * yy - xy * xy
+    visible = valid & (depth > NEAR) & (determinant > 0) & (determinant < float("inf"))
+    inverse = 1.0 / tl.where(visible, determinant, 1.0)
+    center_x, center_y = focal * view_x / z + width / 2, focal * view_y / z + height / 2
+    tl.store(packed + splat * 6, center_x, mask=valid)
+    tl.store(packed + splat * 6 + 1, center_y, mask=valid)
+    tl.store(packed + splat * 6 + 2, yy * inverse, mask=valid)
+    tl.store(packed + splat * 6 + 3, -xy * inverse, mask=valid)
+    tl.store(packed + splat * 6 + 4, xx * inverse, mask=valid)
+    tl.store(packed + splat * 6 + 5, tl.load(opacities + splat, mask=valid, other=0.0), mask=valid)
+    tl.store(depths + splat, depth, mask=valid)
+    middle = (xx + yy) / 2
+    radius = tl.ceil(3 * tl.sqrt(middle + tl.sqrt(tl.maximum(middle * middle - determinant, 0.1))))
+    left, top = center_x - 0.5 - radius, center_y - 0.5 - radius
+    far = 2 * radius + TILE_EDGE - 1
+    x0 = tl.minimum(tl.maximum(left / TILE_EDGE, 0.0), columns).to(tl.int64)
+    y0 = tl.minimum(tl.maximum(top / TILE_EDGE, 0.0), rows).to(tl.int64)
+    x1 = tl.minimum(tl.maximum((left + far) / TILE_EDGE, 0.0), columns).to(tl.int64)
+    y1 = tl.minimum(tl.maximum((top + far) / TILE_EDGE, 0.0), rows).to(tl.int64)
+    tl.store(tiles + splat * 4, tl.where(visible, x0, 0), mask=valid)
+    tl.store(tiles + splat * 4 + 1, tl.where(visible, y0, 0), mask=valid)
+    tl.store(tiles + splat * 4 + 2, tl.where(visible, x1, 0), mask=valid)
+    tl.store(tiles + splat * 4 + 3, tl.where(visible, y1, 0), mask=valid)
 
 
 @triton.jit

@@ -14,20 +14,25 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "lifting" / "gagavatar")]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A server whose models folder has a checkpoint and a FLAME file."""
+def published_base(base: Path) -> Path:
+    """A base folder of ComfyUI whose models folder has a checkpoint and a FLAME file."""
     import gagavatar_recipe
     from parity_recipe import synthetic_flame
     from safetensors.torch import save_file
-    from server import Server
 
-    base = tmp_path_factory.mktemp("published")
     folder = base / "models" / "gagavatar"
     folder.mkdir(parents=True)
     save_file(gagavatar_recipe.published_state_dict(0), folder / "GAGAvatar.safetensors")
     torch.save(synthetic_flame(0), folder / "FLAME_with_eye.pt")
     gc.collect()
+    return base
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    from server import Server
+
+    base = published_base(tmp_path_factory.mktemp("published"))
     python = os.environ.get("COMFYUI_PYTHON", sys.executable)
     comfy = Server(base, Path(os.environ["COMFYUI_DIR"]), python=python)
     yield comfy

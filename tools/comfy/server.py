@@ -58,7 +58,15 @@ class Run:
 class Server:
     """A ComfyUI process with a base folder of its own, in whose custom_nodes the pack is a link."""
 
-    def __init__(self, base: Path, comfy: Path, pack_name: str = "gagavatar", python: str = sys.executable) -> None:
+    def __init__(
+        self,
+        base: Path,
+        comfy: Path,
+        pack_name: str = "gagavatar",
+        python: str = sys.executable,
+        device: tuple[str, ...] = ("--cpu",),
+    ) -> None:
+        """`device`: ComfyUI's options for where it computes; none for its own choice."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -70,7 +78,7 @@ class Server:
             link.symlink_to(ROOT, target_is_directory=True)
         (base / "user/default/comfy.settings.json").write_text(json.dumps(_SETTINGS))
         command = [
-            python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(self.port), "--disable-auto-launch",
+            python, "main.py", *device, "--listen", "127.0.0.1", "--port", str(self.port), "--disable-auto-launch",
             "--disable-api-nodes", "--base-directory", str(base), "--database-url", "sqlite:///:memory:",
         ]  # fmt: skip
         self.log = base / "server.log"

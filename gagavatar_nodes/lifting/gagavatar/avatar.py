@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,7 +100,8 @@ class GAGAvatar:
                 f"[3, {IMAGE_SIZE}, {IMAGE_SIZE}] and [3, 4]."
             )
         self.network.to(self.device)
-        lifting = self.network.lift(picture.to(self.device), camera.to(self.device))
+        with full_float32():
+            lifting = self.network.lift(picture.to(self.device), camera.to(self.device))
         parameters = lifting.parameters
         arrays = {
             "layer_means": lifting.layer_points,
@@ -136,7 +138,7 @@ class GAGAvatar:
             cameras = np.stack([_to_numpy(camera) for _, camera in batch])
             rgb, alpha = self.render_batch(lifted, points, cameras, done, matted, seed)
             done += len(batch)
-            yield from map(Frame, rgb.float().cpu().numpy(), alpha.cpu().numpy())
+            yield from map(Frame, _on_cpu(rgb), _on_cpu(alpha))
 
     @torch.inference_mode()
     def render_batch(
@@ -193,12 +195,13 @@ class GAGAvatar:
         if not self.network.config.refiner:
             return self.network.refine(features).to(self.device)
         count = len(features)
-        if (self.options.compile or self.options.cuda_graphs) and count < self.batch_size:
-            # A rest of another size would be compiled or captured anew.
+        if 1 < count < self.batch_size and (self.options.compile or self._uses_graphs):
+            # A rest of any size would be compiled or captured anew; single frames are for live use.
             features = torch.cat([features, features[-1:].expand(self.batch_size - count, -1, -1, -1)])
         noise = None if seed is None else self._noise(seed, range(first_frame, first_frame + len(features)))
         while True:
-            logits = self._refiner_runner()(features.to(self.device), noise)[:count]
+            with full_float32() if self.dtype == torch.float32 else nullcontext():
+                logits = self._refiner_runner()(features.to(self.device), noise)[:count]
             if bool(logits.isfinite().all()):
                 return torch.sigmoid(logits)
             self._raise_precision()
@@ -206,6 +209,10 @@ class GAGAvatar:
     def release(self) -> None:
         """Lets go of what rendering keeps on the device beside the network; the next frame makes it anew."""
         self._runner = self._scene = None
+
+    @property
+    def _uses_graphs(self) -> bool:
+        return self.options.cuda_graphs and self.device.type == "cuda"
 
     def _refiner_runner(self) -> Runner:
         if self._runner is None:
@@ -240,6 +247,22 @@ class GAGAvatar:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         _log.warning("%d frames at a time do not fit the memory of %s; taking %d.", tried, self.device, self.batch_size)
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Convolutions on CUDA without TF32, whose ten bits PyTorch takes for float32 unless told otherwise."""
+    cudnn = torch.backends.cudnn
+    kept = {name: getattr(cudnn, name) for name in ("enabled", "benchmark", "deterministic")}
+    with cudnn.flags(**kept, allow_tf32=False):
+        yield
+
+
+def _on_cpu(values: Tensor) -> np.ndarray:
+    """float32; from CUDA through page-locked memory, which is several times faster."""
+    if values.device.type != "cuda":
+        return values.float().cpu().numpy()
+    return torch.empty(values.shape, pin_memory=True).copy_(values).numpy()
 
 
 def _to_numpy(value: Tensor | np.ndarray) -> np.ndarray:

@@ -20,15 +20,17 @@ class RenderOptions:
     device: str = "auto"
     """`auto` (CUDA if there is one, else the CPU), `cpu`, `cuda`, `cuda:1`, `mps`."""
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
-    """Of the refiner. `auto`: fp16 on CUDA, bf16 on a CPU that computes with it, else fp32."""
+    """Of the refiner. `auto`: fp16 on CUDA, bf16 on a CPU that computes with it, else fp32, which on CUDA is without
+    TF32's rounding."""
     batch_size: int = 0
     """Frames at a time; 0 for 8 on CUDA and 1 elsewhere."""
     channels_last: bool = True
     """Memory layout of the refiner's maps."""
     compile: bool = False
     """torch.compile the refiner: a minute or two at the first frame, faster frames after."""
-    cuda_graphs: bool = False
-    """Replay the refiner as a CUDA graph."""
+    cuda_graphs: bool = True
+    """On CUDA, replay the refiner as a graph, with stored noise: launching its 400 kernels takes longer than running
+    them."""
     refiner: Literal["torch", "openvino"] = "torch"
     """Library that runs the refiner. OpenVINO runs on CPUs and takes some seconds to start."""
     rasterizer: str = "auto"

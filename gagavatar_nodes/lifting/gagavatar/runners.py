@@ -93,7 +93,8 @@ class _GraphRunner:
                 self._run(entry, None)
         torch.cuda.current_stream(features.device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # Other threads may use the GPU meanwhile: ComfyUI's, or a reader of frames.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             result = self._run(entry, None)
         return graph, entry, result
 

@@ -18,11 +18,8 @@ if not torch.cuda.is_available():
 
 @pytest.fixture(scope="module")
 def exact(state_dict):
-    """The model in float32, without the rounding of TF32."""
-    allowed = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    yield GAGAvatar.from_state_dict(state_dict, RenderOptions(device="cuda", precision="fp32", rasterizer="triton"))
-    torch.backends.cudnn.allow_tf32 = allowed
+    options = RenderOptions(device="cuda", precision="fp32", rasterizer="triton")
+    return GAGAvatar.from_state_dict(state_dict, options)
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +65,10 @@ def test_a_batch_gives_the_frames_one_by_one_gives(exact, lifted, case):
 
 
 def test_a_cuda_graph_replays_what_is_launched(exact, lifted, case):
-    launched = one_frame(with_options(exact, precision="fp16", batch_size=1), lifted, case)
-    graph = with_options(exact, precision="fp16", batch_size=1, cuda_graphs=True)
+    launched = one_frame(with_options(exact, precision="fp16", cuda_graphs=False), lifted, case)
+    graph = with_options(exact, precision="fp16")
     for _ in range(3):
-        assert psnr(one_frame(graph, lifted, case), launched) > 50
+        assert np.abs(one_frame(graph, lifted, case) - launched).max() < 1e-2
 
 
 def test_a_full_gpu_lowers_the_batch_and_keeps_every_frame(exact, lifted, case, caplog):
