@@ -13,6 +13,9 @@ if not torch.cuda.is_available():
 
 from test_published_model import prompt, published_base  # noqa: E402
 
+KEPT = 150e6
+"""Bytes that may stay: FLAME, which belongs to the avatar, and PyTorch's own workspaces, 32 MB for each stream."""
+
 
 @pytest.fixture(scope="module", params=[(), ("--novram",)], ids=["usual", "novram"])
 def server(request, tmp_path_factory):
@@ -38,10 +41,10 @@ def test_unloading_takes_the_network_off_the_gpu_and_the_next_run_brings_it_back
     assert allocated(server) > idle + 500e6
     server.post("/free", {"unload_models": True, "free_memory": False})
     for _ in range(100):
-        if allocated(server) < idle + 60e6:  # FLAME stays with the avatar
+        if allocated(server) < idle + KEPT:
             break
         time.sleep(0.1)
-    assert allocated(server) < idle + 60e6
+    assert allocated(server) < idle + KEPT
     again = server.run(prompt(background_color="white"), limit=600)
     assert again.problems == []
     assert again.executed == ["5", "6"]
