@@ -1,6 +1,6 @@
 import pytest
 
-from gagavatar_nodes.errors import WeightsError
+from gagavatar_nodes.errors import FileFormatError, WeightsError
 from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS, host
 
 
@@ -38,6 +38,17 @@ def test_missing_weights_name_path_address_and_licence(run, models, there, missi
 def test_a_checkpoint_that_is_gone_is_named(run, models):
     with pytest.raises(WeightsError, match=r"mine\.pt is not in"):
         run("LoadAvatarModel", model="gagavatar", checkpoint="mine.pt")
+
+
+def test_a_wrong_checkpoint_says_what_it_lacks(run, models, portrait):
+    import torch
+    from parity_recipe import synthetic_flame
+
+    torch.save({"model": {"other": torch.zeros(1)}}, models / "GAGAvatar.pt")
+    torch.save(synthetic_flame(0), models / "FLAME_with_eye.pt")
+    model, _ = run("LoadAvatarModel", model="gagavatar")
+    with pytest.raises(FileFormatError, match=r"GAGAvatar\.pt is not a GAGAvatar checkpoint: tensors missing"):
+        run("LiftPortrait", portrait=portrait, model=model)
 
 
 def test_the_published_tracker_names_its_missing_files(run, models):

@@ -90,12 +90,12 @@ class _GraphRunner:
         side.wait_stream(torch.cuda.current_stream(features.device))
         with torch.cuda.stream(side):
             for _ in range(self._WARM_UP):
-                self._run(entry, None)
+                result = self._run(entry, None)
         torch.cuda.current_stream(features.device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         # Other threads may use the GPU meanwhile: ComfyUI's, or a reader of frames.
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            result = self._run(entry, None)
+            result.copy_(self._run(entry, None))  # into memory that is not the graph's, and can be freed like any other
         return graph, entry, result
 
 
