@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MediaError
 from ..nodes import files, host, tensors
+from .core_pictures import ImageBatch, InvertMask, JoinImageWithAlpha, SaveAnimatedWEBP, SaveImage
 
 if TYPE_CHECKING:
     import torch
@@ -27,10 +28,16 @@ class FileVideo:
 
 
 @dataclass(frozen=True)
-class _FrameVideo:
+class FrameVideo:
+    """A VIDEO whose frames are in memory; its parts bear ComfyUI's names."""
+
     images: torch.Tensor
-    fps: float
     audio: dict[str, Any] | None
+    frame_rate: float
+
+    def get_components(self) -> FrameVideo:
+        """Its parts."""
+        return self
 
 
 class LoadImage:
@@ -102,9 +109,9 @@ class CreateVideo:
             "optional": {"audio": ("AUDIO", {})},
         }
 
-    def run(self, images: torch.Tensor, fps: float, audio: dict[str, Any] | None = None) -> tuple[_FrameVideo]:
+    def run(self, images: torch.Tensor, fps: float, audio: dict[str, Any] | None = None) -> tuple[FrameVideo]:
         """The pictures as VIDEO."""
-        return (_FrameVideo(images, fps, audio),)
+        return (FrameVideo(images, audio, fps),)
 
 
 class SaveVideo:
@@ -127,7 +134,7 @@ class SaveVideo:
             }
         }
 
-    def run(self, video: FileVideo | _FrameVideo, filename_prefix: str, format: str, codec: str) -> tuple[str]:
+    def run(self, video: FileVideo | FrameVideo, filename_prefix: str, format: str, codec: str) -> tuple[str]:
         """Path of the written file."""
         from ..media.files import atomic_output
 
@@ -138,29 +145,6 @@ class SaveVideo:
             return (str(path),)
         path = files.next_file(filename_prefix, ".mp4")
         _write_frames(video, path)
-        return (str(path),)
-
-
-class SaveImage:
-    """`Save Image` as PNG into the output folder."""
-
-    DISPLAY_NAME = "Save Image"
-    RETURN_TYPES = ("STRING",)
-    RETURN_NAMES = ("file",)
-    FUNCTION = "run"
-    OUTPUT_NODE = True
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
-        return {"required": {"images": ("IMAGE", {}), "filename_prefix": ("STRING", {"default": "ComfyUI"})}}
-
-    def run(self, images: torch.Tensor, filename_prefix: str) -> tuple[str]:
-        """Path of the last picture."""
-        from ..media.images import write_image
-
-        for picture in tensors.rgb_frames(images):
-            path = files.next_file(filename_prefix, ".png")
-            write_image(path, picture)
         return (str(path),)
 
 
@@ -187,6 +171,10 @@ CORE_NODES: dict[str, type] = {
     "CreateVideo": CreateVideo,
     "SaveVideo": SaveVideo,
     "SaveImage": SaveImage,
+    "SaveAnimatedWEBP": SaveAnimatedWEBP,
+    "ImageBatch": ImageBatch,
+    "InvertMask": InvertMask,
+    "JoinImageWithAlpha": JoinImageWithAlpha,
     "PreviewImage": Preview,
     "PreviewAny": Preview,
     "Preview3D": Preview,
@@ -194,7 +182,7 @@ CORE_NODES: dict[str, type] = {
 """ComfyUI's id -> what takes its place here."""
 
 
-def _write_frames(video: _FrameVideo, path: Path) -> None:
+def _write_frames(video: FrameVideo, path: Path) -> None:
     from ..media.video_writer import VideoWriter
     from ..nodes.progress import Progress
     from ..nodes.sound import write_sound
@@ -208,7 +196,7 @@ def _write_frames(video: _FrameVideo, path: Path) -> None:
             stack.callback(sound.unlink, missing_ok=True)
             write_sound(video.audio, sound)
         size = video.images.shape[2], video.images.shape[1]
-        writer = stack.enter_context(VideoWriter(path, video.fps, size, False, sound))
+        writer = stack.enter_context(VideoWriter(path, video.frame_rate, size, False, sound))
         for count, frame in enumerate(tensors.rgb_frames(video.images), 1):
             writer.write(frame)
             progress(count, picture=frame)

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import GagavatarError
 from ..nodes import host
-from .core_nodes import FileVideo
+from .core_nodes import FileVideo, FrameVideo
 from .executor import Kept
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -43,7 +43,7 @@ class Session:
     def program(self, show: Any) -> host.Host:
         """The host in which this visitor's nodes run; `show` as in `Host.show`."""
         output, inputs, temporary = (self._subfolder(name) for name in ("output", "input", "temporary"))
-        return host.Host(output, inputs, temporary, show, self.check_cancelled, FileVideo)
+        return host.Host(output, inputs, temporary, show, self.check_cancelled, FileVideo, FrameVideo)
 
     def check_cancelled(self) -> None:
         """Raises `CancelledError` where the user has pressed Stop."""

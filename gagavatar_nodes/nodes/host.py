@@ -34,6 +34,8 @@ class Host:
     """Raises where the user has cancelled."""
     open_video: Callable[[Path], Any]
     """A VIDEO that reads a file."""
+    join_video: Callable[[Any, Any, float], Any]
+    """A VIDEO of an IMAGE batch, AUDIO (or None) and frames a second, with `get_components` as ComfyUI's has it."""
 
 
 current: contextvars.ContextVar[Host | None] = contextvars.ContextVar("host", default=None)
@@ -132,6 +134,8 @@ def free_memory() -> float:
 
 def is_components(video: Any) -> bool:
     """Whether a VIDEO holds its frames in memory rather than in a file."""
+    if current.get() is not None:
+        return hasattr(video, "get_components")
     api = module("comfy_api.latest")
     return api is not None and isinstance(video, api.InputImpl.VideoFromComponents)
 
@@ -146,7 +150,10 @@ def video_from_file(path: Path) -> Any:
 
 
 def video_from_images(images: Any, audio: dict[str, Any] | None, fps: float) -> Any:
-    """A VIDEO of an IMAGE batch, which it shares; None outside of ComfyUI."""
+    """A VIDEO of an IMAGE batch, which it shares; None outside of ComfyUI and programs in its place."""
+    host = current.get()
+    if host is not None:
+        return host.join_video(images, audio, fps)
     api = module("comfy_api.latest")
     if api is None:
         return None

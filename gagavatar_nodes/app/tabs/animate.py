@@ -28,7 +28,8 @@ _BACKGROUNDS = {
     "The portrait's own (head put back)": "original",
     "Transparent": "transparent",
 }
-_PLAYED = (".mp4", ".webm")
+_PLAYED, _PICTURES = (".mp4", ".webm"), (".gif", ".png", ".jpg", ".webp")
+"""What browsers show of itself, as a film and as a picture."""
 _READY = "Ready: press **Animate**."
 
 
@@ -109,7 +110,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                 label="Result", interactive=False, height=420, autoplay=True, elem_id="result", buttons=["download"]
             )
             with gr.Row():
-                download = gr.DownloadButton("Download video", interactive=False, elem_id="download")
+                download = gr.DownloadButton("Download", interactive=False, elem_id="download")
                 workflow = gr.DownloadButton("Download as ComfyUI workflow", interactive=False, elem_id="workflow")
             with gr.Accordion("Run a ComfyUI workflow", open=False):
                 gr.Markdown(
@@ -192,7 +193,7 @@ def _running(session: Session, graph: Graph) -> Iterator[Any]:
                 return
             fresh = report.picture is not None and report.picture is not shown
             shown = report.picture
-            picture = gr.update(value=shown, visible=True) if fresh else gr.skip()
+            picture = gr.update(value=shown, label="Preview", visible=True) if fresh else gr.skip()
             yield report.line, picture, gr.skip(), gr.skip(), gr.skip()
     except CancelledError:
         yield "Stopped. " + _READY, gr.update(visible=False), gr.skip(), gr.skip(), gr.skip()
@@ -209,9 +210,12 @@ def _finished(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]
     hidden = gr.update(visible=False)
     if path is None:
         return "Done.", hidden, None, gr.skip(), saved
-    played = path.suffix in _PLAYED
-    line = "Done." if played else f"Done. Browsers do not play {path.suffix}: download it."
-    return line, hidden, str(path) if played else None, gr.update(value=str(path), interactive=True), saved
+    got = gr.update(value=str(path), interactive=True)
+    if path.suffix in _PLAYED:
+        return "Done.", hidden, str(path), got, saved
+    if path.suffix in _PICTURES:
+        return "Done.", gr.update(value=str(path), label=path.name, visible=True), None, got, saved
+    return f"Done. Browsers do not show {path.suffix}: download it.", hidden, None, got, saved
 
 
 def _written(graph: Graph, report: Report) -> Path | None:
