@@ -13,7 +13,8 @@ they are given.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -132,6 +133,14 @@ class FlameCodes:
     """[T, 6] axis-angle, left then right."""
     transform: np.ndarray
     """[T, 3, 4] world-to-view camera, see `Camera.transform`."""
+    added: np.ndarray | None = None
+    """[T, 52] ARKit weights that act beside the codes, such as sliders'; whoever has the FLAME file turns them into
+    codes."""
+
+    def with_face(self, change: Callable[[np.ndarray], np.ndarray]) -> FlameCodes:
+        """With every array of the face's expression changed: expression, jaw, eyes and what is added."""
+        names = ("expression", "jaw", "eyes") + (() if self.added is None else ("added",))
+        return replace(self, **{name: change(getattr(self, name)) for name in names})
 
 
 @dataclass(frozen=True)

@@ -255,6 +255,18 @@ def test_a_still_driver_gives_a_still_video_unless_a_seed_is_given(published):
     assert np.abs(fresh[0] - drawn(6)[0]).mean() > 1e-4
 
 
+def test_sliders_beside_codes_become_codes_of_the_avatars_flame_file(published):
+    from gagavatar_nodes.driving.operations import add_arkit
+
+    tracked = replace(still(2), flame=planted_codes(2))
+    codes = published.perform(add_arkit(tracked, {"jawOpen": 0.7, "mouthSmileLeft": 0.4, "eyeLookUpLeft": 0.5})).codes
+    alone = published.perform(add_arkit(still(2), {"jawOpen": 0.7, "mouthSmileLeft": 0.4, "eyeLookUpLeft": 0.5})).codes
+    for name in ("expression", "jaw", "eyes"):
+        moved = getattr(codes, name) - getattr(tracked.flame, name)
+        np.testing.assert_allclose(moved, getattr(alone, name), atol=1e-5)
+        assert np.abs(moved).max() > 0.05
+
+
 def test_codes_of_another_edition_are_refused(published):
     with pytest.raises(GagavatarError, match=r"edition 2023 cannot be used with edition 2020"):
         published.perform(replace(still(2), flame=planted_codes(2, "2023")))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import fields
 
 import numpy as np
 
@@ -33,6 +32,8 @@ _FLAME: Kinds = {
     "flame.eyes": ("F32", ("T", 6)),
     "flame.transform": ("F32", ("T", 3, 4)),
 }
+_ADDED: Kinds = {"flame.added": ("F32", ("T", 52))}
+"""Where there is something added to the codes."""
 
 
 def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
@@ -47,9 +48,9 @@ def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
     kinds = dict(_TENSORS)
     if motion.flame is not None:
         notes["flame_edition"] = motion.flame.edition
-        kinds |= _FLAME
-        codes = (field.name for field in fields(FlameCodes) if field.name != "edition")
-        tensors |= {f"flame.{name}": np.asarray(getattr(motion.flame, name)) for name in codes}
+        codes = _FLAME if motion.flame.added is None else _FLAME | _ADDED
+        kinds |= codes
+        tensors |= {name: np.asarray(getattr(motion.flame, name.removeprefix("flame."))) for name in codes}
     _check_values(path, tensors)
     _FORMAT.save(path, tensors, kinds, notes)
 
@@ -68,12 +69,14 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
         MediaError: the file does not exist or cannot be read.
     """
     reader = _FORMAT.open(path)
-    has_flame = "flame_edition" in reader.notes
-    tensors = reader.tensors({**_TENSORS, **(_FLAME if has_flame else {})})
+    kinds: Kinds = {}
+    if "flame_edition" in reader.notes:
+        kinds = _FLAME | {name: kind for name, kind in _ADDED.items() if name in reader.header}
+    tensors = reader.tensors(_TENSORS | kinds)
     _check_values(reader.file, tensors)
     flame = None
-    if has_flame:
-        codes = {name.removeprefix("flame."): tensors.pop(name) for name in _FLAME}
+    if kinds:
+        codes = {name.removeprefix("flame."): tensors.pop(name) for name in kinds}
         flame = FlameCodes(edition=reader.notes["flame_edition"], **codes)
     return Motion(fps=_fps(reader), flame=flame, source=reader.notes.get("source", ""), extra=_extra(reader), **tensors)
 

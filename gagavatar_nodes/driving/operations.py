@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import GagavatarError
-from ..types import AUTHORED_NEUTRAL, FlameCodes, Motion
+from ..heads.editions import check_same_edition
+from ..types import AUTHORED_NEUTRAL, Motion
 from .arkit import arkit_deltas, arkit_weights, fit_arkit, gaze_of, part_lids
 from .bundled_face import bundled_neutral
 from .pose import orbit, orbit_path, scale_head_pose, turn_head
@@ -92,8 +93,7 @@ def scale_expression(motion: Motion, strength: float) -> Motion:
     rest_gaze = gaze_of(motion.neutral)
     flame = motion.flame
     if flame is not None:
-        codes = {name: (getattr(flame, name) * strength).astype(np.float32) for name in ("expression", "jaw", "eyes")}
-        flame = replace(flame, **codes)
+        flame = flame.with_face(lambda codes: (codes * strength).astype(np.float32))
     return replace(
         motion,
         deltas=_per_block(motion.deltas, lambda part, _: _lids_apart(motion.neutral, part * strength)),
@@ -106,7 +106,7 @@ def scale_expression(motion: Motion, strength: float) -> Motion:
 def add_arkit(motion: Motion, weights: Mapping[str, float] | np.ndarray) -> Motion:
     """Adds to the expression what ARKit weights do, by name or as [52] or [T, 52]; they may be negative or above 1.
 
-    FLAME codes have no such targets and stay.
+    FLAME codes stay and the weights go along with them, see `FlameCodes.added`.
 
     Raises:
         GagavatarError: a name is unknown (the closest is named), or the array's shape does not fit.
@@ -118,12 +118,17 @@ def add_arkit(motion: Motion, weights: Mapping[str, float] | np.ndarray) -> Moti
     rest = bundled_neutral()
     looks = arkit_deltas(offsets)
     glance = gaze_of(rest + looks) - gaze_of(rest)
+    flame = motion.flame
+    if flame is not None:
+        earlier = 0 if flame.added is None else flame.added
+        flame = replace(flame, added=(earlier + per_frame).astype(np.float32))
     each = np.broadcast_to(looks, (len(motion), 478, 3))
     return replace(
         motion,
         deltas=_per_block(motion.deltas, lambda part, block: _lids_apart(motion.neutral, part + each[block])),
         arkit=np.clip(motion.arkit + per_frame, 0, 1).astype(np.float32),
         gaze=(motion.gaze + glance).astype(np.float32),
+        flame=flame,
     )
 
 
@@ -131,8 +136,11 @@ def combine(expression_of: Motion, pose_of: Motion, shorter: str = "loop") -> Mo
     """The expression of one motion with the head pose of another, at the first one's frame rate.
 
     The shorter of them is repeated, its end faded into its beginning ("loop"), or its last frame held ("hold").
-    FLAME codes need both: where `pose_of` has none of that edition, they are dropped, because a camera that was
-    solved with another driver's head would contradict the pose.
+    FLAME codes need both: where one of the two has none they are dropped, because a camera that was solved with another
+    driver's head would contradict the pose.
+
+    Raises:
+        GagavatarError: both have codes, of different editions; or there is no such way to extend the shorter one.
     """
     if shorter not in ("loop", "hold"):
         raise GagavatarError(f"The shorter motion can 'loop' or 'hold', not '{shorter}'")
@@ -140,15 +148,9 @@ def combine(expression_of: Motion, pose_of: Motion, shorter: str = "loop") -> Mo
     count = max(len(expression_of), len(pose_of))
     face, head = (_extended(motion, count, shorter) for motion in (expression_of, pose_of))
     flame = None
-    if face.flame is not None and head.flame is not None and face.flame.edition == head.flame.edition:
-        flame = FlameCodes(
-            face.flame.edition,
-            face.flame.shape,
-            face.flame.expression,
-            face.flame.jaw,
-            face.flame.eyes,
-            head.flame.transform,
-        )
+    if face.flame is not None and head.flame is not None:
+        check_same_edition(face.flame.edition, head.flame.edition)
+        flame = replace(face.flame, transform=head.flame.transform)
     return replace(
         face,
         rotation=head.rotation,

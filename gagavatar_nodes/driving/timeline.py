@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import GagavatarError
-from ..types import FlameCodes, Motion
+from ..types import Motion
 
 _LINEAR = ("translation", "scale", "deltas", "arkit", "gaze")
 _SMOOTHEST_SECONDS = 0.2
@@ -92,9 +92,8 @@ def take(motion: Motion, frames: np.ndarray) -> Motion:
     per_frame = {name: getattr(motion, name)[frames] for name in ("rotation", "confidence", *_LINEAR)}
     flame = motion.flame
     if flame is not None:
-        arrays = {name: getattr(flame, name)[frames] for name in ("expression", "jaw", "eyes", "transform")}
         shape = flame.shape[frames] if flame.shape.ndim == 2 else flame.shape
-        flame = FlameCodes(flame.edition, shape, **arrays)
+        flame = replace(flame.with_face(lambda codes: codes[frames]), shape=shape, transform=flame.transform[frames])
     return replace(motion, flame=flame, **per_frame)
 
 
@@ -125,10 +124,10 @@ def _mixed(motion: Motion, mix: Mix, mix_rotations: Mix | None = None) -> Motion
     flame = motion.flame
     if flame is not None:
         # Jaw and eyes turn little: axis-angle mixes linearly.
-        codes = {name: _apply(getattr(flame, name), mix) for name in ("expression", "jaw", "eyes")}
         turn, shift = _apply(flame.transform[..., :3], rotate), _apply(flame.transform[..., 3], mix)
         shape = _apply(flame.shape, mix) if flame.shape.ndim == 2 else flame.shape
-        flame = FlameCodes(flame.edition, shape, transform=np.concatenate([turn, shift[..., None]], axis=2), **codes)
+        face = flame.with_face(lambda codes: _apply(codes, mix))
+        flame = replace(face, shape=shape, transform=np.concatenate([turn, shift[..., None]], axis=2))
     return replace(motion, rotation=_apply(motion.rotation, rotate), flame=flame, **arrays)
 
 

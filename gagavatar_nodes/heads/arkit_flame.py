@@ -13,7 +13,8 @@ import numpy as np
 from ..driving.arkit import arkit_deltas, gaze_of
 from ..driving.bundled_face import arkit_basis
 from ..types import ARKIT_NAMES, HEAD_UNITS_PER_CM, FlameCodes, Motion
-from .flame import EXPRESSIONS, Flame, check_same_edition
+from .editions import check_same_edition
+from .flame import EXPRESSIONS, Flame
 
 IBUG_68 = (
     162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,  # outline
@@ -106,6 +107,17 @@ def with_arkit(motion: Motion, arkit_flame: ArkitFlame) -> Motion:
     deltas = arkit_deltas(arkit)
     gaze = gaze_of(motion.neutral + deltas).astype(np.float32)
     return replace(motion, arkit=arkit, deltas=deltas.astype(np.float16), gaze=gaze)
+
+
+def with_added(codes: FlameCodes, arkit_flame: ArkitFlame) -> FlameCodes:
+    """The codes with what is added to them turned into codes of the same edition."""
+    if codes.added is None:
+        return codes
+    check_same_edition(codes.edition, arkit_flame.edition)
+    expression, jaw, eyes = arkit_flame.codes(codes.added)
+    return replace(
+        codes, expression=codes.expression + expression, jaw=codes.jaw + jaw, eyes=codes.eyes + eyes, added=None
+    )
 
 
 def flame_codes(motion: Motion, arkit_flame: ArkitFlame, shape: np.ndarray, transform: np.ndarray) -> FlameCodes:

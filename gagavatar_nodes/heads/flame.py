@@ -30,15 +30,6 @@ def edition_of(asset: Mapping[str, Any]) -> str:
     return asset.get("edition", PUBLISHED_EDITION)
 
 
-def check_same_edition(a: str, b: str) -> None:
-    """Raises `GagavatarError` when two editions differ: their codes mean different faces."""
-    if a != b:
-        raise GagavatarError(
-            f"FLAME codes of edition {a} cannot be used with edition {b}: the same numbers mean another face. "
-            f"Track the video again with the FLAME {b} file, or use the FLAME {a} file for the avatar"
-        )
-
-
 def rotation_matrices(axis_angle: Tensor) -> Tensor:
     """Rodrigues' formula: [..., 3] axis-angle in radians -> [..., 3, 3], differentiable at zero too."""
     squared = (axis_angle * axis_angle).sum(-1)

@@ -77,5 +77,6 @@ def check_consistent(motion: Motion, frames: int) -> None:
         assert codes.jaw.shape == (frames, 3)
         assert codes.eyes.shape == (frames, 6)
         assert codes.transform.shape == (frames, 3, 4)
+        assert codes.added is None or codes.added.shape == (frames, 52)
         assert codes.shape.shape in ((300,), (frames, 300))
         assert all(getattr(codes, name).dtype == np.float32 for name in ("expression", "jaw", "eyes", "transform"))

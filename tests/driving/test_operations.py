@@ -8,7 +8,20 @@ from motions import about_y, check_consistent, ramp, yaw_degrees
 
 from gagavatar_nodes.driving.arkit import arkit_deltas, fit_arkit, gaze_of
 from gagavatar_nodes.driving.builtin import builtin_motion
-from gagavatar_nodes.driving.operations import add_arkit, combine, pick_neutral, scale_expression, still
+from gagavatar_nodes.driving.motion_file import load_motion, save_motion
+from gagavatar_nodes.driving.operations import (
+    add_arkit,
+    combine,
+    loop,
+    orbit,
+    pick_neutral,
+    resample,
+    scale_expression,
+    smooth,
+    still,
+    trim,
+    turn_head,
+)
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.tracking.topology import eye_openness
 from gagavatar_nodes.types import ARKIT_NAMES
@@ -149,7 +162,25 @@ def test_flame_codes_combine_with_the_heads_camera_or_are_dropped():
     assert combine(ramp(6, flame=True), ramp(6)).flame is None
     other = ramp(6, flame=True)
     other = replace(other, flame=replace(other.flame, edition="another"))
-    assert combine(ramp(6, flame=True), other).flame is None
+    with pytest.raises(GagavatarError, match="edition test cannot be used with edition another"):
+        combine(ramp(6, flame=True), other)
+
+
+def test_sliders_go_along_with_flame_codes_through_every_operation(tmp_path):
+    motion = add_arkit(ramp(10, flame=True), {"jawOpen": 0.6, "mouthSmileLeft": -0.2})
+    added = motion.flame.added
+    assert np.allclose(added[:, [ARKIT_NAMES.index(name) for name in ("jawOpen", "mouthSmileLeft")]], [0.6, -0.2])
+    assert np.array_equal(motion.flame.jaw, ramp(10, flame=True).flame.jaw)
+    assert np.allclose(add_arkit(motion, {"jawOpen": 0.1}).flame.added[:, ARKIT_NAMES.index("jawOpen")], 0.7)
+    assert np.allclose(scale_expression(motion, 0.5).flame.added, added / 2)
+    for changed in (
+        trim(motion, 2, 8), loop(motion), smooth(motion, 0.5), resample(motion, 60), turn_head(motion, 10, 0),
+        orbit(motion), combine(motion, ramp(10, flame=True)), pick_neutral(motion, 3),
+    ):  # fmt: skip
+        check_consistent(changed, len(changed))
+        assert np.allclose(changed.flame.added, added[:1], atol=1e-6)
+    save_motion(motion, tmp_path / "m.safetensors")
+    assert np.array_equal(load_motion(tmp_path / "m.safetensors").flame.added, added)
 
 
 def test_still_faces_the_camera():

@@ -6,7 +6,8 @@ torch = pytest.importorskip("torch")
 from parity_recipe import DATA, relative_error, synthetic_flame  # noqa: E402
 
 from gagavatar_nodes.errors import FileFormatError, GagavatarError  # noqa: E402
-from gagavatar_nodes.heads.flame import Flame, check_same_edition, evaluate, rotation_matrices  # noqa: E402
+from gagavatar_nodes.heads.editions import check_same_edition  # noqa: E402
+from gagavatar_nodes.heads.flame import Flame, evaluate, rotation_matrices  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -66,8 +66,8 @@ class DrivenAvatar:
             GagavatarError: codes of another edition of FLAME.
             WeightsError: the FLAME file is missing.
         """
-        from ...heads.arkit_flame import flame_codes
-        from ...heads.flame import check_same_edition
+        from ...heads.arkit_flame import flame_codes, with_added
+        from ...heads.editions import check_same_edition
 
         check_same_edition(self.edition, self.published.flame.edition)
         shape = self.lifted.extra["flame_shape"]
@@ -76,6 +76,8 @@ class DrivenAvatar:
             return DrivenPerformance(self, flame_codes(motion, self.published.arkit, shape, cameras), seed)
         check_same_edition(motion.flame.edition, self.edition)
         codes = replace(motion.flame, shape=shape)
+        if codes.added is not None:
+            codes = with_added(codes, self.published.arkit)
         if in_place:
             codes = replace(codes, transform=self.place.cameras(motion, reference))
         return DrivenPerformance(self, codes, seed)

@@ -1,0 +1,14 @@
+"""FLAME's editions, whose codes do not mix."""
+
+from __future__ import annotations
+
+from ..errors import GagavatarError
+
+
+def check_same_edition(a: str, b: str) -> None:
+    """Raises `GagavatarError` when two editions differ: their codes mean different faces."""
+    if a != b:
+        raise GagavatarError(
+            f"FLAME codes of edition {a} cannot be used with edition {b}: the same numbers mean another face. "
+            f"Track the video again with the FLAME {b} file, or use the FLAME {a} file for the avatar"
+        )
