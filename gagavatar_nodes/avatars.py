@@ -21,6 +21,10 @@ class Performance(Protocol):
         """Frames."""
         ...
 
+    def follow(self, motion: Motion) -> Performance:
+        """The same driver's next frames, under the reference of this motion: for live driving."""
+        ...
+
     def gaussians(self, index: int) -> Gaussians:
         """The Gaussians of one frame in head units; their first three features are RGB."""
         ...

@@ -255,6 +255,17 @@ def test_a_still_driver_gives_a_still_video_unless_a_seed_is_given(published):
     assert np.abs(fresh[0] - drawn(6)[0]).mean() > 1e-4
 
 
+def test_single_frames_follow_the_reference_of_their_driver(published):
+    from gagavatar_nodes.driving.timeline import take
+
+    motion = turn_head(builtin_motion("talk", fps=10), 12, 4)
+    whole = published.perform(motion, "neutral")
+    live = whole.follow(take(motion, np.array([5])))
+    assert len(live) == 1
+    for name in ("expression", "jaw", "eyes", "transform"):
+        np.testing.assert_allclose(getattr(live.codes, name)[0], getattr(whole.codes, name)[5], atol=1e-5)
+
+
 def test_sliders_beside_codes_become_codes_of_the_avatars_flame_file(published):
     from gagavatar_nodes.driving.operations import add_arkit
 

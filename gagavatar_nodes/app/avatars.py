@@ -48,7 +48,7 @@ class Live:
     """An avatar that follows a webcam."""
 
     def __init__(self, avatar: Avatar, fps: float) -> None:
-        """`fps` about as many pictures a second as will come; `avatar` the embedded one."""
+        """`fps` about as many pictures a second as will come."""
         from ..driving.live import LiveDriver
         from ..tracking.live import LiveTracker
 

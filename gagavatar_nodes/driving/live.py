@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..lifting.geometric import GeometricAvatar
-    from ..lifting.geometric.avatar import Performance
+    from ..avatars import Avatar, Performance
     from ..tracking.live import LiveTracker
 
 
 class LiveDriver:
     """Binds an avatar to a live tracker, and anew whenever the tracker's neutral face changes."""
 
-    def __init__(self, avatar: GeometricAvatar, tracker: LiveTracker) -> None:
+    def __init__(self, avatar: Avatar, tracker: LiveTracker) -> None:
         self._avatar, self._tracker = avatar, tracker
         self._rest: Performance | None = None
         self._version = 0

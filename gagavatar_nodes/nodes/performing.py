@@ -36,6 +36,10 @@ class CoarsePerformance:
     def __len__(self) -> int:
         return len(self.refined)
 
+    def follow(self, motion: Motion) -> CoarsePerformance:
+        """See `Performance`."""
+        return CoarsePerformance(self.refined.follow(motion))
+
     def gaussians(self, index: int) -> Gaussians:
         """See `Performance`."""
         return self.refined.gaussians(index)

@@ -82,9 +82,16 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     neutral.click(on_neutral, None, status, show_progress="hidden", api_visibility="private")
 
 
+def _model() -> str:
+    """Which avatar follows: GAGAvatar, where its files are, needs a GPU to keep up."""
+    import torch
+
+    return "auto" if torch.cuda.is_available() else "embedded"
+
+
 def _live(context: Context, session: Any, path: str | None) -> tuple[Live, Meter]:
     kept = session.values.get("live")
     if kept is None or kept[0] != path:
-        avatar = context.avatar(session, path, "embedded")
+        avatar = context.avatar(session, path, _model())
         kept = session.values["live"] = (path, Live(avatar, 1 / _EVERY), Meter())
     return kept[1], kept[2]

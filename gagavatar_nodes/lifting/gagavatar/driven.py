@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...driving.retarget import Retargeter
 from ...errors import FileFormatError
 from ...types import FOCAL, Camera, FlameCodes, Gaussians, Motion, Portrait
 from .config import RENDER_SIZE
@@ -66,21 +67,25 @@ class DrivenAvatar:
             GagavatarError: codes of another edition of FLAME.
             WeightsError: the FLAME file is missing.
         """
-        from ...heads.arkit_flame import flame_codes, with_added
         from ...heads.editions import check_same_edition
 
         check_same_edition(self.edition, self.published.flame.edition)
-        shape = self.lifted.extra["flame_shape"]
+        source = Retargeter(motion, self.place.canonical, reference)
+        return DrivenPerformance(self, self.codes(source, in_place), source, in_place, seed)
+
+    def codes(self, source: Retargeter, in_place: bool = False) -> FlameCodes:
+        """A driver's codes with the portrait's shape; made from its ARKit weights where it has none."""
+        from ...heads.arkit_flame import flame_codes, with_added
+        from ...heads.editions import check_same_edition
+
+        motion, shape = source.motion, self.lifted.extra["flame_shape"]
         if motion.flame is None:
-            cameras = self.place.cameras(motion, reference)
-            return DrivenPerformance(self, flame_codes(motion, self.published.arkit, shape, cameras), seed)
+            return flame_codes(motion, self.published.arkit, shape, self.place.cameras(source))
         check_same_edition(motion.flame.edition, self.edition)
         codes = replace(motion.flame, shape=shape)
         if codes.added is not None:
             codes = with_added(codes, self.published.arkit)
-        if in_place:
-            codes = replace(codes, transform=self.place.cameras(motion, reference))
-        return DrivenPerformance(self, codes, seed)
+        return replace(codes, transform=self.place.cameras(source)) if in_place else codes
 
     def framed(self, portrait: Portrait) -> Portrait:
         """The portrait in the square that this avatar's pictures show."""
@@ -97,10 +102,17 @@ class DrivenPerformance:
 
     avatar: DrivenAvatar
     codes: FlameCodes
+    source: Retargeter
+    in_place: bool = False
     seed: int | None = None
 
     def __len__(self) -> int:
         return len(self.codes.transform)
+
+    def follow(self, motion: Motion) -> DrivenPerformance:
+        """The same driver's next frames; see `Retargeter.follow`."""
+        source = self.source.follow(motion)
+        return replace(self, codes=self.avatar.codes(source, self.in_place), source=source)
 
     def gaussians(self, index: int) -> Gaussians:
         """The avatar at a frame, with the coarse RGB of the network's first three features."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...driving.retarget import NECK_PIVOT, Retargeter
 from ...heads.arkit_flame import IBUG_68
-from ...types import HEAD_UNITS_PER_CM, Motion, Portrait
+from ...types import HEAD_UNITS_PER_CM, Portrait
 
 _INNER_FACE = slice(17, 68)  # of the 68 landmarks: the outline slides on the skin
 _FACING = np.diag([-1.0, 1.0, -1.0])
@@ -36,16 +36,15 @@ class SourcePlace:
         pivot = landmarks[_INNER_FACE].mean(0) + _head_rotation(camera).T @ offset
         return SourcePlace(np.asarray(camera), R, portrait.canonical, pivot)
 
-    def cameras(self, motion: Motion, reference: str | int = "auto") -> np.ndarray:
-        """[T, 3, 4] float32 world-to-view: the head turned as the driver's is, moved and sized relative to `reference`.
+    def cameras(self, source: Retargeter) -> np.ndarray:
+        """[T, 3, 4] float32 world-to-view: the head turned as the driver's is, moved and sized from its reference.
 
-        See `Retargeter` for `reference`. In the portrait's own pose the camera is the portrait's.
+        In the portrait's own pose the camera is the portrait's.
         """
-        source = Retargeter(motion, self.canonical, reference)
         aligned = self.rotation.T @ _head_rotation(self.camera)
         stands = self.pivot @ self.camera[:, :3] + self.camera[:, 3]
-        cameras = np.empty((len(motion), 3, 4), np.float32)
-        for index in range(len(motion)):
+        cameras = np.empty((len(source.motion), 3, 4), np.float32)
+        for index in range(len(cameras)):
             placement = source.placement(index)
             R = (placement.rotation @ aligned).T @ _FACING
             moved = stands + placement.shift * [-HEAD_UNITS_PER_CM, HEAD_UNITS_PER_CM, 0]
