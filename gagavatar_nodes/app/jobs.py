@@ -6,15 +6,18 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
+from . import zero_gpu
 from .executor import Graph, Outputs, execute, title
 from .sessions import Session
 
 _REPORT_SECONDS = 0.25
 _JOIN_SECONDS = 2.0
+_MODEL_NODE = "GAGAvatarLoadAvatarModel"
 
 
 @dataclass
@@ -49,11 +52,41 @@ class _State:
 def run_job(session: Session, graph: Graph, wanted: list[str] | None = None) -> Iterator[Report]:
     """Reports a few times a second; the last one holds the outputs. Closing the iterator stops the job.
 
+    Where a GPU is lent for it, of the outputs only texts come back, such as the names of files.
+
     Raises:
         CancelledError: the user has stopped it.
         GagavatarError: what a node raised.
     """
     session.cancelled.clear()
+    if not (zero_gpu.is_here() and uses_network(graph)):
+        yield from _run_here(session, graph, wanted)
+        return
+    for report in _run_on_lent_gpu(session.folder, graph, wanted):
+        session.check_cancelled()
+        yield report
+
+
+def uses_network(graph: Graph) -> bool:
+    """Whether the published network takes part in a graph."""
+    from ..lifting.gagavatar.published import PublishedSettings, availability
+
+    asked = {node["inputs"].get("model") for node in graph.values() if node["class_type"] == _MODEL_NODE}
+    return availability(PublishedSettings())[0] and "embedded" not in asked
+
+
+@zero_gpu.lent
+def _run_on_lent_gpu(folder: Path, graph: Graph, wanted: list[str] | None) -> Iterator[Report]:
+    """In another process: what the visitor's session keeps is not there, and stays as it is."""
+    for report in _run_here(Session(folder), graph, wanted):
+        outputs = report.outputs
+        if outputs is not None:
+            texts = [[[v if isinstance(v, str) else None for v in slot] for slot in node] for node in outputs.values()]
+            outputs = dict(zip(outputs, texts, strict=True))
+        yield replace(report, outputs=outputs)
+
+
+def _run_here(session: Session, graph: Graph, wanted: list[str] | None) -> Iterator[Report]:
     finished: queue.Queue[BaseException | dict[str, Outputs]] = queue.Queue()
     state = _State()
 

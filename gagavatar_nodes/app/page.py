@@ -41,6 +41,13 @@ button:focus-visible, input:focus-visible { outline: 2px solid var(--color-accen
   .gradio-container .row > .column { width: 100%; }
 }
 """
+NAMES = """
+new MutationObserver(() => document.querySelectorAll('.block img[alt=""]').forEach(image => {
+  const label = image.closest('.block').querySelector('[data-testid=block-label]');
+  if (label) image.alt = label.innerText.trim();
+})).observe(document, {childList: true, subtree: true});
+"""
+"""Gradio leaves the alternative text of pictures empty: they take that of their label."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,8 @@ def options(limits: Limits) -> dict[str, Any]:
     """What `Blocks.launch` needs for this page, wherever it is served."""
     return {
         "theme": gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-        "head": f"<style>{CSS}</style>",  # as `css`, Gradio would not let it reach the page's frame
+        # As `css`, Gradio would not let the style reach the page's frame.
+        "head": f"<style>{CSS}</style><script>{NAMES}</script>",
         "max_file_size": limits.megabytes * 1_000_000,
         "show_error": False,
         "footer_links": ["api"],

@@ -1,6 +1,8 @@
 """The page in a real browser; skipped where Gradio, Playwright or Chromium are missing."""
 
 import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 if CHROMIUM is None:
     pytest.skip("there is no Chromium", allow_module_level=True)
 
+WORKFLOWS = Path(__file__).parents[2] / "workflows"
 _PIXELS = """() => {
     const video = document.querySelector('#result video'), canvas = document.createElement('canvas');
     canvas.width = canvas.height = 32;
@@ -28,11 +31,30 @@ _MOVE = """([name, value]) => {
     slider.value = value;
     slider.dispatchEvent(new Event('input', {bubbles: true}));
 }"""
+_FOCUS = """() => {
+    const one = document.activeElement, style = getComputedStyle(one);
+    const name = one.getAttribute('aria-label') || one.labels?.[0]?.innerText || one.innerText || one.title || '';
+    const seen = style.outlineStyle !== 'none' || style.boxShadow !== 'none' || one.matches('input, textarea');
+    return {tag: one.tagName, id: one.id, name: name.trim().split('\\n')[0], seen};
+}"""
+_NAMELESS = """() => [...document.querySelectorAll('img, input, textarea, button')]
+    .filter(one => one.checkVisibility() && one.type !== 'file' && !(one.tagName === 'IMG' ? one.alt :
+        one.getAttribute('aria-label') || one.labels?.length || one.innerText.trim() || one.title || one.placeholder))
+    .map(one => one.outerHTML.slice(0, 160))"""
 _SHOWN = "selector => { const i = document.querySelector(selector + ' img'); return i && i.src; }"
 
 
 @pytest.fixture(scope="module")
-def address():
+def written(tmp_path_factory):
+    """The folder to which the server writes."""
+    folder = tmp_path_factory.mktemp("app")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def address(written):
     from gagavatar_nodes.app.page import Serving, serve
 
     page, url = serve(Serving(limits=Limits(seconds=5.0)), block=False)
@@ -144,6 +166,84 @@ def test_bad_portraits_show_the_packages_message(visit, tmp_path, content, words
     assert words in shown
     assert "Traceback" not in shown
     assert "gagavatar-app-" not in shown
+
+
+def test_a_driver_that_is_too_long_is_refused_in_the_page(visit, tmp_path):
+    import av
+
+    path = tmp_path / "long.mp4"
+    with av.open(path, "w") as file:
+        stream = file.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for _ in range(100):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))))
+        file.mux(stream.encode())
+    page = visit()
+    page.get_by_text("Video or webcam").click()
+    page.wait_for_selector("#driver video")
+    page.locator("#driver button[aria-label='Clear']").first.click()
+    page.locator("#driver input[type=file]").first.set_input_files(path)
+    page.wait_for_selector("#driver video")
+    page.click("#animate")
+    assert "10 s long, but at most 5 s" in page.wait_for_selector(".toast-body").inner_text()
+
+
+def test_stop_ends_the_job_and_leaves_no_file(visit, written):
+    page = visit()
+    choose(page, "talk")
+    page.get_by_role("button", name="Settings").click()
+    for name, value in (("Width", "1024"), ("Height", "1024"), ("Seconds", "5")):
+        page.get_by_label(f"number input for {name}").fill(value)
+        page.keyboard.press("Enter")
+    before = set(written.glob("gagavatar-app-*/*/output/**/*.*"))
+    page.click("#animate")
+    page.wait_for_function("() => /Render.*[0-9]+ of/.test(document.querySelector('#status').innerText)")
+    page.click("#stop")
+    page.wait_for_function("() => document.querySelector('#status').innerText.startsWith('Stopped')")
+    assert set(written.glob("gagavatar-app-*/*/output/**/*.*")) == before
+    page.get_by_label("number input for Width").fill("128")
+    page.get_by_label("number input for Height").fill("128")
+    page.get_by_label("number input for Seconds").fill("1")
+    page.keyboard.press("Enter")
+    page.click("#animate")
+    assert played(page)[0] == pytest.approx(1, abs=0.2)
+
+
+def test_a_dropped_workflow_runs_in_the_page(visit):
+    page = visit()
+    page.get_by_role("button", name="Run a ComfyUI workflow").click()
+    page.locator("#dropped input[type=file]").set_input_files(WORKFLOWS / "03_builtin_motion.json")
+    page.wait_for_selector("#dropped .file-preview")
+    page.click("#run-workflow")
+    duration, pixels = played(page)
+    assert duration > 1
+    assert pixels.std() > 20
+
+
+def test_the_keyboard_alone_makes_a_video(visit):
+    page = visit()
+    passed = []
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        passed.append(page.evaluate(_FOCUS))
+        if passed[-1]["id"] == "animate":
+            break
+    names = [one["name"] for one in passed]
+    assert "Animate" in names
+    assert names.index("Use the example") < names.index("Motion") < names.index("Settings") < len(names) - 1
+    assert [one for one in passed if not one["name"] and one["tag"] != "BODY"] == []
+    assert [one for one in passed if not one["seen"]] == []
+    page.keyboard.press("Enter")
+    assert played(page)[0] > 1
+
+
+def test_pictures_and_fields_have_names(visit):
+    page = visit()
+    for tab in ("Animate", "Expression studio", "3D", "Models"):
+        page.get_by_role("tab", name=tab, exact=True).click()
+        page.wait_for_timeout(1500)
+        assert page.evaluate(_NAMELESS) == [], tab
 
 
 def test_sliders_move_the_picture(visit):
