@@ -109,7 +109,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             result = gr.Video(
                 label="Result", interactive=False, height=420, autoplay=True, elem_id="result", buttons=["download"]
             )
-            with gr.Row():
+            with gr.Row(equal_height=True):
                 download = gr.DownloadButton("Download", interactive=False, elem_id="download")
                 workflow = gr.DownloadButton("Download as ComfyUI workflow", interactive=False, elem_id="workflow")
             with gr.Accordion("Run a ComfyUI workflow", open=False):

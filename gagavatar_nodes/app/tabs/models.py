@@ -13,18 +13,13 @@ from ...errors import GagavatarError
 from ...weights import WeightFile, find_weight, manifest, weight
 from ..context import Context, shown_errors
 
-_HEADERS = ["File", "What for", "Size", "Licence", "State"]
 _REPORT_SECONDS = 0.5
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     """Lays the tab out."""
     active = gr.Markdown(elem_id="models-active")
-    table = gr.Dataframe(
-        headers=_HEADERS, interactive=False, wrap=True, elem_id="models-table", label="Files of the published model",
-        column_widths=["18%", "34%", "10%", "26%", "12%"],
-    )  # fmt: skip
-    gr.Markdown(licences())
+    table = gr.Markdown(elem_id="models-files")
     if context.may_download:
         with gr.Row(equal_height=True):
             name = gr.Dropdown(list(manifest()), label="File", elem_id="models-file", scale=2)
@@ -37,11 +32,11 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         fetch.click(
             on_download, [name, accepted], progress, concurrency_limit=1, show_progress="hidden",
             api_visibility="private",
-        ).then(rows, None, table, api_visibility="private")  # fmt: skip
+        ).then(files, None, table, api_visibility="private")  # fmt: skip
         name.change(lambda: False, None, accepted, show_progress="hidden", api_visibility="private")
     else:
         gr.Markdown("Files are downloaded on the machine that serves this page: `gagavatar weights download NAME`.")
-    tab.select(rows, None, table, show_progress="hidden", api_visibility="private")
+    tab.select(files, None, table, show_progress="hidden", api_visibility="private")
     tab.select(choices, None, active, show_progress="hidden", api_visibility="private")
 
 
@@ -59,15 +54,15 @@ def choices() -> str:
     )
 
 
-def rows() -> list[list[str]]:
-    """Of the table."""
-    return [[entry.name, entry.purpose, _size(entry), entry.licence, _state(entry)] for entry in manifest().values()]
-
-
-def licences() -> str:
-    """Links to the licences, each once."""
-    links = {entry.licence: entry.licence_url for entry in manifest().values()}
-    return "Licences: " + " · ".join(f"[{licence}]({url})" for licence, url in links.items())
+def files() -> str:
+    """The published model's files: what for, size, licence, and whether they are here."""
+    lines = ["### Files of the published model"]
+    lines += [
+        f"- **{entry.name}** · {_state(entry)} · {_size(entry)} · [{entry.licence}]({entry.licence_url})  \n"
+        f"  {entry.purpose}"
+        for entry in manifest().values()
+    ]
+    return "\n".join(lines)
 
 
 def on_download(name: str | None, accepted: bool) -> Iterator[str]:
@@ -128,7 +123,7 @@ def _newest(told: queue.Queue[tuple[str, object]]) -> tuple[str, object]:
 
 
 def _size(entry: WeightFile) -> str:
-    return "unknown" if entry.size is None else f"{entry.size / 1e6:,.0f} MB"
+    return "size unknown" if entry.size is None else f"{entry.size / 1e6:,.0f} MB"
 
 
 def _state(entry: WeightFile) -> str:

@@ -33,7 +33,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             with gr.Row():
                 reset = gr.Button("Reset", elem_id="studio-reset", min_width=80)
                 dice = gr.Button("Random", elem_id="studio-random", min_width=80)
-            saving = gr.Row()
+            saving = gr.Row(equal_height=True)
             with gr.Accordion("Key frames", open=False):
                 gr.Markdown("Set a face, add it, set the next one: the motion goes from one to the next.")
                 seconds = gr.Slider(0.1, 5, 0.8, step=0.1, label="Seconds between two")
