@@ -20,7 +20,14 @@ TABS = ("Animate", "Expression studio", "Live", "3D", "Models")
 README = {390: "Animate", 1024: "Animate", 1600: "Expression studio"}
 """Width in pixels -> the tab that the README shows at it."""
 _HEIGHTS = {390: 1700, 1024: 900, 1600: 1000}
-_SLIDERS = {"jawOpen": 0.45, "mouthSmileLeft": 0.6, "mouthSmileRight": 0.6, "eyeWideLeft": 0.5, "eyeWideRight": 0.5, "yaw": 14}
+_SLIDERS = {
+    "jawOpen": 0.45,
+    "mouthSmileLeft": 0.6,
+    "mouthSmileRight": 0.6,
+    "eyeWideLeft": 0.5,
+    "eyeWideRight": 0.5,
+    "yaw": 14,
+}
 _MOVE = """([name, value]) => {
     const slider = document.querySelector(`#slider-${name} input[type=range]`);
     slider.value = value;

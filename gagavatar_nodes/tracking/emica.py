@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .published.blocks import Bottleneck, from_state_dict, shortcut
+from .published.blocks import Bottleneck, from_state_dict, named, shortcut
 
 _DECA_PARTS = {"texcode": 50, "jawpose": 3, "globalpose": 3, "cam": 3, "lightcode": 27}
 
@@ -109,23 +109,15 @@ class _Encoder(nn.Module):
         return self.layers(self.encoder(x))
 
 
-def _named(**modules: nn.Module) -> nn.Module:
-    """A module that only gives its children their names in the state dict."""
-    holder = nn.Module()
-    for name, module in modules.items():
-        holder.add_module(name, module)
-    return holder
-
-
 class Emica(nn.Module):
     """The three encoders under the published names; build a filled one with `Emica.load`."""
 
     def __init__(self) -> None:
         super().__init__()
-        mica = _named(arcface=_ArcFace(), flameModel=_named(regressor=_ShapeRegressor()))
-        self.mica_encoder = _named(E_mica=mica)
-        self.deca_encoder = _named(encoder=_Encoder(sum(_DECA_PARTS.values())))
-        self.expression_encoder = _named(encoder=_Encoder(100))
+        mica = named(arcface=_ArcFace(), flameModel=named(regressor=_ShapeRegressor()))
+        self.mica_encoder = named(E_mica=mica)
+        self.deca_encoder = named(encoder=_Encoder(sum(_DECA_PARTS.values())))
+        self.expression_encoder = named(encoder=_Encoder(100))
 
     @staticmethod
     def load(state_dict: Mapping[str, Any], name: str = "EMICA weights") -> Emica:

@@ -58,6 +58,14 @@ def shortcut(channels: int, out: int, stride: int, always: bool = False) -> nn.S
     return nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
 
 
+def named(**modules: nn.Module) -> nn.Module:
+    """A module that only gives its children their names in the state dict."""
+    holder = nn.Module()
+    for name, module in modules.items():
+        holder.add_module(name, module)
+    return holder
+
+
 def from_state_dict(build: Callable[[], Network], state_dict: Mapping[str, Any], name: str) -> Network:
     """`build()` filled with `state_dict` without allocating weights twice, in evaluation mode, without gradients.
 
