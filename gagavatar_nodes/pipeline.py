@@ -183,7 +183,7 @@ def lift(portrait: Portrait, model: str = "auto", density: int | None = None, **
         model: one of `MODELS`; see `choose_model` for "auto".
         density: lattice nodes a side of the embedded avatar, 148 to 512; None for 296.
         settings: of the published model: `weights` (folders, or its checkpoint), `flame`, `device`, `precision`,
-            `batch`, `refiner`; see `lifting.gagavatar.published.PublishedSettings`.
+            `batch`, `refiner`, `portrait_tracker`; see `lifting.gagavatar.published.PublishedSettings`.
 
     Raises:
         WeightsError: the published model is asked for, and a file of it is missing, truncated or changed.
@@ -194,7 +194,8 @@ def lift(portrait: Portrait, model: str = "auto", density: int | None = None, **
         from .lifting.gagavatar.driven import lift_published
         from .lifting.gagavatar.published import published_model
 
-        return lift_published(portrait, published_model(_settings(settings)))
+        published = _settings(settings)
+        return lift_published(portrait, published_model(published), published.portrait_tracker)
     from .lifting.geometric import DENSITY, lift_portrait
 
     return lift_portrait(portrait, density or DENSITY)
@@ -217,8 +218,12 @@ def check_model(model: str = "auto", **settings: Any) -> tuple[str, str]:
     name, why = choose_model(model, **settings)
     if name == "gagavatar":
         from .lifting.gagavatar.published import published_model
+        from .trackers import tracker_folder
 
-        published_model(_settings(settings)).check()
+        published = _settings(settings)
+        published_model(published).check()
+        if published.portrait_tracker == "emica":
+            tracker_folder(published)
     return name, why
 
 

@@ -42,22 +42,38 @@ def weight(name: str, shape: list[int], salt: int = 0) -> np.ndarray:
     return x / np.float32(math.sqrt(math.prod(shape[1:])))
 
 
+def _shared(key: str) -> str:
+    """The matting network's three smoothing steps have one convolution."""
+    return key.replace("smooth_conv.1", "smooth_conv.0").replace("smooth_conv.2", "smooth_conv.0")
+
+
 def tracker_state_dict(name: str) -> dict:
-    """A full state dict of the EMICA or landmark network by the recipe, with sensible batch statistics."""
+    """A full state dict of the EMICA, landmark or matting network by the recipe, with sensible batch statistics."""
     import torch
 
     state = {}
     for key, (shape, dtype) in listed_tensors(name).items():
         if dtype != "float32":
             state[key] = torch.zeros(shape, dtype=getattr(torch, dtype))
+            if key.endswith("relative_position_index"):
+                state[key] = _window_offsets(math.isqrt(shape[0]))
             continue
-        x = weight(key, shape)
+        x = weight(_shared(key), shape)
         if key.endswith("running_var"):
             x = 1 + np.float32(0.1) * abs(x)
         elif key.endswith("running_mean"):
             x = x * np.float32(0.1)
         state[key] = torch.from_numpy(np.ascontiguousarray(x))
     return state
+
+
+def _window_offsets(edge: int):
+    """[edge^2, edge^2] int64 number of the offset between two pixels of a window, as Swin counts them."""
+    import torch
+
+    y, x = np.divmod(np.arange(edge * edge), edge)
+    rows, columns = y[:, None] - y + edge - 1, x[:, None] - x + edge - 1
+    return torch.from_numpy(rows * (2 * edge - 1) + columns)
 
 
 def synthetic_flame(seed: int = 0) -> dict:

@@ -23,10 +23,10 @@ from gagavatar_nodes.avatars import load_avatar  # noqa: E402
 from gagavatar_nodes.driving.builtin import builtin_motion  # noqa: E402
 from gagavatar_nodes.driving.motion_file import load_motion  # noqa: E402
 from gagavatar_nodes.driving.operations import still, turn_head  # noqa: E402
-from gagavatar_nodes.errors import FileFormatError, GagavatarError, WeightsError  # noqa: E402
+from gagavatar_nodes.errors import FaceError, FileFormatError, GagavatarError, WeightsError  # noqa: E402
 from gagavatar_nodes.heads.flame import evaluate  # noqa: E402
 from gagavatar_nodes.lifting.gagavatar import LiftedAvatar  # noqa: E402
-from gagavatar_nodes.lifting.gagavatar.driven import fit_square  # noqa: E402
+from gagavatar_nodes.lifting.gagavatar.driven import fit_square, lift_published  # noqa: E402
 from gagavatar_nodes.lifting.gagavatar.published import PublishedSettings, published_model  # noqa: E402
 from gagavatar_nodes.pipeline import Look  # noqa: E402
 from gagavatar_nodes.rendering.stitching import Stitcher  # noqa: E402
@@ -108,7 +108,7 @@ def test_auto_takes_the_published_model_where_its_files_are_and_says_so(lifted):
         "gaussians": 180_255,
     }
     avatar = LiftedAvatar.load(path)
-    assert avatar.notes == {"flame_edition": "2020"}
+    assert avatar.notes == {"flame_edition": "2020", "portrait_tracker": "landmarks"}
     assert avatar.extra["flame_shape"].shape == (300,)
 
 
@@ -384,8 +384,8 @@ class HeadStub(torch.nn.Module):
         return torch.tensor([[[200.0, 200.0, 440.0, 440.0]]]), torch.ones(1, 1, 1), codes
 
 
-def test_the_published_tracker_is_unpacked_and_its_codes_drive_both_models(
-    gagavatar, short_driver, published, avatar_file, tmp_path, monkeypatch
+def test_the_published_tracker_is_unpacked_and_drives_both_models_and_fits_portraits(
+    gagavatar, short_driver, published, avatar_file, seen, weights, tmp_path, monkeypatch
 ):
     import tarfile
 
@@ -421,6 +421,21 @@ def test_the_published_tracker_is_unpacked_and_its_codes_drive_both_models(
         "track", short_driver, "-o", motion, "--tracker", "emica", "--driver-face", 1, "--weights", tmp_path
     )
     assert (other.code, "largest face" in other.err) == (1, True)
+
+    (tmp_path / "GAGAvatar.safetensors").symlink_to(weights / "GAGAvatar.safetensors")
+    settings = PublishedSettings(weights=str(tmp_path), portrait_tracker="emica")
+    avatar = lift_published(seen, published_model(settings), settings.portrait_tracker)
+    assert avatar.lifted.notes["portrait_tracker"] == "emica"
+    view = avatar.framed(seen)
+    height, width = seen.picture.shape[:2]
+    edge = 240 / 640 * 1.65 * max(height, width)
+    assert view.crop_to_picture[0, 0] * 512 == pytest.approx(edge, abs=2)
+    center = view.crop_to_picture[:, :2] @ [255.5, 255.5] + view.crop_to_picture[:, 2]
+    np.testing.assert_allclose(center, [(width - 1) / 2, (height - 1) / 2], atol=2)
+    assert 0.1 < avatar.lifted.extra["matte"].mean() < 0.9
+    low = replace(seen, landmarks=seen.landmarks + np.float32([0, 5 * seen.size, 0]))
+    with pytest.raises(FaceError, match="largest head of a picture, which is not the one chosen"):
+        lift_published(low, published_model(settings), "emica")
 
 
 def test_alpha_is_the_persons_though_the_background_is_covered_too(published, seen):

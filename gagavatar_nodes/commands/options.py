@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 TRACKERS = ("auto", "embedded", "landmarks", "emica")
+PORTRAIT_TRACKERS = ("landmarks", "emica")
 USAGE = 2
 
 
@@ -62,6 +63,12 @@ def add_lifting(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--density", type=whole(148, 512), metavar="N", help="lattice nodes a side, 148 to 512 (default: 296)"
     )
+    group.add_argument(
+        "--portrait-tracker",
+        choices=PORTRAIT_TRACKERS,
+        default="landmarks",
+        help="fits FLAME to the portrait for GAGAvatar: landmarks, or emica as published (default: landmarks)",
+    )
     add_face(group, "--face", "portrait")
 
 
@@ -78,7 +85,8 @@ def add_published(parser: argparse.ArgumentParser) -> None:
 
 def published(args: argparse.Namespace) -> dict[str, Any]:
     """The options of `add_published`, as `pipeline` takes them."""
-    return {name: getattr(args, name) for name in ("weights", "flame", "device", "precision", "batch", "refiner")}
+    names = ("weights", "flame", "device", "precision", "batch", "refiner", "portrait_tracker")
+    return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
 
 def add_tracker(group: Any, auto: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..avatars import Avatar
 from ..errors import WeightsError
+from ..lifting.gagavatar.published import PORTRAIT_TRACKERS
 from ..trackers import TRACKERS
 from ..types import Portrait
 from . import host, spec
@@ -100,14 +101,24 @@ class LoadAvatarModel:
                     step=4,
                     advanced=True,
                 ),
-            }
+            },
+            "optional": {
+                "portrait_tracker": spec.choice(
+                    PORTRAIT_TRACKERS,
+                    "What fits FLAME to portraits for GAGAvatar. landmarks: built in. emica: the published tracker, "
+                    "slow, for the same numbers as the published program.",
+                    advanced=True,
+                )
+            },
         }
 
-    def run(self, model: str, checkpoint: str, precision: str, density: int) -> tuple[AvatarModel, str]:
+    def run(
+        self, model: str, checkpoint: str, precision: str, density: int, portrait_tracker: str = PORTRAIT_TRACKERS[0]
+    ) -> tuple[AvatarModel, str]:
         """Raises `WeightsError` where a file of the chosen model is missing."""
         from .. import pipeline
 
-        settings = published_settings(checkpoint) | {"precision": precision}
+        settings = published_settings(checkpoint) | {"precision": precision, "portrait_tracker": portrait_tracker}
         name, why = cancellable(lambda: pipeline.check_model(model, **settings))
         return AvatarModel(name, density, settings), f"{name}: {why}"
 

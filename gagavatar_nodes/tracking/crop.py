@@ -21,12 +21,29 @@ def portrait_square(box: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, 
     return int(left), int(top), edge
 
 
-def square_to_picture(square: tuple[int, int, int], size: int) -> np.ndarray:
+def square_to_picture(square: tuple[float, float, float], size: int) -> np.ndarray:
     """[2, 3] float64 similarity from the pixels of the crop, resized to `size`, to picture pixels."""
     left, top, edge = square
     scale = edge / size
     shift = (scale - 1) / 2
     return np.array([[scale, 0, left + shift], [0, scale, top + shift]])
+
+
+def chained(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    """[2, 3] the similarity that does `inner`, then `outer`."""
+    return outer[:, :2] @ inner + np.column_stack([np.zeros((2, 2)), outer[:, 2]])
+
+
+def inverse(similarity: np.ndarray) -> np.ndarray:
+    """[2, 3] the similarity that undoes another."""
+    back = np.linalg.inv(similarity[:, :2])
+    return np.column_stack([back, -back @ similarity[:, 2]])
+
+
+def warped(image: np.ndarray, to_image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An image of `size` (width, height) whose pixels `to_image` takes to those of `image`; 0 outside of it."""
+    cv2 = opencv()
+    return cv2.warpAffine(image, to_image, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
 
 
 def cut_square(

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter1d  # noqa: E402
 
 from gagavatar_nodes.errors import GagavatarError  # noqa: E402
 from gagavatar_nodes.heads.flame import Flame  # noqa: E402
+from gagavatar_nodes.tracking.crop import chained, inverse  # noqa: E402
 from gagavatar_nodes.tracking.flame_fit import (  # noqa: E402
     FlameOverlay,
     LiveFlame,
@@ -263,7 +264,8 @@ def test_a_portrait_is_seen_as_the_published_network_wants_it(standin, example_p
     assert view.image[250:300, 230:280].min() > 60
     codes = view.codes
     scene = Scene(standin, 1)
-    seen = (portrait.landmarks[list(INDICES), :2] - view.to_crop[:, 2]) / view.to_crop[0, 0]
+    to_crop = chained(inverse(portrait.crop_to_picture), view.to_picture)
+    seen = (portrait.landmarks[list(INDICES), :2] - to_crop[:, 2]) / to_crop[0, 0]
     assert np.linalg.norm(scene.reprojected(codes)[0] - seen, axis=-1)[17:].mean() < 1.5
     assert 9 < codes.transform[0, 2, 3] < 10.5
     assert np.abs(codes.transform[0, :2, 3]).max() < 0.3

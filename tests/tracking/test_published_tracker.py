@@ -57,7 +57,7 @@ def test_a_video_becomes_flame_codes_and_frames_without_a_head_are_filled_in(pub
 
 
 def test_codes_of_one_person_share_the_mean_shape(published):
-    crops = [published.crop(frame, published.find_head(frame)) for frame in clip()[:2]]
+    crops = [published.crop(frame, published.find_head(frame))[0] for frame in clip()[:2]]
     seen = [published.observe(crop) for crop in crops]
     shape, _, _ = published.solve(seen, steps=1)
     np.testing.assert_allclose(shape, (seen[0].shape + seen[1].shape) / 2, atol=1e-6)
@@ -73,13 +73,33 @@ def test_codes_of_one_person_share_the_mean_shape(published):
 def test_a_picture_gives_its_crop_and_the_codes_of_one_frame(published):
     picture = np.zeros((300, 400, 3), np.uint8)
     picture[..., 0] = 60 + np.arange(400) // 3  # red tells the column
-    crop, (left, top, width, height), codes = published.track_picture(picture)
+    crop, alpha, (left, top, width, height), codes = published.track_picture(picture)
+    assert (alpha == 1).all(), "there is no matting network"
     assert (left + width / 2, top + height / 2) == pytest.approx((200, 150), abs=1)
     assert (width, height) == pytest.approx((240 / 1.6 * 1.65,) * 2, abs=1)
     assert crop[256, 256, 0] == pytest.approx(60 + 200 / 3, abs=1)
     assert (codes.shape.shape, codes.expression.shape, codes.transform.shape) == ((300,), (1, 100), (1, 3, 4))
     with pytest.raises(FaceError, match="no face"):
         published.track_picture(np.zeros((300, 400, 3), np.uint8))
+
+
+def test_with_the_matting_network_heads_are_seen_on_black(published, monkeypatch):
+    class HalfMatte:
+        def alpha(self, picture):
+            alpha = torch.zeros_like(picture[0])
+            alpha[:, 200:] = 1
+            return alpha
+
+    monkeypatch.setattr(published, "_matte", HalfMatte())
+    assert published.mattes
+    seen, observe = [], published.observe
+    monkeypatch.setattr(published, "observe", lambda crop: seen.append(crop) or observe(crop))
+    image, alpha, *_ = published.track_picture(clip()[0])
+    assert (alpha[:, :200] == 0).all()
+    assert image[:, :200].max() == 0
+    assert image[:, 200:].mean() > 100
+    published.track(clip()[:2], fps=25, steps=1)
+    assert [float(crop[:, :, :200].max()) for crop in seen] == [0.0] * 3
 
 
 def test_a_video_without_a_head_is_an_error_that_names_it(published):

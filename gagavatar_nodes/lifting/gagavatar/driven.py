@@ -16,7 +16,6 @@ import numpy as np
 from ...driving.retarget import Retargeter
 from ...errors import FileFormatError
 from ...types import FOCAL, Camera, FlameCodes, Gaussians, Motion, Portrait
-from .config import RENDER_SIZE
 from .lifted import LiftedAvatar
 from .placing import SourcePlace
 from .published import PublishedModel, check_notes
@@ -24,9 +23,8 @@ from .published import PublishedModel, check_notes
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ...tracking.flame_fit import PortraitView
 
-_EXTRA = {"flame_shape": (300,), "rotation": (3, 3), "canonical": (478, 3), "pivot": (3,)}
+_EXTRA = {"flame_shape": (300,), "rotation": (3, 3), "canonical": (478, 3), "pivot": (3,), "to_picture": (2, 3)}
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,9 @@ class DrivenAvatar:
 
     def framed(self, portrait: Portrait) -> Portrait:
         """The portrait in the square that this avatar's pictures show."""
-        return framed(portrait, self.published)
+        from ...tracking.flame_fit import framed
+
+        return framed(portrait, self.lifted.extra["to_picture"])
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the avatar's file; see `LiftedAvatar.save`."""
@@ -158,10 +158,16 @@ class DrivenPerformance:
             yield from zip(self.head_points(some), self.codes.transform[list(some)], strict=True)
 
 
-def lift_published(portrait: Portrait, published: PublishedModel) -> DrivenAvatar:
-    """Lifts a portrait: its square on black, with the shape and the camera of a FLAME fit to its landmarks.
+def lift_published(portrait: Portrait, published: PublishedModel, tracker: str = "landmarks") -> DrivenAvatar:
+    """Lifts a portrait: its square on black, with the shape and the camera of a FLAME fit.
+
+    Args:
+        portrait: the portrait.
+        published: the model.
+        tracker: one of `published.PORTRAIT_TRACKERS`.
 
     Raises:
+        FaceError: the published tracker finds no head, or another one than the portrait's.
         WeightsError: a file is missing, truncated or changed.
         FileFormatError: a file is of another kind, or damaged.
         GagavatarError: there is no PyTorch or no such device, or the FLAME file has no landmark embedding.
@@ -169,10 +175,9 @@ def lift_published(portrait: Portrait, published: PublishedModel) -> DrivenAvata
     published.check()
     import torch
 
-    from ...tracking.flame_fit import view_portrait
     from .image import prepare_image
 
-    view = view_portrait(portrait, published.flame)
+    view = published.view(portrait, tracker)
     codes, flame = view.codes, published.flame
     with torch.inference_mode():
         parts = (codes.shape[None], codes.expression, codes.jaw, codes.eyes)
@@ -181,10 +186,11 @@ def lift_published(portrait: Portrait, published: PublishedModel) -> DrivenAvata
     place = SourcePlace.of(portrait, codes.transform[0], landmarks)
     extra = {
         "flame_shape": codes.shape, "rotation": place.rotation, "canonical": place.canonical, "pivot": place.pivot,
+        "to_picture": view.to_picture,
     }  # fmt: skip
-    notes = {"flame_edition": codes.edition}
+    notes = {"flame_edition": codes.edition, "portrait_tracker": tracker}
     lifted = published.network.lift(prepare_image(view.image), codes.transform[0], extra, notes)
-    matte = _sampled(_view_alpha(portrait, view), lifted.layer_means, codes.transform[0])
+    matte = _sampled(view.alpha, lifted.layer_means, codes.transform[0])
     return DrivenAvatar(replace(lifted, extra=extra | {"matte": matte}), published)
 
 
@@ -204,30 +210,6 @@ def load_published(path: str | os.PathLike[str], published: PublishedModel) -> D
             raise FileFormatError(f"{path} lacks a sound '{name}': lift the portrait again with 'gagavatar lift'")
     published.check()
     return DrivenAvatar(lifted, published)
-
-
-def framed(portrait: Portrait, published: PublishedModel) -> Portrait:
-    """A portrait whose crop is the published network's square, for stitching its pictures back."""
-    from ...tracking.flame_fit import view_portrait
-
-    view = view_portrait(portrait, published.flame)
-    whole, part = (np.vstack([matrix, [0, 0, 1]]) for matrix in (portrait.crop_to_picture, view.to_crop))
-    landmarks = portrait.landmarks.copy()
-    landmarks[:, :2] -= view.to_crop[:, 2]
-    return replace(
-        portrait, crop=view.image, alpha=_view_alpha(portrait, view), crop_to_picture=(whole @ part)[:2],
-        landmarks=(landmarks / view.to_crop[0, 0]).astype(np.float32),
-    )  # fmt: skip
-
-
-def _view_alpha(portrait: Portrait, view: PortraitView) -> np.ndarray:
-    """[512, 512] the portrait's matte in the network's square."""
-    from ...tracking.crop import cut_square
-
-    scale, shift = view.to_crop[0, 0], view.to_crop[:, 2]
-    left, top = np.round(shift - (scale - 1) / 2).astype(int).tolist()
-    square = left, top, round(scale * RENDER_SIZE)
-    return np.clip(cut_square(portrait.alpha, square, RENDER_SIZE, outside=0), 0, 1)
 
 
 def _sampled(image: np.ndarray, points: np.ndarray, camera: np.ndarray) -> np.ndarray:

@@ -22,9 +22,14 @@ from .options import RenderOptions
 if TYPE_CHECKING:
     from ...heads.arkit_flame import ArkitFlame
     from ...heads.flame import Flame
+    from ...tracking.flame_fit import PortraitView
+    from ...tracking.published.tracker import PublishedTracker
+    from ...types import Portrait
     from .avatar import GAGAvatar
 
 CHECKPOINT, FLAME = "GAGAvatar.pt", "FLAME_with_eye.pt"
+PORTRAIT_TRACKERS = ("landmarks", "emica")
+"""What fits FLAME to portraits: the bundled tracker's landmarks, or the published tracker, for exact agreement."""
 CONVERTED = ("GAGAvatar.safetensors", "GAGAvatar.fp32.safetensors", "GAGAvatar.fp16.safetensors")
 """Names of the checkpoint's one-file form, which serves where `GAGAvatar.pt` is not kept."""
 
@@ -45,6 +50,13 @@ class PublishedSettings:
     """Frames at a time; 0 suits the device."""
     refiner: str = "torch"
     """See `RenderOptions.refiner`."""
+    portrait_tracker: str = "landmarks"
+    """One of `PORTRAIT_TRACKERS`."""
+
+    def __post_init__(self) -> None:
+        if self.portrait_tracker not in PORTRAIT_TRACKERS:
+            names = " or ".join(PORTRAIT_TRACKERS)
+            raise GagavatarError(f"Portraits are fitted by {names}, not by '{self.portrait_tracker}'")
 
     @property
     def options(self) -> RenderOptions:
@@ -160,6 +172,24 @@ class PublishedModel:
         """ARKit weights to FLAME codes and back."""
         with self._lock:
             return self._arkit
+
+    def view(self, portrait: Portrait, tracker: str) -> PortraitView:
+        """What the network is shown of a portrait, by one of `PORTRAIT_TRACKERS`."""
+        if tracker == "landmarks":
+            from ...tracking.flame_fit import view_portrait
+
+            return view_portrait(portrait, self.flame)
+        from ...tracking.published.portraits import view_by_tracker
+
+        with self._lock:
+            return view_by_tracker(portrait, self._tracker)
+
+    @cached_property
+    def _tracker(self) -> PublishedTracker:
+        from ...trackers import tracker_folder
+        from ...tracking.published.tracker import PublishedTracker
+
+        return PublishedTracker(tracker_folder(self.settings), self._flame, str(self._flame.template.device))
 
     @cached_property
     def _network(self) -> GAGAvatar:

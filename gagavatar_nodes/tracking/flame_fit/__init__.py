@@ -3,7 +3,7 @@
 from .fit import fit_landmarks, fit_motion, fit_shape, flame_square, motion_landmarks, track_flame
 from .live import LiveFlame
 from .overlay import FlameOverlay
-from .view import PortraitView, view_portrait
+from .view import PortraitView, framed, view_portrait
 
 __all__ = [
     "FlameOverlay",
@@ -13,6 +13,7 @@ __all__ = [
     "fit_motion",
     "fit_shape",
     "flame_square",
+    "framed",
     "motion_landmarks",
     "track_flame",
     "view_portrait",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...types import FlameCodes, Portrait
-from ..crop import cut_square, square_to_picture
+from ..crop import chained, cut_square, inverse, square_to_picture, warped
 from ..pose import project
 from .fit import HALF_WIDTH_CM, HEAD_CENTER, fit_landmarks
 
@@ -25,10 +25,12 @@ class PortraitView:
 
     image: np.ndarray
     """[512, 512, 3] uint8 RGB, the person on black."""
+    alpha: np.ndarray
+    """[512, 512] float32 0..1 the person's matte."""
     codes: FlameCodes
     """Of one frame; `codes.transform[0]` is the camera of `image`."""
-    to_crop: np.ndarray
-    """[2, 3] float64 similarity from pixels of `image` to pixels of the portrait's crop."""
+    to_picture: np.ndarray
+    """[2, 3] float64 similarity from pixels of `image` to pixels of the portrait's picture."""
 
 
 def view_portrait(portrait: Portrait, flame: Flame, shape: np.ndarray | None = None) -> PortraitView:
@@ -50,7 +52,23 @@ def view_portrait(portrait: Portrait, flame: Flame, shape: np.ndarray | None = N
     codes = fit_landmarks(flame, landmarks[None] / scale, SIZE, shape=shape, smoothing=0)
     matted = portrait.crop * portrait.alpha[..., None]
     image = cut_square(matted.astype(np.float32), square, SIZE, outside=0)
-    return PortraitView(np.clip(image + 0.5, 0, 255).astype(np.uint8), codes, to_crop)
+    alpha = np.clip(cut_square(portrait.alpha, square, SIZE, outside=0), 0, 1)
+    to_picture = chained(portrait.crop_to_picture, to_crop)
+    return PortraitView(np.clip(image + 0.5, 0, 255).astype(np.uint8), alpha, codes, to_picture)
+
+
+def framed(portrait: Portrait, to_picture: np.ndarray) -> Portrait:
+    """A portrait whose crop is the square of a `PortraitView`, for stitching the network's pictures back."""
+    to_crop = chained(inverse(portrait.crop_to_picture), to_picture)
+    matted = (portrait.crop * portrait.alpha[..., None]).astype(np.float32)
+    landmarks, back = portrait.landmarks.copy(), inverse(to_crop)
+    landmarks[:, :2] = landmarks[:, :2] @ back[:, :2].T + back[:, 2]
+    landmarks[:, 2] *= back[0, 0]
+    return replace(
+        portrait, crop=(warped(matted, to_crop, (SIZE, SIZE)) + 0.5).astype(np.uint8),
+        alpha=warped(portrait.alpha, to_crop, (SIZE, SIZE)), crop_to_picture=to_picture,
+        landmarks=landmarks.astype(np.float32),
+    )  # fmt: skip
 
 
 def _square(portrait: Portrait) -> tuple[int, int, int]:

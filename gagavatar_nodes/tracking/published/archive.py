@@ -19,7 +19,7 @@ MATTE = "matting/stylematte_synth.pt"
 FILES = (EMICA, SCRFD, VGGHEAD, LANDMARKS, MATTE)
 """What the archive holds, paths inside it."""
 REQUIRED = (EMICA, SCRFD, VGGHEAD, LANDMARKS)
-"""What tracking needs; the matting network is not used, `tracking.matting` stands in for it."""
+"""What tracking needs; without the matting network it sees the background too."""
 MAX_FILE_BYTES = 3 << 30
 MAX_MEMBERS = 1000
 

@@ -44,7 +44,8 @@ def letterbox(picture: Tensor) -> tuple[Tensor, tuple[int, int], float]:
     """A picture [3, H, W] 0..255 as input [3, 640, 640] 0..1, the borders left and above, and the scale."""
     _, height, width = picture.shape
     scale = INPUT / max(height, width)
-    small = resize(picture, max(1, int(height * scale)), max(1, int(width * scale)))
+    longest = max(height, width)
+    small = resize(picture, max(1, height * INPUT // longest), max(1, width * INPUT // longest))
     left, top = (INPUT - small.shape[2]) // 2, (INPUT - small.shape[1]) // 2
     padded = small.new_full((3, INPUT, INPUT), _PADDING)
     padded[:, top : top + small.shape[1], left : left + small.shape[2]] = small
