@@ -30,7 +30,9 @@ def open_container(file: Path) -> InputContainer:
     """
     import av
 
-    return av.open(str(file), metadata_errors="ignore", options={"protocol_whitelist": "file"})
+    # Titles in a wrong encoding are no reason to refuse a file. From version 19 on PyAV itself does not.
+    lenient = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
+    return av.open(str(file), options={"protocol_whitelist": "file"}, **lenient)
 
 
 def moving_picture(container: InputContainer) -> VideoStream | None:
@@ -48,7 +50,7 @@ def moving_picture(container: InputContainer) -> VideoStream | None:
 def display_size(stream: VideoStream) -> tuple[int, int]:
     """Width and height in square pixels, before rotation."""
     width, height = stream.codec_context.width, stream.codec_context.height
-    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
+    aspect = Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
     if aspect > 0 and aspect != 1:
         width = max(1, round(width * aspect))
     return width, height

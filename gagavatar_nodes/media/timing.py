@@ -25,6 +25,7 @@ def constant_fps(*averages: Fraction | float | None) -> Fraction:
     average = next((rate for rate in averages if rate is not None and 0 < rate <= _MAX_FPS), None)
     if average is None:
         return DEFAULT_FPS
+    average = Fraction(average)  # PyAV has rationals of its own
     nearest = min(_STANDARD, key=lambda rate: abs(rate - average))
     if abs(nearest - average) <= _SNAP * nearest:
         return nearest
