@@ -82,6 +82,7 @@ def picture_graph(server: Server, chromium: Any, graph: Path, screens: Path | No
 
 def picture_rest(server: Server, chromium: Any) -> None:
     """Nodes that no example graph has."""
+    sys.path.insert(0, str(ROOT))
     from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS
 
     folder = ROOT / "web" / "docs" / "images"
