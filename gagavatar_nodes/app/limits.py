@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..errors import MediaError
+from ..errors import GagavatarError, MediaError
+
+if TYPE_CHECKING:
+    from .executor import Graph
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,21 @@ class Limits:
                 f"{path.name} has {size / 1e6:.0f} MB, but at most {self.megabytes} MB can be uploaded: shorten it, or "
                 "make it smaller"
             )
+
+    def check_graph(self, graph: Graph) -> None:
+        """Raises:
+        GagavatarError: a node asks for larger pictures or longer motions.
+        """
+        most = {"width": self.edge, "height": self.edge, "seconds": self.seconds}
+        for node in graph.values():
+            values = {name: value for name, value in node["inputs"].items() if isinstance(value, (int, float))}
+            if "frames" in values:
+                values["seconds"] = values["frames"] / values.get("fps", 25)
+            for name in most.keys() & values.keys():
+                if values[name] > most[name]:
+                    raise GagavatarError(
+                        f"{node['class_type']}: '{name}' is {values[name]:g}, but can be {most[name]:g} at most here"
+                    )
 
     def check_driver(self, path: Path) -> None:
         """Raises:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from gagavatar_nodes.app.graphs import Look, Source, animate, expression, splat, with_uploads
+from gagavatar_nodes.app.graphs import Look, Source, animate, expression, node, splat, with_uploads
+from gagavatar_nodes.app.limits import Limits
 from gagavatar_nodes.app.workflows import from_ui, note_for, read_workflow, to_ui
 from gagavatar_nodes.errors import GagavatarError
 
@@ -66,6 +67,21 @@ def test_uploads_take_the_place_of_the_files_that_a_workflow_names():
     assert graph["portrait"]["inputs"]["image"] == "you.png"
     assert graph["video"]["inputs"]["file"] == "other.mp4"
     assert GRAPHS["video"]["portrait"]["inputs"]["image"] == "me.jpg"
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "words"),
+    [
+        ("BuiltinMotion", {"name": "talk", "seconds": 61.0}, "'seconds' is 61, but can be 60"),
+        ("OrbitCamera", {"seconds": 600.0}, "'seconds' is 600"),
+        ("Expression", {"frames": 5000, "fps": 25.0}, "'seconds' is 200"),
+        ("RenderAvatar", {"width": 2048}, "'width' is 2048, but can be 1024"),
+    ],
+)
+def test_dropped_workflows_keep_to_the_limits(kind, values, words):
+    Limits().check_graph(GRAPHS["builtin"])
+    with pytest.raises(GagavatarError, match=words):
+        Limits().check_graph({"n": node(kind, **values)})
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             if not file:
                 raise GagavatarError("There is no workflow: drop a .json file that ComfyUI saved")
             graph = read_workflow(Path(file))
+            context.limits.check_graph(graph)
             kinds = {one["class_type"] for one in graph.values()}
             taken = session.take_in(picture) if picture and "LoadImage" in kinds else None
             if video and "LoadVideo" in kinds:

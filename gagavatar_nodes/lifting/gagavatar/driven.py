@@ -162,7 +162,7 @@ def lift_published(portrait: Portrait, published: PublishedModel, tracker: str =
     """Lifts a portrait: its square on black, with the shape and the camera of a FLAME fit.
 
     Args:
-        portrait: the portrait.
+        portrait: see `tracking.portrait.track_portrait`.
         published: the model.
         tracker: one of `published.PORTRAIT_TRACKERS`.
 
