@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from gagavatar_nodes.app.graphs import Look, Source, animate, expression, node, splat, with_uploads
+from gagavatar_nodes.app.graphs import Look, Source, animate, expression, splat, with_uploads
+from gagavatar_nodes.app.graphs import node as made_node
 from gagavatar_nodes.app.limits import Limits
 from gagavatar_nodes.app.workflows import from_ui, note_for, read_workflow, to_ui
 from gagavatar_nodes.errors import GagavatarError
@@ -81,7 +82,7 @@ def test_uploads_take_the_place_of_the_files_that_a_workflow_names():
 def test_dropped_workflows_keep_to_the_limits(kind, values, words):
     Limits().check_graph(GRAPHS["builtin"])
     with pytest.raises(GagavatarError, match=words):
-        Limits().check_graph({"n": node(kind, **values)})
+        Limits().check_graph({"n": made_node(kind, **values)})
 
 
 @pytest.mark.parametrize(
