@@ -384,7 +384,8 @@ def test_a_full_disk_leaves_nothing(avatar_file, short_driver, output, name):
 def interrupted(output: Path, *arguments: object) -> tuple[int, str]:
     """Exit code and stderr of a command that is interrupted once its temporary file is there."""
     command = [sys.executable, "-m", "gagavatar_nodes.cli", *map(str, arguments)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731 - what runs in the background ignores it
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heard) as process:
         while process.poll() is None and not list(output.iterdir()):
             time.sleep(0.01)
         time.sleep(0.1)
