@@ -182,7 +182,7 @@ def test_a_driver_that_is_too_long_is_refused_in_the_page(visit, tmp_path):
     page = visit()
     page.get_by_text("Video or webcam").click()
     page.wait_for_selector("#driver video")
-    page.locator("#driver button[aria-label='Clear']").first.click()
+    page.locator("#driver button[aria-label='Clear']").last.dispatch_event("click")  # one of two may cover the other
     page.locator("#driver input[type=file]").first.set_input_files(path)
     page.wait_for_selector("#driver video")
     page.click("#animate")
