@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MediaError
 from ..nodes import files, host, tensors
-from .core_pictures import ImageBatch, InvertMask, JoinImageWithAlpha, SaveAnimatedWEBP, SaveImage
+from .core_pictures import ImageBatch, InvertMask, JoinImageWithAlpha, SaveAnimatedWEBP, SaveImage, Saver
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +45,6 @@ class LoadImage:
 
     DISPLAY_NAME = "Load Image"
     RETURN_TYPES = ("IMAGE", "MASK")
-    RETURN_NAMES = ("IMAGE", "MASK")
     FUNCTION = "run"
 
     @classmethod
@@ -78,7 +77,6 @@ class LoadVideo:
 
     DISPLAY_NAME = "Load Video"
     RETURN_TYPES = ("VIDEO",)
-    RETURN_NAMES = ("VIDEO",)
     FUNCTION = "run"
 
     @classmethod
@@ -99,7 +97,6 @@ class CreateVideo:
 
     DISPLAY_NAME = "Create Video"
     RETURN_TYPES = ("VIDEO",)
-    RETURN_NAMES = ("VIDEO",)
     FUNCTION = "run"
 
     @classmethod
@@ -114,14 +111,10 @@ class CreateVideo:
         return (FrameVideo(images, audio, fps),)
 
 
-class SaveVideo:
+class SaveVideo(Saver):
     """`Save Video` as MP4 into the output folder."""
 
     DISPLAY_NAME = "Save Video"
-    RETURN_TYPES = ("STRING",)
-    RETURN_NAMES = ("file",)
-    FUNCTION = "run"
-    OUTPUT_NODE = True
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
@@ -153,7 +146,6 @@ class Preview:
 
     DISPLAY_NAME = "Preview"
     RETURN_TYPES: tuple[str, ...] = ()
-    RETURN_NAMES: tuple[str, ...] = ()
     FUNCTION = "run"
 
     @classmethod

@@ -16,12 +16,19 @@ if TYPE_CHECKING:
 _WEBP_METHODS = {"default": 4, "fastest": 0, "slowest": 6}
 
 
+class Saver:
+    """What nodes that write a file have in common; ComfyUI's own ones give nothing on, these the file's path."""
+
+    RETURN_TYPES = ("STRING",)
+    FUNCTION = "run"
+    OUTPUT_NODE = True
+
+
 class ImageBatch:
     """`Batch Images`: the second ones cover the size of the first."""
 
     DISPLAY_NAME = "Batch Images"
     RETURN_TYPES = ("IMAGE",)
-    RETURN_NAMES = ("IMAGE",)
     FUNCTION = "run"
 
     @classmethod
@@ -42,7 +49,6 @@ class InvertMask:
 
     DISPLAY_NAME = "Invert Mask"
     RETURN_TYPES = ("MASK",)
-    RETURN_NAMES = ("MASK",)
     FUNCTION = "run"
 
     @classmethod
@@ -59,7 +65,6 @@ class JoinImageWithAlpha:
 
     DISPLAY_NAME = "Join Image with Alpha"
     RETURN_TYPES = ("IMAGE",)
-    RETURN_NAMES = ("IMAGE",)
     FUNCTION = "run"
 
     @classmethod
@@ -77,14 +82,10 @@ class JoinImageWithAlpha:
         return (torch.cat([image[..., :3], tensors.stack(opaque)[..., None]], -1),)
 
 
-class SaveImage:
+class SaveImage(Saver):
     """`Save Image` as PNG into the output folder."""
 
     DISPLAY_NAME = "Save Image"
-    RETURN_TYPES = ("STRING",)
-    RETURN_NAMES = ("file",)
-    FUNCTION = "run"
-    OUTPUT_NODE = True
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
@@ -101,14 +102,10 @@ class SaveImage:
         return (str(path),)
 
 
-class SaveAnimatedWEBP:
+class SaveAnimatedWEBP(Saver):
     """`Save Animated WEBP` into the output folder."""
 
     DISPLAY_NAME = "Save Animated WEBP"
-    RETURN_TYPES = ("STRING",)
-    RETURN_NAMES = ("file",)
-    FUNCTION = "run"
-    OUTPUT_NODE = True
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
