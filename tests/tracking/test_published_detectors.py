@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,29 @@ def test_a_letterboxed_picture_keeps_its_shape_between_grey_borders():
     assert (prepared[:, 160:480] == 1).all()
     np.testing.assert_allclose(prepared[:, :160], 127 / 255)
     np.testing.assert_allclose(prepared[:, 480:], 127 / 255)
+
+
+@pytest.mark.parametrize(("height", "width"), [(303, 200), (200, 303), (1070, 107), (77, 77)])
+def test_the_longer_edge_fills_the_input_and_the_shorter_is_rounded_down(height, width):
+    """By 303 * (640 / 303) in floating-point numbers the longer edge would be 639 pixels."""
+    prepared, (left, top), scale = vgghead.letterbox(torch.full((3, height, width), 255.0))
+    long, short = max(height, width), min(height, width)
+    filled = (prepared > 0.99).all(0)
+    edges = int(filled.any(1).sum()), int(filled.any(0).sum())
+    assert sorted(edges) == [short * 640 // long, 640]
+    assert (left, top) == ((640 - edges[1]) // 2, (640 - edges[0]) // 2)
+    assert scale == 640 / long
+
+
+def test_at_most_a_hundred_heads_are_looked_at():
+    corners = np.stack(np.meshgrid(np.arange(11.0), np.arange(11.0)), -1).reshape(-1, 2) * 50
+    boxes = np.concatenate([corners, corners + 20], 1)
+    boxes[110, 2:] += 20  # the largest, but not among the hundred best
+    scores = np.linspace(0.99, 0.6, len(boxes))
+    codes = np.arange(len(boxes))[:, None] * np.ones((1, vgghead.VALUES))
+    assert vgghead.choose_head(boxes, scores, codes, NONE, 1).codes[0] == 0
+    boxes[90, 2:] += 10
+    assert vgghead.choose_head(boxes, scores, codes, NONE, 1).codes[0] == 90
 
 
 def test_the_largest_confident_head_is_chosen_in_picture_pixels():
@@ -89,9 +114,37 @@ def test_scrfd_outputs_are_decoded_to_the_points_of_the_largest_face():
             outputs[level + 6][index] = points.ravel()
     (column, row), points, _ = truth[32]
     np.testing.assert_allclose(scrfd.largest_face(outputs), (np.array([column, row]) + points) * 32, rtol=1e-5)
-    for level in range(3):
-        outputs[level][:] = 0.1
+    outputs[2][:] = 0.49  # under the threshold: the small face is left
+    (column, row), points, _ = truth[8]
+    np.testing.assert_allclose(scrfd.largest_face(outputs), (np.array([column, row]) + points) * 8, rtol=1e-5)
+    outputs[0][:] = 0.1
     assert scrfd.largest_face(outputs) is None
+
+
+def test_scrfd_is_fed_and_read_as_the_published_file_is(monkeypatch):
+    """A session in place of the file's that finds a face in bright pictures, at stride 16, in column 10 of row 0."""
+    cells = [2 * (scrfd.INPUT // stride) ** 2 for stride in (8, 16, 32)]
+    assert cells == [3200, 800, 200]
+    seen = []
+
+    class Session:
+        def get_inputs(self):
+            return [SimpleNamespace(name="input.1")]
+
+        def run(self, names, feeds):
+            picture = feeds["input.1"]
+            seen.append(picture)
+            outputs = [np.zeros((n, width), np.float32) for width in (1, 4, 10) for n in cells]
+            outputs[1][21] = 0.9 * (picture.mean() > 0)
+            outputs[4][21] = 1.0
+            return outputs
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", lambda path, providers: Session())
+    detector = scrfd.Scrfd("scrfd.onnx")
+    np.testing.assert_allclose(detector(np.full((3, 320, 320), 255.0)), np.tile([10 * 16, 0], (5, 1)))
+    assert detector(np.zeros((3, 320, 320))) is None
+    assert seen[0].shape == (1, 3, 320, 320)
+    assert (seen[0].max(), seen[1].min()) == pytest.approx((127.5 / 128, -127.5 / 128))
 
 
 def test_arcface_alignment_undoes_a_similarity():

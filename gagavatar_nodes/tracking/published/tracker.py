@@ -7,7 +7,8 @@ from the publication:
     - where SCRFD finds no face, MICA's crop is aligned by those landmarks, and the frame is not lost;
     - frames without a head are filled in from their neighbours, not left out;
     - every frame of a video is tracked, also above 50 a second, and crops are not stored as JPEG in between;
-    - one shape is the mean over all frames of a video, not over each 1024 of them.
+    - one shape is the mean over all frames of a video, and so are the losses, not over each 1024 of them;
+    - where no frame's landmarks can be trusted, the vertices decide alone: the published loss would be no number.
 """
 
 from __future__ import annotations

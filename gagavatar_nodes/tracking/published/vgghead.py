@@ -17,7 +17,7 @@ from .geometry import suppress
 
 INPUT = 640
 _PADDING = 127.0
-_CONFIDENCE, _OVERLAP, _CANDIDATES = 0.5, 0.5, 1000
+_CONFIDENCE, _OVERLAP, _CANDIDATES, _KEPT = 0.5, 0.5, 1000, 100
 _FRAME = 5  # pixels: a box this near to all four edges of the input is the whole picture, not a head
 _PARTS = {"shape": 300, "expression": 100, "jaw": 3, "rotation_6d": 6, "translation": 3, "scale": 1}
 VALUES = sum(_PARTS.values())
@@ -43,13 +43,12 @@ class Head:
 def letterbox(picture: Tensor) -> tuple[Tensor, tuple[int, int], float]:
     """A picture [3, H, W] 0..255 as input [3, 640, 640] 0..1, the borders left and above, and the scale."""
     _, height, width = picture.shape
-    scale = INPUT / max(height, width)
     longest = max(height, width)
     small = resize(picture, max(1, height * INPUT // longest), max(1, width * INPUT // longest))
     left, top = (INPUT - small.shape[2]) // 2, (INPUT - small.shape[1]) // 2
     padded = small.new_full((3, INPUT, INPUT), _PADDING)
     padded[:, top : top + small.shape[1], left : left + small.shape[2]] = small
-    return padded / 255, (left, top), scale
+    return padded / 255, (left, top), INPUT / longest
 
 
 def split(codes: Tensor) -> dict[str, Tensor]:
@@ -84,7 +83,7 @@ def choose_head(
     sure = sure[np.argsort(-scores[sure], kind="stable")][:_CANDIDATES]
     if not len(sure):
         return None
-    sure = sure[suppress(boxes[sure], scores[sure], _OVERLAP)]
+    sure = sure[suppress(boxes[sure], scores[sure], _OVERLAP)[:_KEPT]]
     sizes = boxes[sure, 2:] - boxes[sure, :2]
     best = sure[sizes.prod(1).argmax()]
     box = boxes[best]
