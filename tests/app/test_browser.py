@@ -57,7 +57,7 @@ def written(tmp_path_factory):
 def address(written):
     from gagavatar_nodes.app.page import Serving, serve
 
-    page, url = serve(Serving(limits=Limits(seconds=5.0)), block=False)
+    page, url = serve(Serving(limits=Limits(seconds=5.0, megabytes=1)), block=False)
     yield url
     page.close()
 
@@ -106,6 +106,26 @@ def choose(page, motion):
     page.keyboard.press("Enter")
 
 
+def drop(page, selector, path):
+    page.locator(f"{selector} input[type=file]").first.set_input_files(path)
+
+
+def said(page):
+    return page.wait_for_selector(".toast-body").inner_text()
+
+
+def downloaded(page, selector, folder):
+    with page.expect_download() as download:
+        page.click(selector)
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+def open_tab(page, name):
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
 def played(page):
     page.wait_for_selector("#result video")
     page.wait_for_function("() => document.querySelector('#result video').readyState >= 3")
@@ -120,12 +140,9 @@ def test_one_click_makes_a_video_that_plays_and_is_not_blank(visit, tmp_path):
     duration, pixels = played(page)
     assert duration > 1
     assert pixels.std() > 20
-    with page.expect_download() as download:
-        page.click("#workflow")
-    download.value.save_as(tmp_path / "w.json")
     from gagavatar_nodes.app.workflows import read_workflow
 
-    assert len(read_workflow(tmp_path / "w.json")) >= 5
+    assert len(read_workflow(downloaded(page, "#workflow", tmp_path))) >= 5
 
 
 def test_a_driving_video_carries_its_length_over(visit):
@@ -276,3 +293,72 @@ def test_the_page_fits_its_window(visit, width):
 def test_files_of_the_machine_cannot_be_read(visit, address):
     for path in ("/etc/passwd", str(asset("NOTICE"))):
         assert visit().request.get(f"{address}gradio_api/file={path}").status in (403, 404)
+
+
+def test_a_workflow_whose_weights_are_missing_names_the_file(visit, monkeypatch, tmp_path):
+    monkeypatch.setenv("GAGAVATAR_WEIGHTS", str(tmp_path / "none"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "none"))
+    page = visit()
+    page.get_by_role("button", name="Run a ComfyUI workflow").click()
+    drop(page, "#dropped", WORKFLOWS / "10_gagavatar_with_weights.json")
+    page.wait_for_selector("#dropped .file-preview")
+    page.click("#run-workflow")
+    assert "FLAME_with_eye.pt is missing" in said(page)
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_sent(visit, tmp_path):
+    path = tmp_path / "large.png"
+    path.write_bytes(bytes(1_200_000))
+    page = visit()
+    page.locator("#portrait button[aria-label='Remove Image']").click()
+    drop(page, "#portrait", path)
+    assert "maximum allowed size" in said(page)
+
+
+def test_key_frames_and_json_of_the_studio_are_what_the_sliders_show(visit, tmp_path):
+    from gagavatar_nodes.driving.motion_file import load_motion
+    from gagavatar_nodes.types import ARKIT_NAMES
+
+    page = visit()
+    open_tab(page, "Expression studio")
+    page.get_by_role("button", name="Key frames").click()
+    page.get_by_role("button", name="As JSON").click()
+    page.click("#studio-add")
+    page.wait_for_function("() => document.querySelector('#studio-keys').innerText.startsWith('1')")
+    page.locator("#studio-json textarea").fill('{"jawOpen": 0.6, "yaw": 20}')
+    page.get_by_role("button", name="To the sliders").click()
+    page.wait_for_function("() => document.querySelector('#slider-yaw input[type=range]').value === '20'")
+    page.click("#studio-add")
+    page.wait_for_function("() => document.querySelector('#studio-keys').innerText.startsWith('2')")
+    motion = load_motion(downloaded(page, "#studio-motion", tmp_path))
+    assert len(motion) == 21
+    assert motion.arkit[[0, -1], ARKIT_NAMES.index("jawOpen")] == pytest.approx([0, 0.6], abs=1e-3)
+    page.locator("#studio-json textarea").fill('{"smile": 1}')
+    page.get_by_role("button", name="To the sliders").click()
+    assert "There is no slider 'smile'" in said(page)
+
+
+def test_the_splat_is_shown_and_downloaded(visit, tmp_path):
+    page = visit()
+    open_tab(page, "3D")
+    page.wait_for_selector("#orbit-picture img")
+    page.click("#make-splat")
+    page.wait_for_selector("#splat-viewer canvas")
+    content = downloaded(page, "#splat-file", tmp_path).read_bytes()
+    count = int(content.partition(b"element vertex ")[2].split()[0])
+    assert count > 10_000
+    assert len(content) > 12 * count
+
+
+def test_flame_is_not_fetched_without_its_licence(visit, monkeypatch):
+    from gagavatar_nodes.weights import download
+
+    asked = []
+    monkeypatch.setattr(download, "download", lambda name, **options: asked.append(name))
+    page = visit()
+    open_tab(page, "Models")
+    page.locator("#models-file input").fill("FLAME_with_eye.pt")
+    page.keyboard.press("Enter")
+    page.click("#models-download")
+    assert "read it at https://flame.is.tue.mpg.de" in said(page)
+    assert asked == []
