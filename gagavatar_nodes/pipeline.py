@@ -277,7 +277,7 @@ def _track_driver(
     settings: dict[str, Any],
 ) -> Motion:
     from .driving.motion_file import load_motion, save_motion
-    from .trackers import choose_tracker
+    from .trackers import choose_tracker, tracker_folder
 
     published = _settings(settings)
     name, _ = choose_tracker(tracker, published)
@@ -289,8 +289,10 @@ def _track_driver(
         return work()
     how: list[object] = [smoothing, face]
     if name != "embedded":
-        flame = published.require_flame()
-        how += [name, str(flame), flame.stat().st_size, flame.stat().st_mtime_ns]
+        files = [published.require_flame()]
+        if name == "emica":
+            files += sorted(path for path in tracker_folder(published).rglob("*") if path.is_file())
+        how += [name, *((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)]
     return cached(content_key(source, "motion", *how), work, load_motion, save_motion)
 
 

@@ -438,6 +438,36 @@ def test_the_published_tracker_is_unpacked_and_drives_both_models_and_fits_portr
         lift_published(low, published_model(settings), "emica")
 
 
+def test_models_are_shared_by_settings_that_look_into_the_same_folders(weights, model, tmp_path):
+    assert published_model(PublishedSettings(weights=str(weights))) is model
+    wider = published_model(PublishedSettings(weights=[str(weights), str(tmp_path)]))
+    assert wider.settings.folders == [weights, tmp_path], "the tracker's archive may be in the second one"
+
+
+def test_a_motion_is_tracked_again_when_a_file_of_the_published_tracker_changes(short_driver, tmp_path, monkeypatch):
+    from gagavatar_nodes.tracking.published import archive
+
+    torch.save(synthetic_flame(0), tmp_path / "FLAME_with_eye.pt")
+    for name in archive.REQUIRED:
+        path = tmp_path / "track_resources" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1")
+    tracked = []
+    monkeypatch.setattr(pipeline, "track", lambda *args, **settings: tracked.append(1) or still(2))
+
+    def read() -> int:
+        pipeline.read_driver(short_driver, tracker="emica", weights=tmp_path)
+        return len(tracked)
+
+    assert (read(), read()) == (1, 1)
+    (tmp_path / "track_resources" / archive.EMICA).write_bytes(b"22")
+    assert (read(), read()) == (2, 2)
+    matte = tmp_path / "track_resources" / archive.MATTE
+    matte.parent.mkdir()
+    matte.write_bytes(b"3")
+    assert read() == 3
+
+
 def test_alpha_is_the_persons_though_the_background_is_covered_too(published, seen):
     performance = published.perform(replace(still(1), rotation=np.asarray(seen.pose.rotation, np.float32)[None]))
     matte = published.lifted.extra["matte"]

@@ -7,6 +7,7 @@ from parity_recipe import synthetic_flame, tracker_state_dict  # noqa: E402
 
 from gagavatar_nodes.errors import FaceError, FileFormatError  # noqa: E402
 from gagavatar_nodes.heads.flame import Flame  # noqa: E402
+from gagavatar_nodes.lifting.gagavatar.image import prepare_image  # noqa: E402
 from gagavatar_nodes.tracking.published import archive, tracker  # noqa: E402
 from gagavatar_nodes.tracking.published.optimise import initial_camera  # noqa: E402
 
@@ -77,10 +78,25 @@ def test_a_picture_gives_its_crop_and_the_codes_of_one_frame(published):
     assert (alpha == 1).all(), "there is no matting network"
     assert (left + width / 2, top + height / 2) == pytest.approx((200, 150), abs=1)
     assert (width, height) == pytest.approx((240 / 1.6 * 1.65,) * 2, abs=1)
-    assert crop[256, 256, 0] == pytest.approx(60 + 200 / 3, abs=1)
+    assert crop[256, 256, 0] * 255 == pytest.approx(60 + 200 / 3, abs=1)
     assert (codes.shape.shape, codes.expression.shape, codes.transform.shape) == ((300,), (1, 100), (1, 3, 4))
     with pytest.raises(FaceError, match="no face"):
         published.track_picture(np.zeros((300, 400, 3), np.uint8))
+
+
+def test_the_network_is_shown_the_crop_as_published_without_rounding(published):
+    """As published: cut, resized to 512 and to 518 with antialiasing, in floating-point numbers all the way."""
+    picture = np.random.default_rng(5).integers(60, 256, (300, 400, 3), np.uint8)
+    image, _, (left, top, width, height), _ = published.track_picture(picture)
+    cut = torch.from_numpy(picture[top : top + height, left : left + width]).permute(2, 0, 1)[None].float()
+
+    def resized(pictures, edge):
+        return torch.nn.functional.interpolate(pictures, (edge, edge), mode="bilinear", antialias=True)
+
+    wanted = resized(resized(cut, 512) / 255, 518)[0].numpy()
+    np.testing.assert_allclose(prepare_image(image), wanted, atol=1e-6)
+    rounded = prepare_image(np.round(image * 255).astype(np.uint8))
+    assert np.abs(rounded - wanted).max() > 5e-4, "rounding would be seen"
 
 
 def test_with_the_matting_network_heads_are_seen_on_black(published, monkeypatch):
@@ -97,7 +113,7 @@ def test_with_the_matting_network_heads_are_seen_on_black(published, monkeypatch
     image, alpha, *_ = published.track_picture(clip()[0])
     assert (alpha[:, :200] == 0).all()
     assert image[:, :200].max() == 0
-    assert image[:, 200:].mean() > 100
+    assert image[:, 200:].mean() > 100 / 255
     published.track(clip()[:2], fps=25, steps=1)
     assert [float(crop[:, :, :200].max()) for crop in seen] == [0.0] * 3
 

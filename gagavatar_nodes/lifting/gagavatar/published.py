@@ -214,8 +214,12 @@ _models_lock = threading.Lock()
 
 
 def published_model(settings: PublishedSettings) -> PublishedModel:
-    """The model of these settings. While an avatar holds it, the same files are not read again."""
-    key = (settings.options, _stamp(settings.find_checkpoint()), _stamp(settings.find_flame()))
+    """The model of these settings. While an avatar holds it, the same files are not read again.
+
+    Other folders are another model: the published tracker is looked for in them when it is needed.
+    """
+    files = settings.find_checkpoint(), settings.find_flame()
+    key = (settings.options, *map(_stamp, files), *settings.folders)
     with _models_lock:
         return _models.setdefault(key, PublishedModel(settings))
 

@@ -24,7 +24,7 @@ class PortraitView:
     """The published network's view of a portrait."""
 
     image: np.ndarray
-    """[512, 512, 3] uint8 RGB, the person on black."""
+    """[512, 512, 3] RGB, the person on black: uint8, or float32 0..1 by the published tracker, which does not round."""
     alpha: np.ndarray
     """[512, 512] float32 0..1 the person's matte."""
     codes: FlameCodes

@@ -63,7 +63,7 @@ class TrackedPicture(NamedTuple):
     """The largest head of a picture."""
 
     image: np.ndarray
-    """[512, 512, 3] uint8 the crop, black outside of the picture and of the matte."""
+    """[512, 512, 3] float32 0..1 RGB the crop, black outside of the picture and of the matte; not rounded."""
     alpha: np.ndarray
     """[512, 512] float32 the matte; 1 where there is no matting network."""
     rectangle: tuple[int, int, int, int]
@@ -186,7 +186,7 @@ class PublishedTracker:
             raise FaceError("the portrait shows no face that the published tracker finds; choose another picture")
         shape, codes, fit = self.solve([seen])
         arrays = (a.cpu().numpy() for a in (codes.expression, codes.jaw))
-        pixels = crop.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+        pixels = (crop / 255).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
         found = FlameCodes(self._flame.edition, shape, *arrays, fit.eyes, fit.transform)
         return TrackedPicture(pixels, alpha.cpu().numpy(), crops.head_rectangle(box), found)
 
