@@ -4,8 +4,8 @@
 
 Without a FLAME file a stand-in of that structure is fitted, made of the bundled head. Jitter is the second
 difference of the landmarks in pixels of the 512 crop, root mean square, over still stretches: landmarks that stay
-within 0.6 % of the crop for 9 raw frames. It is compared with that of the raw landmarks, and so is the range of the
-lids' opening. The preview shows the fit on the frames. FLAME needs PyTorch.
+within 0.6 % of the crop for 9 raw frames; null where there are none. It is compared with that of the raw landmarks,
+and so is the range of the lids' opening. The preview shows the fit on the frames. FLAME needs PyTorch.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def measure(path: Path, flame: Flame, smoothing: float, preview: Path | None) ->
     paths = {name: points * scale for name, points in paths.items()}
     spans = sliding_window_view(paths["raw"], WINDOW, axis=0)
     still = np.linalg.norm(spans.max(-1) - spans.min(-1), axis=-1) < STILL
-    jitters = {name: jitter(points, still) for name, points in paths.items()}
+    jitters = {name: jitter(points, still) for name, points in paths.items()} if still.any() else {}
     opening = {name: np.ptp((p[:, LOWER, 1] - p[:, UPPER, 1]).mean(1)) for name, p in paths.items()}
     if preview:
         write_preview(path, preview, overlay)
@@ -72,8 +72,8 @@ def measure(path: Path, flame: Flame, smoothing: float, preview: Path | None) ->
         "fit_ms_per_frame": round(fit_ms / frames, 2),
         "frames_per_second": round(frames / (tracking_ms + fit_ms) * 1e3, 1),
         "still_share": round(float(still.mean()), 3),
-        "still_jitter_px": {name: round(j, 3) for name, j in jitters.items()},
-        "flame_over_raw": round(jitters["flame"] / jitters["raw"], 3),
+        "still_jitter_px": {name: round(j, 3) for name, j in jitters.items()} if still.any() else None,
+        "flame_over_raw": round(jitters["flame"] / jitters["raw"], 3) if still.any() else None,
         "residual_px": round(float(np.linalg.norm(paths["flame"] - paths["smoothed"], axis=-1)[:, 17:].mean()), 2),
         "lid_range_kept": {name: round(float(o / opening["raw"]), 3) for name, o in opening.items()},
         "targets": {"flame_over_raw": 0.333, "frames_per_second": 30},
