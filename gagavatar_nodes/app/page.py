@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import io
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +26,22 @@ _HINT = "A photo of one face, best from the front with hair and shoulders."
 _PRIVATE = " It stays on this machine."
 _SHARED = " It goes to the machine that serves this page, and is removed after you leave."
 CSS = """
-.gradio-container { max-width: 1360px !important; margin: auto; }
+.gradio-container { width: 100%; max-width: 1360px !important; margin: auto; --input-border-color: var(--neutral-200);
+  --checkbox-border-color: var(--neutral-500); --block-info-text-color: var(--neutral-600);
+  --body-text-color-subdued: var(--neutral-600); --block-title-text-color: var(--primary-700);
+  --block-label-text-color: var(--primary-700); --thumb-edge: var(--neutral-500);
+  --button-primary-background-fill: var(--primary-600); --checkbox-label-background-fill-selected: var(--primary-600); }
+.tab-container button.selected { color: var(--primary-700); }
+.dark .gradio-container { --input-border-color: var(--neutral-600); --checkbox-border-color: var(--neutral-400);
+  --block-info-text-color: var(--neutral-300); --body-text-color-subdued: var(--neutral-300);
+  --block-title-text-color: white; --block-label-text-color: white; --link-text-color: var(--primary-300);
+  --link-text-color-hover: var(--primary-200); }
+.dark .tab-container button.selected { color: var(--primary-300); }
+.html-container:has(.live-picture) { padding: 0 !important; }
+.gradio-container .row > button { min-width: max-content !important; white-space: nowrap; }
+input[type=range]::-webkit-slider-thumb { outline: 1px solid var(--thumb-edge); }
+input[type=range]::-moz-range-thumb { outline: 1px solid var(--thumb-edge); }
+footer .divider:last-child { display: none; }
 .live-picture { display: block; width: 100%; max-width: 512px; aspect-ratio: 1; margin: auto; border-radius: 8px; }
 .live-picture.empty { display: grid; place-items: center; background: var(--background-fill-secondary);
   color: var(--body-text-color-subdued); border: 1px solid var(--border-color-primary); }
@@ -112,17 +130,26 @@ def options(limits: Limits) -> dict[str, Any]:
 
 
 def serve(serving: Serving, block: bool = True) -> tuple[Any, str]:
-    """Serves the page; returns the page and its address, at once where not `block`."""
+    """Serves the page and says where; returns the page and its address, at once where not `block`."""
     alone = serving.listen in _ALONE and not serving.share
     page = build(serving.limits, may_download=alone)
-    _, address, shared = page.launch(
-        server_name=serving.listen,
-        server_port=serving.port,
-        share=serving.share,
-        auth=serving.auth,
-        root_path=serving.root_path,
-        inbrowser=serving.open_browser,
-        prevent_thread_lock=not block,
-        **options(serving.limits),
-    )
+    with redirect_stdout(io.StringIO()):  # Gradio tells of a link that failed in ten lines
+        _, address, shared = page.launch(
+            server_name=serving.listen,
+            server_port=serving.port,
+            share=serving.share,
+            auth=serving.auth,
+            root_path=serving.root_path,
+            inbrowser=serving.open_browser,
+            prevent_thread_lock=True,
+            **options(serving.limits),
+        )
+    if serving.share and not shared:
+        print(
+            "There is no public link, as Gradio's servers cannot be reached: check the connection, or use --listen",
+            file=sys.stderr,
+        )
+    if block:
+        print(f"The page is at {shared or address} until you press Ctrl-C", flush=True)
+        page.block_thread()
     return page, shared or address

@@ -21,13 +21,12 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     active = gr.Markdown(elem_id="models-active")
     table = gr.Markdown(elem_id="models-files")
     if context.may_download:
-        with gr.Row(equal_height=True):
-            name = gr.Dropdown(list(manifest()), label="File", elem_id="models-file", scale=2)
-            accepted = gr.Checkbox(
-                False, label="I have read and accept its licence", elem_id="models-accept", scale=2,
-                info="FLAME and what is made from it may be used under their own terms only.",
-            )  # fmt: skip
-            fetch = gr.Button("Download", elem_id="models-download", scale=1)
+        name = gr.Dropdown(list(manifest()), label="File", elem_id="models-file")
+        accepted = gr.Checkbox(
+            False, label="I have read and accept its licence", elem_id="models-accept",
+            info="FLAME and what is made from it may be used under their own terms only.",
+        )  # fmt: skip
+        fetch = gr.Button("Download", elem_id="models-download")
         progress = gr.Markdown("", elem_id="models-progress")
         fetch.click(
             on_download, [name, accepted], progress, concurrency_limit=1, show_progress="hidden",

@@ -33,13 +33,12 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             yaw = gr.Slider(-60, 60, 0, step=1, label="Around (degrees)", elem_id="orbit-yaw")
             pitch = gr.Slider(-35, 35, 0, step=1, label="Up and down (degrees)", elem_id="orbit-pitch")
         with gr.Column(scale=1, min_width=300):
-            with gr.Row():
-                format_ = gr.Dropdown(list(_FORMATS), value="ply", label="Format", min_width=100)
-                make = gr.Button("Make splat file", variant="primary", elem_id="make-splat", min_width=140)
+            format_ = gr.Dropdown(list(_FORMATS), value="ply", label="Format")
+            make = gr.Button("Make splat file", variant="primary", elem_id="make-splat")
             with gr.Row():
                 file = gr.DownloadButton("Download splat", interactive=False, elem_id="splat-file", min_width=140)
                 workflow = gr.DownloadButton("ComfyUI workflow", interactive=False, min_width=140)
-            viewer = gr.Model3D(label="Splat viewer: drag to turn", height=420, elem_id="splat-viewer")
+            viewer = gr.Model3D(label="Splat viewer: drag to turn", height=420, visible=False, elem_id="splat-viewer")
 
     def draw(request: gr.Request, path: str | None, turn: float, nod: float, size: int) -> str:
         with shown_errors():
@@ -53,7 +52,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     def sharp(request: gr.Request, path: str | None, turn: float, nod: float) -> str:
         return draw(request, path, turn, nod, _SHARP)
 
-    def on_make(request: gr.Request, path: str | None, chosen: str) -> tuple[object, object, str]:
+    def on_make(request: gr.Request, path: str | None, chosen: str) -> tuple[object, object, object]:
         session = context.session(request)
         with shown_errors():
             source = context.portrait(session, path)
@@ -67,7 +66,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         return (
             gr.update(value=str(made), interactive=True),
             gr.update(value=str(document), interactive=True),
-            str(viewed),
+            gr.update(value=str(viewed), visible=True),
         )
 
     given = [portrait, yaw, pitch]
