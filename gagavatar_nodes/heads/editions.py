@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from .. import assets
 from ..errors import GagavatarError
+
+EMBEDDED_HEAD = "embedded"
+"""Edition of the bundled head in FLAME's layout, see `embedded_flame`; it serves where a FLAME file is asked for."""
+BUNDLED_HEAD = assets.path("head_cc0.npz")
+"""The file that stands for it."""
 
 
 def check_same_edition(a: str, b: str) -> None:

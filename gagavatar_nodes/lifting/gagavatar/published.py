@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from ...errors import FileFormatError, GagavatarError, WeightsError
+from ...heads.editions import BUNDLED_HEAD, EMBEDDED_HEAD
 from ...weights import find_weight, require_flame, require_weight
 from ...weights.locations import IMPORTED_FLAME, Folders, default_folder, named_folders
 from .options import RenderOptions
@@ -41,7 +42,7 @@ class PublishedSettings:
     weights: Folders = None
     """Folders to look in first. A file among them is the checkpoint, and its folder is looked in."""
     flame: str | os.PathLike[str] | None = None
-    """The FLAME file; looked for in the folders by default."""
+    """The FLAME file; looked for in the folders by default. "embedded": the bundled head in FLAME's layout."""
     device: str = "auto"
     """See `RenderOptions.device`."""
     precision: str = "auto"
@@ -86,7 +87,7 @@ class PublishedSettings:
     def find_flame(self) -> Path | None:
         """The FLAME file, unread."""
         if self.flame is not None:
-            return Path(self.flame) if Path(self.flame).is_file() else None
+            return named if (named := self._named_flame()).is_file() else None
         imported = (one / IMPORTED_FLAME for one in (*self.folders, default_folder()))
         return next((path for path in imported if path.is_file()), None) or find_weight(FLAME, self.folders)
 
@@ -94,9 +95,12 @@ class PublishedSettings:
         """The FLAME file. Raises WeightsError where it is missing, truncated or changed."""
         if self.flame is None:
             return require_flame(self.folders)
-        if not Path(self.flame).is_file():
+        if not (named := self._named_flame()).is_file():
             raise WeightsError(f"{self.flame} does not exist: name a FLAME file, or leave it out to use the usual one")
-        return Path(self.flame)
+        return named
+
+    def _named_flame(self) -> Path:
+        return BUNDLED_HEAD if str(self.flame) == EMBEDDED_HEAD else Path(self.flame or "")
 
 
 def availability(settings: PublishedSettings) -> tuple[bool, str]:
