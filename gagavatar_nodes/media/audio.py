@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..errors import MediaError
 from .files import readable_file
 from .formats import Format
-from .streams import moving_picture, open_container
+from .sound import clock_origin, decode_frames, demux_packets, find_sound, place_frames
+from .streams import open_container
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 _RATE = 48_000
-_log = logging.getLogger(__name__)
 
 
 class AudioTrack:
@@ -38,24 +34,17 @@ class AudioTrack:
         Raises:
             MediaError: the source is missing, empty or no media file.
         """
-        import av
-
         self._path = readable_file(path)
         self._output = output
-        try:
-            self._source = open_container(self._path)
-        except (av.error.FFmpegError, ValueError) as error:
-            raise MediaError(f"{self._path} has no sound that can be read ({error}): go on without it") from error
-        stream: AudioStream | None = next(iter(self._source.streams.audio), None)
+        index = find_sound(self._path)
+        self._source = open_container(self._path)
         self._samples = 0
         self._packets: Iterator[tuple[float, Packet]] = iter(())
         self._next: tuple[float, Packet] | None = None
-        if stream is None or form.audio_codec is None:
+        if index is None or form.audio_codec is None:
             return
-        video = moving_picture(self._source)
-        self._origin = start
-        if video is not None and video.start_time is not None:
-            self._origin += float(video.start_time * video.time_base)
+        stream: AudioStream = self._source.streams.audio[index]
+        self._origin = clock_origin(self._source, stream, start)
         if stream.codec_context.name in form.audio_copied:
             self._target = output.add_stream_from_template(stream)
             packets = self._copied(stream)
@@ -81,7 +70,7 @@ class AudioTrack:
         self._source.close()
 
     def _copied(self, stream: AudioStream) -> Iterator[tuple[float, Packet]]:
-        for packet in self._demuxed(stream):
+        for packet in demux_packets(self._source, stream, self._path):
             if packet.pts is None or packet.dts is None:
                 continue
             base = float(packet.time_base)
@@ -95,21 +84,11 @@ class AudioTrack:
             yield time, packet
 
     def _encoded(self, stream: AudioStream) -> Iterator[tuple[float, Packet]]:
-        import av
-
-        resampler = av.AudioResampler(self._target.format, self._target.layout, _RATE)
-        started = False
-        for frame in self._decoded(stream):
-            time = frame.time - self._origin if frame.time is not None else 0.0
-            if not started and time + frame.samples / frame.sample_rate <= 0:
-                continue
-            if not started and time > 0:
-                yield from self._timed(self._silence(round(time * _RATE)))
-            started = True
-            frame.pts = None
-            for resampled in resampler.resample(frame):
-                yield from self._timed(resampled)
-        if started:
+        frames = decode_frames(self._source, stream, self._path)
+        target = self._target
+        for frame in place_frames(frames, target.format.name, target.layout.name, _RATE, self._origin):
+            yield from self._timed(frame)
+        if self._samples:
             yield from self._timed(None)
 
     def _timed(self, frame: AudioFrame | None) -> Iterator[tuple[float, Packet]]:
@@ -119,33 +98,3 @@ class AudioTrack:
             self._samples += frame.samples
         for packet in self._target.encode(frame):
             yield float(packet.pts * packet.time_base), packet
-
-    def _silence(self, samples: int) -> AudioFrame:
-        import av
-
-        layout, form = self._target.layout, self._target.format
-        planes = len(layout.channels)
-        shape = (planes, samples) if form.is_planar else (1, samples * planes)
-        dtype = {"flt": np.float32, "dbl": np.float64, "s16": np.int16, "s32": np.int32}[form.packed.name]
-        frame = av.AudioFrame.from_ndarray(np.zeros(shape, dtype), format=form.name, layout=layout.name)
-        frame.sample_rate = _RATE
-        return frame
-
-    def _demuxed(self, stream: AudioStream) -> Iterator[Packet]:
-        import av
-
-        try:
-            yield from self._source.demux(stream)
-        except av.error.FFmpegError as error:
-            _log.warning("%s: the sound is damaged (%s): the part before is used", self._path, error)
-
-    def _decoded(self, stream: AudioStream) -> Iterator[AudioFrame]:
-        import av
-
-        for packet in self._demuxed(stream):
-            try:
-                yield from packet.decode()
-            except av.error.EOFError:
-                return
-            except av.error.FFmpegError:  # one bad packet: a click, not the end
-                continue

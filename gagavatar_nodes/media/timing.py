@@ -17,7 +17,8 @@ _STANDARD = (
 _SNAP = 0.015  # a phone's 29.87 fps on average is 29.97 with a few late frames
 _MAX_FPS = 240
 _HALF = 0.499  # not 0.5, for rounded times
-_LONGEST_GAP = 10.0  # seconds; a longer step in time is a fault of the file
+LONGEST_STEP = 10.0
+"""Seconds; a longer step in time is a fault of a file whose format allows its clock to jump."""
 
 
 def constant_fps(*averages: Fraction | float | None) -> Fraction:
@@ -35,7 +36,10 @@ def constant_fps(*averages: Fraction | float | None) -> Fraction:
 
 
 def at_constant_rate(
-    frames: Iterable[tuple[float | None, T]], fps: float | Fraction, last: float | Fraction
+    frames: Iterable[tuple[float | None, T]],
+    fps: float | Fraction,
+    last: float | Fraction,
+    longest: float = LONGEST_STEP,
 ) -> Iterator[T]:
     """Hold or drop timed frames so that they come `fps` times a second.
 
@@ -44,6 +48,7 @@ def at_constant_rate(
     Args:
         frames: time in seconds (None: `last` after the frame before) and frame, in order.
         last: seconds that the last frame is shown.
+        longest: seconds that any other frame may be shown; a longer step in time is a fault and is closed.
     """
     period, last = 1 / float(fps), float(last)
     origin: float | None = None
@@ -54,7 +59,7 @@ def at_constant_rate(
         time = previous + last if stamp is None else stamp
         if origin is None:
             origin = time
-        elif not previous < time <= previous + _LONGEST_GAP:  # a fault: it follows the frame before
+        elif not previous < time <= previous + longest:  # a fault: it follows the frame before
             origin += time - previous - last
         upto = max(slot, _slot(time - origin, period))
         if shown is not None:

@@ -18,7 +18,7 @@ from .images import read_image
 from .prefetch import Prefetch
 from .sniffing import media_kind
 from .streams import display_size, frame_to_rgb, moving_picture, open_container, turned
-from .timing import DEFAULT_FPS, at_constant_rate, constant_fps
+from .timing import DEFAULT_FPS, LONGEST_STEP, at_constant_rate, constant_fps
 
 MAX_EDGE = 2048
 """Frames are shrunk while they are decoded until their longer edge is at most this."""
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _QUEUE = 4
+_TS_DISCONT = 0x0200
+"""FFmpeg's flag of formats whose clock may jump."""
+_STANDING = 0.5
+"""Share of the frame rate under which the average says more about frames that stand than about those that move."""
+_FASTEST = 60
 _SHORTFALL = 0.95
 """A video with a smaller share of the frames that its header names was cut off."""
 
@@ -73,6 +78,7 @@ class VideoReader:
         self.path = readable_file(path)
         self.damage = None
         self._max_edge = max_edge
+        self._longest = LONGEST_STEP
         self._running: Prefetch[np.ndarray] | None = None
         kind = media_kind(self.path)
         if kind in ("image", "animation"):
@@ -98,7 +104,7 @@ class VideoReader:
     def __iter__(self) -> Iterator[np.ndarray]:
         self.close()
         self.damage = None
-        self._running = Prefetch(at_constant_rate(self._timed_frames(), self._rate, self._last), _QUEUE)
+        self._running = Prefetch(at_constant_rate(self._timed_frames(), self._rate, self._last, self._longest), _QUEUE)
         return iter(self._running)
 
     @property
@@ -133,9 +139,10 @@ class VideoReader:
             with open_container(self.path) as container:
                 stream = moving_picture(container)
                 self.has_audio = bool(container.streams.audio)
-                self._native = constant_fps(stream.average_rate, stream.guessed_rate)
+                self._native = constant_fps(*_rates(stream))
                 self._last = float(1 / self._native)
                 self.duration = _duration(container, stream)
+                self._longest = _longest_step(container, self.duration)
                 self._coded = _within(*display_size(stream), self._max_edge)
                 first = next(container.decode(stream), None)
         except (av.error.FFmpegError, ValueError) as error:
@@ -181,6 +188,20 @@ def _duration(container: InputContainer, stream: VideoStream) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / 1_000_000 if container.duration else None
+
+
+def _rates(stream: VideoStream) -> tuple[Fraction | None, Fraction | None]:
+    """The average rate and the one of the frames that do not stand; that first where long stands hide the average."""
+    average, moving = stream.average_rate, stream.guessed_rate
+    if average and moving and average < _STANDING * moving <= _STANDING * _FASTEST:
+        return moving, average
+    return average, moving
+
+
+def _longest_step(container: InputContainer, duration: float | None) -> float:
+    """Seconds that a frame may stand: as long as the file plays, where the format's clock does not jump by itself."""
+    jumps = int(container.format.flags) & _TS_DISCONT
+    return LONGEST_STEP if jumps else max(duration or 0.0, LONGEST_STEP)
 
 
 def _decoded(packet: Packet) -> tuple[list[VideoFrame], str | None]:

@@ -8,29 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import MediaError
 from ..media.files import atomic_output
-from ..media.streams import open_container
 
 
 def read_sound(path: Path) -> dict[str, Any] | None:
-    """AUDIO {waveform [1, C, N] float32, sample_rate} of a media file; None where it has no sound."""
-    import av
+    """AUDIO {waveform [1, C, N] float32, sample_rate} of a media file, in step with its picture; None without sound."""
     import torch
 
+    from ..media.sound import SoundReader, find_sound
+
     try:
-        with open_container(path) as container:
-            stream = next(iter(container.streams.audio), None)
-            if stream is None:
-                return None
-            rate = stream.rate
-            resampler = av.AudioResampler("fltp", stream.layout, rate)
-            parts = [part.to_ndarray() for frame in _decoded(container, stream) for part in resampler.resample(frame)]
-            parts += [part.to_ndarray() for part in resampler.resample(None)]
-    except (av.error.FFmpegError, ValueError):  # a picture, or sound that cannot be read: the motion is worth more
+        if find_sound(path) is None:
+            return None
+        sound = SoundReader(path)
+        parts = list(sound)
+    except MediaError:  # a picture, or sound that cannot be read: the motion is worth more
         return None
-    if not parts:
-        return None
-    return {"waveform": torch.from_numpy(np.concatenate(parts, axis=1))[None], "sample_rate": rate}
+    return {"waveform": torch.from_numpy(np.concatenate(parts, axis=1))[None], "sample_rate": sound.rate}
 
 
 def write_sound(audio: dict[str, Any], path: Path) -> None:
@@ -41,15 +36,3 @@ def write_sound(audio: dict[str, Any], path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(int(audio["sample_rate"]))
         file.writeframes(samples.T.astype("<i2").tobytes())
-
-
-def _decoded(container: Any, stream: Any) -> Any:
-    import av
-
-    for packet in container.demux(stream):
-        try:
-            yield from packet.decode()
-        except av.error.EOFError:
-            return
-        except av.error.FFmpegError:  # one bad packet: a click, not the end
-            continue

@@ -50,6 +50,60 @@ def encode_video(
     return path
 
 
+def encode_flash_and_beep(
+    path: Path,
+    at: float = 1.5,
+    seconds: float = 2.0,
+    picture_starts: float = 0.0,
+    silent: tuple[float, float] = (0.0, 0.0),
+    codec: str = "aac",
+) -> Path:
+    """Black frames at 10 a second, white from `at` on, and a tone of a tenth of a second at that moment.
+
+    The picture begins `picture_starts` seconds after the sound. The sound has no packets within `silent`, which is
+    counted from the first frame.
+    """
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 1000)
+        sound = container.add_stream(codec, rate=48000, layout="mono")
+        for i in range(round(10 * seconds)):
+            grey = np.full((48, 64, 3), 255 * (i / 10 >= at), np.uint8)
+            picture = av.VideoFrame.from_ndarray(grey, format="rgb24")
+            picture.pts, picture.time_base = round(1000 * (i / 10 + picture_starts)), Fraction(1, 1000)
+            container.mux(video.encode(picture))
+        container.mux(video.encode(None))
+        samples = np.zeros((1, round(48000 * (seconds + picture_starts))), np.int16)
+        start = round(48000 * (at + picture_starts))
+        samples[0, start : start + 4800] = 20000 * np.sin(np.arange(4800) / 3)
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 48000, 0, Fraction(1, 48000)
+        for packet in [*sound.encode(frame), *sound.encode(None)]:
+            time = float(packet.pts * packet.time_base) - picture_starts
+            if not silent[0] <= time < silent[1]:
+                container.mux(packet)
+    return path
+
+
+def seen_and_heard(path: Path) -> tuple[float, float]:
+    """Seconds from a file's first frame to its first white one, and to the first loud sample, on the file's clock."""
+    with av.open(str(path)) as container:
+        shown = [(f.time, f.to_ndarray(format="rgb24").mean()) for f in container.decode(container.streams.video[0])]
+    with av.open(str(path)) as container:
+        for frame in container.decode(container.streams.audio[0]):
+            if len(loud := first_loud(frame.to_ndarray()[:1] / (1 if "flt" in frame.format.name else 32768))):
+                heard = frame.time + loud[0] / frame.sample_rate
+                break
+    start = shown[0][0]
+    return next(time for time, level in shown if level > 128) - start, heard - start
+
+
+def first_loud(samples: np.ndarray) -> np.ndarray:
+    """Indices of loud samples of the first channel of [C, N] -1..1."""
+    return np.flatnonzero(np.abs(samples[0]) > 0.2)
+
+
 def encode_sound(path: Path, seconds: float = 0.5, codec: str = "aac") -> Path:
     """Write a 440 Hz tone without any picture."""
     with av.open(str(path), "w") as container:

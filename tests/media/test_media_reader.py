@@ -65,6 +65,15 @@ def test_variable_frame_rate_is_resampled_by_the_frames_times(tmp_path):
         assert shown(video, 5) == [0, 1, 2, 2, 2, 2, 2, 3, 4]
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_frozen_frame_keeps_its_time(tmp_path, name):
+    path = encode_video(tmp_path / name, grey_frames(3), times=[0, 0.1, 30.0])
+    with VideoReader(path) as video:
+        assert video.fps == 10
+        seen = shown(video, 3)
+    assert (len(seen), seen.index(2)) == (301, 300)
+
+
 @pytest.mark.parametrize(("fps", "expected"), [(5, [0, 2, 4, 6, 8]), (20, [i // 2 for i in range(20)])])
 def test_another_rate_drops_or_repeats_frames(tmp_path, fps, expected):
     path = encode_video(tmp_path / "a.mp4", grey_frames(10), fps=10)

@@ -50,6 +50,11 @@ def test_jump_in_time_is_bridged_without_gap(jump):
     assert list(at_constant_rate([(60.0, 0), (60.1, 1), (60.2 + jump, 2), (60.3 + jump, 3)], 10, 0.1)) == [0, 1, 2, 3]
 
 
+def test_a_frame_stands_as_long_as_its_file_allows():
+    shown = list(at_constant_rate([(0.0, "a"), (40.0, "b")], 10, 0.1, longest=40.0))
+    assert (shown.count("a"), shown.count("b")) == (400, 1)
+
+
 @pytest.mark.parametrize(("last", "count"), [(0.0, 1), (0.1, 2), (0.5, 6)])
 def test_last_frame_is_held_for_its_duration(last, count):
     assert list(at_constant_rate([(0.0, 0), (0.1, 1)], 10, last)) == [0] + [1] * (count - 1)

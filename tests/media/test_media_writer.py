@@ -5,7 +5,15 @@ import threading
 import av
 import numpy as np
 import pytest
-from media_files import encode_sound, encode_video, gradient, grey_levels, read_tone
+from media_files import (
+    encode_flash_and_beep,
+    encode_sound,
+    encode_video,
+    gradient,
+    grey_levels,
+    read_tone,
+    seen_and_heard,
+)
 from PIL import Image
 
 from gagavatar_nodes.errors import MediaError
@@ -133,43 +141,25 @@ def test_copied_sound_is_the_same_bytes(tmp_path):
     assert copied == packets(path)[: len(copied)]
 
 
-def click_video(path, codec, click=1.0, seconds=2.0):
-    """A video of black frames, white from `click` on, where the sound clicks too."""
-    frames = [np.full((48, 64, 3), 255 * (i / 10 >= click), np.uint8) for i in range(round(10 * seconds))]
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=10)
-        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        sound = container.add_stream(codec, rate=48000, layout="mono")
-        for frame in frames:
-            container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(video.encode(None))
-        samples = np.zeros((1, round(48000 * seconds)), np.int16)
-        samples[0, round(48000 * click) :][:2400] = 20000 * np.sin(np.arange(2400) / 3)
-        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-        frame.sample_rate = 48000
-        container.mux(sound.encode(frame))
-        container.mux(sound.encode(None))
-    return path
+ONE_CLOCK = [
+    ("plain.mp4", {}),
+    ("late_picture.mp4", {"picture_starts": 1.0}),
+    ("late_picture.mkv", {"picture_starts": 0.7, "codec": "mp3"}),
+    ("gap.mkv", {"silent": (0.2, 1.2)}),
+    ("late_sound.mkv", {"silent": (-1.0, 0.8)}),
+]
 
 
 @pytest.mark.parametrize("target", ["a.mp4", "a.webm"])
 @pytest.mark.parametrize("start", [0.0, 0.5])
-def test_sound_stays_in_step_with_the_picture(tmp_path, target, start):
-    path = click_video(tmp_path / "s.mp4", "aac")
+@pytest.mark.parametrize(("source", "faults"), ONE_CLOCK)
+def test_sound_stays_in_step_with_the_picture(tmp_path, target, start, source, faults):
+    path = encode_flash_and_beep(tmp_path / source, **faults)
     with VideoReader(path) as video:
         frames = list(video)[round(10 * start) :]
     write(tmp_path / target, frames, audio_from=path, audio_start=start)
-    with av.open(str(tmp_path / target)) as container:
-        video, sound = container.streams.video[0], container.streams.audio[0]
-        seen = next(f.time for f in container.decode(video) if f.to_ndarray(format="rgb24").mean() > 128)
-        container.seek(0)
-        heard = None
-        for frame in container.decode(sound):
-            loud = np.flatnonzero(np.abs(frame.to_ndarray()[0]) > 0.2)
-            if len(loud):
-                heard = frame.time + loud[0] / 48000
-                break
-    assert seen == pytest.approx(1.0 - start, abs=0.02)
+    seen, heard = seen_and_heard(tmp_path / target)
+    assert seen == pytest.approx(1.5 - start, abs=0.02)
     assert heard == pytest.approx(seen, abs=0.04)
 
 

@@ -4,6 +4,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from media_files import encode_flash_and_beep, first_loud
 
 from gagavatar_nodes.assets import path as asset
 from gagavatar_nodes.errors import FaceError, GagavatarError
@@ -109,3 +110,10 @@ def test_a_video_without_sound_has_none():
     with av.open(str(asset("synthetic_driver.mp4"))) as container:
         assert not container.streams.audio
     assert read_sound(asset("synthetic_driver.mp4")) is None
+
+
+def test_the_sound_of_a_video_is_in_step_with_its_frames(tmp_path):
+    path = encode_flash_and_beep(tmp_path / "late.mkv", picture_starts=1.0, silent=(0.2, 1.2))
+    audio = read_sound(path)
+    samples, rate = audio["waveform"][0].numpy(), audio["sample_rate"]
+    assert first_loud(samples)[0] / rate == pytest.approx(1.5, abs=0.04)
