@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]], hea
     import torch
 
     from gagavatar_nodes.lifting.gagavatar import GAGAvatar, LiftedAvatar, RenderOptions
-    from gagavatar_nodes.rendering.rasterize import choose_backend
+    from gagavatar_nodes.rendering.backends import choose_backend
 
     sys.path[:0] = [str(TESTS), str(TESTS / "lifting" / "gagavatar")]
     import gagavatar_recipe as recipe

@@ -1,5 +1,6 @@
 """Cameras, rasterizers, compositing."""
 
-from .rasterize import available_backends, describe, rasterize, rasterize_arrays
+from .backends import available_backends, describe
+from .rasterize import rasterize, rasterize_arrays
 
 __all__ = ["available_backends", "describe", "rasterize", "rasterize_arrays"]

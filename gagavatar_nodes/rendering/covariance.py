@@ -8,11 +8,15 @@ import numpy as np
 
 from ..types import Array
 
+UPPER_TRIANGLE = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+"""Row and column of the six numbers that stand for a symmetric 3x3 matrix."""
+_FULL = [UPPER_TRIANGLE.index((min(i, j), max(i, j))) for i in range(3) for j in range(3)]
+
 
 def covariances_from_quaternions(quaternions: Array, scales: Array) -> Array:
-    """Covariances `M M^T` with `M = R(q) diag(s)` (3D Gaussian Splatting, equation 6).
+    """Return the covariances `M M^T` with `M = R(q) diag(s)` (3D Gaussian Splatting, equation 6).
 
-    Quaternions are used as they are, without normalising: the published network's are not of unit length, and its
+    Quaternions are used as they are, without normalizing: the published network's are not of unit length, and its
     rasterizer takes them so.
 
     Args:
@@ -30,11 +34,16 @@ def covariances_from_quaternions(quaternions: Array, scales: Array) -> Array:
         (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
     )
     M = [stack(row, 1) * scales for row in rows]
-    return stack([(M[i] * M[j]).sum(1) for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))], 1)
+    return stack([(M[i] * M[j]).sum(1) for i, j in UPPER_TRIANGLE], 1)
+
+
+def symmetric_matrices(upper_triangles: Array) -> Array:
+    """Return the [N, 3, 3] matrices of [N, 6] upper triangles, numpy or torch."""
+    return upper_triangles[:, _FULL].reshape(-1, 3, 3)
 
 
 def quaternions_from_covariances(covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit quaternions and scales whose covariances these are, by eigendecomposition.
+    """Return unit quaternions and scales whose covariances these are, by eigendecomposition.
 
     Args:
         covariances: [N, 6] upper triangles.
@@ -42,7 +51,7 @@ def quaternions_from_covariances(covariances: np.ndarray) -> tuple[np.ndarray, n
     Returns:
         [N, 4] w, x, y, z with w >= 0, and [N, 3] standard deviations in ascending order, float32.
     """
-    matrices = np.asarray(covariances, np.float64)[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(-1, 3, 3)
+    matrices = symmetric_matrices(np.asarray(covariances, np.float64))
     variances, axes = np.linalg.eigh(matrices)
     axes[:, :, 0] *= np.sign(np.linalg.det(axes))[:, None]
     scales = np.sqrt(np.maximum(variances, 0))

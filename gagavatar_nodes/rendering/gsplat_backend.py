@@ -13,35 +13,29 @@ import logging
 import torch
 from torch import Tensor
 
-from .reference import BLUR, NEAR_PLANE
+from ..types import Gaussians
+from .covariance import symmetric_matrices
+from .reference import BLUR, NEAR_PLANE, probe
+from .view import View
 
 logger = logging.getLogger(__name__)
 
 
-def render(
-    means: Tensor,
-    covariances: Tensor,
-    opacities: Tensor,
-    features: Tensor,
-    view: Tensor,
-    focal: float,
-    width: int,
-    height: int,
-    background: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Rasterizes; arguments and results as in `reference.render`, tensors in float32 on one CUDA device."""
+def render(gaussians: Gaussians, view: View) -> tuple[Tensor, Tensor]:
+    """Rasterize; arguments and results as in `reference.render`, tensors in float32 on one CUDA device."""
     from gsplat import rasterization
 
-    viewmat = torch.eye(4, dtype=view.dtype, device=view.device)
-    viewmat[:3] = view
-    # Pixel centres at halves, so the principal point of the published convention, (width - 1) / 2, is half the width.
-    K = torch.tensor([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]], dtype=view.dtype, device=view.device)
+    means, width, height = gaussians.means, view.width, view.height
+    viewmat = torch.eye(4, dtype=means.dtype, device=means.device)
+    viewmat[:3] = torch.as_tensor(view.transform)
+    # Pixel centers at halves, so the principal point of the published convention, (width - 1) / 2, is half the width.
+    K = means.new_tensor([[view.focal, 0, width / 2], [0, view.focal, height / 2], [0, 0, 1]])
     images, alphas, _ = rasterization(
         means,
         None,
         None,
-        opacities,
-        features,
+        gaussians.opacities,
+        gaussians.features,
         viewmat[None],
         K[None],
         width,
@@ -49,16 +43,16 @@ def render(
         near_plane=NEAR_PLANE,
         eps2d=BLUR,
         packed=False,
-        covars=covariances[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(-1, 3, 3),
+        covars=symmetric_matrices(gaussians.covariances),
     )
     image, alpha = images[0], alphas[0, ..., 0]
-    if background is not None:
-        image = image + (1 - alpha)[..., None] * background
+    if view.background is not None:
+        image = image + (1 - alpha)[..., None] * view.background
     return image, alpha
 
 
 def problem() -> str | None:
-    """Why gsplat cannot draw here; None if it can. May compile its kernels, which takes minutes the first time."""
+    """Return why gsplat cannot draw here; None if it can. May compile its kernels, minutes the first time."""
     if not torch.cuda.is_available():
         return "PyTorch sees no CUDA device"
     try:
@@ -67,10 +61,7 @@ def problem() -> str | None:
         return "gsplat is not installed (pip install gsplat)"
     logger.info("Trying gsplat; unless it was installed with its kernels it compiles them now, which takes minutes")
     try:
-        one = torch.ones(1, 3, device="cuda")
-        covariance = torch.tensor([[1.0, 0, 0, 1, 0, 1]], device="cuda")
-        view = torch.eye(3, 4, device="cuda")
-        _, alpha = render(one, covariance, one[:, 0], one, view, 16.0, 16, 16)
+        _, alpha = render(*probe("cuda"))
         if alpha.max().item() > 0:
             return None
         return "it drew nothing"

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..types import Gaussians
 from . import native_build
 from .native_build import BuildError
+from .view import View
 
 logger = logging.getLogger(__name__)
 
@@ -145,29 +147,14 @@ def default_threads() -> int:
 
 
 def render(
-    means: np.ndarray,
-    covariances: np.ndarray,
-    opacities: np.ndarray,
-    features: np.ndarray,
-    view: np.ndarray,
-    focal: float,
-    width: int,
-    height: int,
-    background: np.ndarray | None = None,
-    out: tuple[np.ndarray, np.ndarray] | None = None,
-    threads: int | None = None,
+    gaussians: Gaussians, view: View, out: tuple[np.ndarray, np.ndarray] | None = None, threads: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rasterizes; the GIL is released meanwhile, and concurrent callers do not disturb each other.
+    """Rasterize; the GIL is released meanwhile, and concurrent callers do not disturb each other.
 
     Args:
-        means: [N, 3] float32, as all arrays.
-        covariances: [N, 6] upper triangles.
-        opacities: [N].
-        features: [N, C].
-        view: [3, 4] world-to-view `p_view = view[:, :3] @ p + view[:, 3]`, x right, y down, z away.
-        focal: pixels.
-        background: [C] or [height, width, C].
-        out: contiguous image [height, width, C] and alpha [height, width] to write into.
+        gaussians: numpy, of any real dtype; drawn in float32.
+        view: its background numpy as well.
+        out: contiguous float32 image [height, width, C] and alpha [height, width] to write into.
         threads: `default_threads()` unless given.
 
     Returns:
@@ -181,26 +168,25 @@ def render(
     library = load()
     if not hasattr(_contexts, "value"):
         _contexts.value = _Context(library)
-    channels = features.shape[1]
-    arrays = [np.ascontiguousarray(a, np.float32) for a in (means, covariances, opacities, features)]
-    if background is not None:
-        background = np.ascontiguousarray(background, np.float32)
+    width, height = view.width, view.height
+    g = gaussians
+    arrays = [np.ascontiguousarray(a, np.float32) for a in (g.means, g.covariances, g.opacities, g.features)]
+    count, channels = arrays[3].shape
+    background = None if view.background is None else np.ascontiguousarray(view.background, np.float32)
     if out is None:
         out = np.empty((height, width, channels), np.float32), np.empty((height, width), np.float32)
     call = _RenderCall(
         *(a.ctypes.data for a in arrays),
         None if background is None else background.ctypes.data,
         *(a.ctypes.data for a in out),
-        (ctypes.c_float * 12)(*np.asarray(view, np.float64).ravel().tolist()),
-        focal,
-        *(len(arrays[0]), channels, width, height, int(background is not None and background.ndim == 3)),
+        (ctypes.c_float * 12)(*view.transform.ravel().tolist()),
+        view.focal,
+        *(count, channels, width, height, int(background is not None and background.ndim == 3)),
         default_threads() if threads is None else threads,
     )
     problems = library.handle.raster_render(_contexts.value.pointer, ctypes.byref(call))
     if problems & OUT_OF_MEMORY:
-        raise MemoryError(
-            f"No memory for rasterizing {len(arrays[0])} Gaussians at {width}x{height}; use a smaller size"
-        )
+        raise MemoryError(f"No memory for rasterizing {count} Gaussians at {width}x{height}; use a smaller size")
     if problems:
         names = ", ".join(name for bit, name in NOT_FINITE.items() if problems & bit)
         raise ValueError(f"Gaussians hold infinite numbers or NaN in: {names}")

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import os
-from functools import cache
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..errors import GagavatarError
 from ..types import FOCAL, Array, Camera, Gaussians
 from . import native
+from .backends import choose_backend
 from .covariance import covariances_from_quaternions
-
-logger = logging.getLogger(__name__)
-
-BACKENDS = ("native", "torch", "gsplat", "triton")
-"""`native` compiled for the CPU, `torch` the plain reference on any device, `gsplat` and `triton` for CUDA."""
-MAX_SIZE = 32768
-"""Longest edge of an image in pixels."""
+from .view import View
 
 
 def rasterize(
@@ -32,13 +24,13 @@ def rasterize(
     out: tuple[Array, Array] | None = None,
     threads: int | None = None,
 ) -> tuple[Array, Array]:
-    """Draws Gaussians with any number of feature channels, by the rules of the published rasterizer.
+    """Draw Gaussians with any number of feature channels, by the rules of the published rasterizer.
 
     Arrays come back as they were given: numpy as numpy, torch as torch on the same device.
 
     Args:
         gaussians: in world space.
-        camera: its focal length is `focal * width / 2` pixels both ways, its principal point the image's centre.
+        camera: its focal length is `focal * width / 2` pixels both ways, its principal point the image's center.
         width: pixels.
         height: pixels.
         background: [C] or [height, width, C] to lay the features over; black unless given.
@@ -57,18 +49,16 @@ def rasterize(
         GagavatarError: the backend asked for cannot run here.
     """
     channels = _check_gaussians(gaussians)
-    if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
-        raise ValueError(f"Image size must be 1 to {MAX_SIZE} pixels a side, got {width}x{height}")
+    view = View.of(camera, width, height, background)
     if background is not None and tuple(background.shape) not in ((channels,), (height, width, channels)):
         shapes = f"({channels},) or ({height}, {width}, {channels})"
         raise ValueError(f"Got a background of shape {tuple(background.shape)} but expected {shapes}")
     if out is not None:
         _check_out(out, (height, width, channels))
     name = choose_backend(gaussians, backend)
-    view, focal = raster_view(camera), camera.focal * width / 2
     if name == "native":
-        return _render_native(gaussians, view, focal, width, height, background, out, threads)
-    result = _render_torch(name, gaussians, view, focal, width, height, background)
+        return _render_native(gaussians, view, out, threads)
+    result = _render_torch(name, gaussians, view)
     if out is None:
         return result
     for target, value in zip(out, result, strict=True):
@@ -92,7 +82,7 @@ def rasterize_arrays(
 
     Args:
         means: [N, 3].
-        quaternions: [N, 4] w, x, y, z; used as they are, without normalising.
+        quaternions: [N, 4] w, x, y, z; used as they are, without normalizing.
         scales: [N, 3] standard deviations.
         opacities: [N] or [N, 1].
         features: [N, C].
@@ -104,6 +94,10 @@ def rasterize_arrays(
 
     Returns:
         image [C, height, width] on black, and alpha [height, width], float32.
+
+    Raises:
+        ValueError: as `rasterize`.
+        GagavatarError: as `rasterize`.
     """
     arrays = [np.asarray(a, np.float32) for a in (means, quaternions, scales, opacities, features)]
     means, quaternions, scales, opacities, features = arrays
@@ -116,143 +110,27 @@ def rasterize_arrays(
     return np.ascontiguousarray(image.transpose(2, 0, 1)), alpha
 
 
-def raster_view(camera: Camera) -> np.ndarray:
-    """[3, 4] float64 view matrix for column vectors, x right, y down, z away."""
-    transform = np.asarray(camera.transform, np.float64)
-    if transform.shape != (3, 4) or not np.isfinite(transform).all():
-        raise ValueError(
-            f"Got a camera transform of shape {transform.shape} but expected finite numbers of shape (3, 4)"
-        )
-    flip = np.array([[-1.0], [-1.0], [1.0]])
-    return np.concatenate([transform[:, :3].T, transform[:, 3:]], 1) * flip
-
-
-def choose_backend(gaussians: Gaussians, backend: str = "auto") -> str:
-    """The backend that `rasterize` would take for these Gaussians.
-
-    Raises:
-        ValueError: unknown name.
-        GagavatarError: it cannot run here.
-    """
-    asked = os.environ.get("GAGAVATAR_RASTERIZER", "auto") if backend == "auto" else backend
-    if asked == "auto":
-        choose = _cuda_backend if _is_cuda(gaussians.means) else _cpu_backend
-        return choose(_wants_gradient(gaussians))
-    if asked not in BACKENDS:
-        raise ValueError(f"Unknown rasterizer {asked!r}; choose one of auto, {', '.join(BACKENDS)}")
-    if reason := backend_problem(asked):
-        raise GagavatarError(f"The rasterizer {asked!r} cannot run here: {reason}")
-    return asked
-
-
-@cache
-def backend_problem(name: str) -> str | None:
-    """Why a backend cannot run on this machine; None if it can. The first question to `native` builds it."""
-    if name == "native":
-        try:
-            native.load()
-        except native.NativeUnavailableError as error:
-            return str(error)
-        return None
-    if _import_torch() is None:
-        return "PyTorch is not installed (pip install torch)"
-    if name == "gsplat":
-        from . import gsplat_backend
-
-        return gsplat_backend.problem()
-    if name == "triton":
-        try:
-            from . import triton_backend
-        except ImportError:
-            return "Triton is not installed (pip install triton, on Windows triton-windows)"
-        return triton_backend.problem()
-    return None
-
-
-def available_backends() -> list[str]:
-    """Names of the backends that can run on this machine."""
-    return [name for name in BACKENDS if backend_problem(name) is None]
-
-
-def describe() -> dict[str, dict[str, Any]]:
-    """What `gagavatar info` shows of each backend: `available`, and details or the `reason` why not."""
-    report: dict[str, dict[str, Any]] = {}
-    for name in BACKENDS:
-        reason = backend_problem(name)
-        report[name] = {"available": reason is None} | ({"reason": reason} if reason else {})
-    if report["native"]["available"]:
-        library = native.load()
-        report["native"] |= {
-            "compiler": library.origin,
-            "library": str(library.path),
-            "vector_lanes": library.lanes,
-            "threads": native.default_threads(),
-        }
-    return report
-
-
-@cache
-def _cpu_backend(wants_gradient: bool) -> str:
-    if wants_gradient:
-        return "torch"
-    reason = backend_problem("native")
-    if reason is None:
-        return "native"
-    if backend_problem("torch") is None:
-        logger.warning("Rasterizing by PyTorch, about 50 times slower: no compiled rasterizer (%s)", reason)
-        return "torch"
-    raise GagavatarError(
-        f"No rasterizer can run here: {reason}. Run `pip install ziglang` for a compiler, or install torch"
-    )
-
-
-@cache
-def _cuda_backend(wants_gradient: bool) -> str:
-    reasons = []
-    for name in ("gsplat",) if wants_gradient else ("gsplat", "triton"):
-        reason = backend_problem(name)
-        if reason is None:
-            break
-        reasons.append(f"{name}: {reason}")
-    else:
-        name = "torch"
-    if reasons:
-        logger.warning("Rasterizing by %s on this GPU (%s)", name, "; ".join(reasons))
-    return name
-
-
 def _render_native(
-    gaussians: Gaussians,
-    view: np.ndarray,
-    focal: float,
-    width: int,
-    height: int,
-    background: Array | None,
-    out: tuple[Array, Array] | None,
-    threads: int | None,
+    gaussians: Gaussians, view: View, out: tuple[Array, Array] | None, threads: int | None
 ) -> tuple[Array, Array]:
-    g = gaussians
-    arrays = [_to_numpy(a) for a in (g.means, g.covariances, g.opacities, g.features)]
-    under = None if background is None else _to_numpy(background)
-    if isinstance(g.means, np.ndarray):
-        return native.render(*arrays, view, focal, width, height, under, out, threads)
+    means = gaussians.means
+    arrays = Gaussians(*(_to_numpy(array) for array in _arrays(gaussians)))
+    if view.background is not None:
+        view = replace(view, background=_to_numpy(view.background))
+    if isinstance(means, np.ndarray):
+        return native.render(arrays, view, out, threads)
     import torch
 
-    device = g.means.device
     if out is not None and out[0].device.type == "cpu":
-        native.render(*arrays, view, focal, width, height, under, (out[0].numpy(), out[1].numpy()), threads)
+        native.render(arrays, view, (out[0].numpy(), out[1].numpy()), threads)
         return out
-    image, alpha = (
-        torch.from_numpy(a).to(device) for a in native.render(*arrays, view, focal, width, height, under, None, threads)
-    )
+    image, alpha = (torch.from_numpy(a).to(means.device) for a in native.render(arrays, view, None, threads))
     if out is None:
         return image, alpha
     return out[0].copy_(image), out[1].copy_(alpha)
 
 
-def _render_torch(
-    name: str, gaussians: Gaussians, view: np.ndarray, focal: float, width: int, height: int, background: Array | None
-) -> tuple[Array, Array]:
+def _render_torch(name: str, gaussians: Gaussians, view: View) -> tuple[Array, Array]:
     import torch
 
     if name == "gsplat":
@@ -261,24 +139,28 @@ def _render_torch(
         from .triton_backend import render
     else:
         from .reference import render
-    g = gaussians
-    given = {"means": g.means, "covariances": g.covariances, "opacities": g.opacities, "features": g.features}
-    device = None if isinstance(g.means, np.ndarray) else g.means.device
+    given = gaussians.means
+    device = None if isinstance(given, np.ndarray) else given.device
     if device is None and name != "torch":
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = _working_dtype(g.means, name)
-    tensors = {key: torch.as_tensor(value, dtype=dtype, device=device) for key, value in given.items()}
-    if tensors["means"].device.type == "cpu":  # asking a GPU would wait for it
-        bad = [key for key, value in tensors.items() if not value.isfinite().all()]
+    dtype = _working_dtype(given, name)
+    tensors = Gaussians(*(torch.as_tensor(array, dtype=dtype, device=device) for array in _arrays(gaussians)))
+    if tensors.means.device.type == "cpu":  # asking a GPU would wait for it
+        bad = [key for key, value in vars(tensors).items() if not value.isfinite().all()]
         if bad:
             raise ValueError(f"Gaussians hold infinite numbers or NaN in: {', '.join(bad)}")
-    device = tensors["means"].device
-    under = None if background is None else torch.as_tensor(background, dtype=dtype, device=device)
-    view = torch.as_tensor(view, dtype=dtype, device=device)
-    if isinstance(g.means, np.ndarray):
+    if view.background is not None:
+        under = torch.as_tensor(view.background, dtype=dtype, device=tensors.means.device)
+        view = replace(view, background=under)
+    if isinstance(given, np.ndarray):
         with torch.no_grad():
-            return tuple(a.cpu().numpy() for a in render(*tensors.values(), view, focal, width, height, under))
-    return render(*tensors.values(), view, focal, width, height, under)
+            image, alpha = render(tensors, view)
+        return image.cpu().numpy(), alpha.cpu().numpy()
+    return render(tensors, view)
+
+
+def _arrays(g: Gaussians) -> tuple[Array, Array, Array, Array]:
+    return g.means, g.covariances, g.opacities, g.features
 
 
 def _check_gaussians(g: Gaussians) -> int:
@@ -311,23 +193,3 @@ def _working_dtype(means: Array, name: str) -> Any:
 
 def _to_numpy(array: Array) -> np.ndarray:
     return array if isinstance(array, np.ndarray) else array.detach().to("cpu").float().numpy()
-
-
-def _is_cuda(array: Array) -> bool:
-    return not isinstance(array, np.ndarray) and array.device.type == "cuda"
-
-
-def _wants_gradient(g: Gaussians) -> bool:
-    if isinstance(g.means, np.ndarray):
-        return False
-    import torch
-
-    return torch.is_grad_enabled() and any(a.requires_grad for a in (g.means, g.covariances, g.opacities, g.features))
-
-
-def _import_torch() -> Any:
-    try:
-        import torch
-    except ImportError:
-        return None
-    return torch

@@ -10,8 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from ..types import Gaussians
+from .covariance import symmetric_matrices
+from .view import View
 
 NEAR_PLANE = 0.2
 FIELD_MARGIN = 1.3
@@ -30,7 +35,7 @@ class Splats(NamedTuple):
     """Gaussians projected to the image."""
 
     centers: Tensor
-    """[N, 2] pixels, pixel centres at halves."""
+    """[N, 2] pixels, pixel centers at halves."""
     conics: Tensor
     """[N, 3] inverse covariance: xx, xy, yy."""
     depths: Tensor
@@ -39,34 +44,34 @@ class Splats(NamedTuple):
     """[N, 4] x0, y0, x1, y1 of the covered tiles, end exclusive; empty where invisible."""
 
 
-def render(
-    means: Tensor,
-    covariances: Tensor,
-    opacities: Tensor,
-    features: Tensor,
-    view: Tensor,
-    focal: float,
-    width: int,
-    height: int,
-    background: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Rasterizes; arguments as in `native.render`, but tensors of one dtype and device.
+def render(gaussians: Gaussians, view: View) -> tuple[Tensor, Tensor]:
+    """Rasterize tensors of one dtype and device.
 
     Returns:
         image [height, width, C] and alpha [height, width].
     """
-    splats = project(means, covariances, view, focal, width, height)
+    width, height = view.width, view.height
+    splats = project(gaussians, view)
     offsets, order = bin_by_tile(splats.depths, splats.tiles, _tiles(width) * _tiles(height), _tiles(width))
-    image, alpha = blend(splats, opacities, features, offsets, order, width, height)
-    if background is not None:
-        image = image + (1 - alpha)[..., None] * background
+    image, alpha = blend(splats, gaussians.opacities, gaussians.features, offsets, order, width, height)
+    if view.background is not None:
+        image = image + (1 - alpha)[..., None] * view.background
     return image, alpha
 
 
-def project(means: Tensor, covariances: Tensor, view: Tensor, focal: float, width: int, height: int) -> Splats:
-    """EWA projection (Zwicker et al. 2002) and the tiles that each splat covers."""
-    R, t = view[:, :3], view[:, 3]
-    points = means @ R.T + t
+def probe(device: str) -> tuple[Gaussians, View]:
+    """Return a Gaussian in the middle of a small picture: whoever draws it can run."""
+    one = torch.ones(1, 3, device=device)
+    covariance = torch.tensor([[1.0, 0, 0, 1, 0, 1]], device=device)
+    return Gaussians(one, covariance, one[:, 0], one), View(np.eye(3, 4), 16.0, 16, 16)
+
+
+def project(gaussians: Gaussians, view: View) -> Splats:
+    """Project by EWA (Zwicker et al. 2002) and find the tiles that each splat covers."""
+    focal, width, height = view.focal, view.width, view.height
+    transform = gaussians.means.new_tensor(view.transform)
+    R, t = transform[:, :3], transform[:, 3]
+    points = gaussians.means @ R.T + t
     x, y, depths = points.unbind(1)
     z = torch.where(depths > NEAR_PLANE, depths, 1)
     limit_x, limit_y = FIELD_MARGIN * width / (2 * focal), FIELD_MARGIN * height / (2 * focal)
@@ -74,7 +79,7 @@ def project(means: Tensor, covariances: Tensor, view: Tensor, focal: float, widt
     to_x = torch.stack([focal / z, zero, -focal / z * (x / z).clamp(-limit_x, limit_x)], 1)
     to_y = torch.stack([zero, focal / z, -focal / z * (y / z).clamp(-limit_y, limit_y)], 1)
     JR = torch.stack([to_x, to_y], 1) @ R
-    sigma = covariances[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(-1, 3, 3)
+    sigma = symmetric_matrices(gaussians.covariances)
     half = (JR[:, :, None] * sigma[:, None]).sum(-1)  # by elements: GPUs multiply heaps of tiny matrices slowly
     xx, xy, yy = ((half[:, i] * JR[:, j]).sum(-1) for i, j in ((0, 0), (0, 1), (1, 1)))
     xx, yy = xx + BLUR, yy + BLUR
@@ -85,8 +90,8 @@ def project(means: Tensor, covariances: Tensor, view: Tensor, focal: float, widt
     with torch.no_grad():
         middle = (xx + yy) / 2
         radii = torch.ceil(3 * torch.sqrt(middle + torch.sqrt((middle**2 - determinants).clamp_min(0.1))))
-        corner = centers - 0.5  # the published tile test counts pixel centres at integers
-        limits = torch.tensor([_tiles(width), _tiles(height)], device=means.device)
+        corner = centers - 0.5  # the published tile test counts pixel centers at integers
+        limits = torch.tensor([_tiles(width), _tiles(height)], device=centers.device)
         low = torch.trunc((corner - radii[:, None]) / TILE).nan_to_num().clamp(limits * 0, limits)
         high = torch.trunc((corner + radii[:, None] + TILE - 1) / TILE).nan_to_num().clamp(limits * 0, limits)
         tiles = torch.cat([low, torch.where(visible[:, None], high, low)], 1).long()
@@ -95,7 +100,7 @@ def project(means: Tensor, covariances: Tensor, view: Tensor, focal: float, widt
 
 @torch.no_grad()
 def bin_by_tile(depths: Tensor, tiles: Tensor, tile_count: int, columns: int) -> tuple[Tensor, Tensor]:
-    """Lists of splats by tile, front to back: `order[offsets[i]:offsets[i + 1]]` are those of tile i.
+    """Return lists of splats by tile, front to back: `order[offsets[i]:offsets[i + 1]]` are those of tile i.
 
     `depths` and `tiles` are those of `Splats`.
     """
@@ -119,7 +124,7 @@ def bin_by_tile(depths: Tensor, tiles: Tensor, tile_count: int, columns: int) ->
 def blend(
     splats: Splats, opacities: Tensor, features: Tensor, offsets: Tensor, order: Tensor, width: int, height: int
 ) -> tuple[Tensor, Tensor]:
-    """Front-to-back compositing, batches of tiles with similarly long lists together."""
+    """Composite front to back, batches of tiles with similarly long lists together."""
     columns, rows, channels = _tiles(width), _tiles(height), features.shape[1]
     colors = [features.new_zeros(0, TILE * TILE, channels)]
     alphas = [features.new_zeros(0, TILE * TILE)]
@@ -147,7 +152,7 @@ def blend(
 
 
 def _pixel_alphas(splats: Splats, splat: Tensor, opacities: Tensor, tiles: Tensor, columns: int) -> Tensor:
-    """Alpha of listed splats at the pixels of their tiles: [tiles, list], [tiles, list] -> [tiles, list, 256]."""
+    """Return alpha of [tiles, list] splats at the pixels of their tiles, [tiles, list, 256]."""
     pixel = torch.arange(TILE, device=splat.device) + 0.5
     centers, conics = splats.centers[splat], splats.conics[splat]
     tile_x, tile_y = tiles % columns * TILE, torch.div(tiles, columns, rounding_mode="floor") * TILE
@@ -162,7 +167,7 @@ def _pixel_alphas(splats: Splats, splat: Tensor, opacities: Tensor, tiles: Tenso
 
 
 def _batches(offsets: Tensor) -> Iterator[tuple[Tensor, int]]:
-    """Groups tiles by the length of their lists: (tiles, longest list)."""
+    """Group tiles by the length of their lists: (tiles, longest list)."""
     lengths = offsets.diff()
     tiles = torch.argsort(lengths)
     tiles = tiles[lengths[tiles] > 0]

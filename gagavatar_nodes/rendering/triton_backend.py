@@ -13,6 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..types import Gaussians
 from .reference import (
     BLUR,
     FIELD_MARGIN,
@@ -22,24 +23,17 @@ from .reference import (
     NEAR_PLANE,
     TILE,
     bin_by_tile,
+    probe,
 )
+from .view import View
 
 SPLATS_AT_ONCE = 16
 _PROJECTED_AT_ONCE = 128
 
 
-def render(
-    means: Tensor,
-    covariances: Tensor,
-    opacities: Tensor,
-    features: Tensor,
-    view: Tensor,
-    focal: float,
-    width: int,
-    height: int,
-    background: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Rasterizes without gradients; arguments and results as in `reference.render`, float32 on one CUDA device."""
+def render(gaussians: Gaussians, view: View) -> tuple[Tensor, Tensor]:
+    """Rasterize without gradients; arguments and results as in `reference.render`, float32 on one CUDA device."""
+    means, features, width, height = gaussians.means, gaussians.features, view.width, view.height
     columns, rows, channels = triton.cdiv(width, TILE), triton.cdiv(height, TILE), features.shape[1]
     count = len(means)
     packed, depths = means.new_empty(count, 6), means.new_empty(count)
@@ -47,14 +41,14 @@ def render(
     if count:
         _project[(triton.cdiv(count, _PROJECTED_AT_ONCE),)](
             means.contiguous(),
-            covariances.contiguous(),
-            opacities.contiguous(),
-            view.contiguous(),
+            gaussians.covariances.contiguous(),
+            gaussians.opacities.contiguous(),
+            means.new_tensor(view.transform),
             packed,
             depths,
             tiles,
             count,
-            focal,
+            view.focal,
             width,
             height,
             columns,
@@ -88,8 +82,8 @@ def render(
         STOP=MIN_TRANSMITTANCE,
         num_warps=8,
     )
-    if background is not None:
-        image = image + (1 - alpha)[..., None] * background
+    if view.background is not None:
+        image = image + (1 - alpha)[..., None] * view.background
     return image, alpha
 
 
@@ -232,14 +226,11 @@ def _blend(
 
 
 def problem() -> str | None:
-    """Why the kernel cannot run here; None if it can."""
+    """Return why the kernel cannot run here; None if it can."""
     if not torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET") != "1":
         return "PyTorch sees no CUDA device"
     try:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        one = torch.ones(1, 3, device=device)
-        covariance = torch.tensor([[1.0, 0, 0, 1, 0, 1]], device=device)
-        _, alpha = render(one, covariance, one[:, 0], one, torch.eye(3, 4, device=device), 16.0, 16, 16)
+        _, alpha = render(*probe("cuda" if torch.cuda.is_available() else "cpu"))
         return None if alpha.max().item() > 0 else "it drew nothing"
     except Exception as error:  # whatever a failing compiler or driver raises
         lines = str(error).strip().splitlines()

@@ -14,8 +14,10 @@ from rendering.scenes import CAMERA, scene
 torch = pytest.importorskip("torch")
 
 from gagavatar_nodes.errors import GagavatarError  # noqa: E402
-from gagavatar_nodes.rendering import gsplat_backend, reference  # noqa: E402
-from gagavatar_nodes.rendering.rasterize import backend_problem, raster_view, rasterize  # noqa: E402
+from gagavatar_nodes.rendering import gsplat_backend, rasterize, reference  # noqa: E402
+from gagavatar_nodes.rendering.backends import backend_problem  # noqa: E402
+from gagavatar_nodes.rendering.covariance import UPPER_TRIANGLE  # noqa: E402
+from gagavatar_nodes.rendering.view import View  # noqa: E402
 from gagavatar_nodes.types import Gaussians  # noqa: E402
 
 COMPARE = textwrap.dedent(
@@ -61,9 +63,9 @@ def stand_in_gsplat(monkeypatch):
         torch.testing.assert_close(
             Ks[0], torch.tensor([[Ks[0, 0, 0], 0, width / 2], [0, Ks[0, 0, 0], height / 2], [0, 0, 1]])
         )
-        upper = torch.stack([covars[:, i, j] for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))], 1)
-        focal = float(Ks[0, 0, 0])
-        image, alpha = reference.render(means, upper, opacities, colors, viewmats[0, :3], focal, width, height)
+        upper = torch.stack([covars[:, i, j] for i, j in UPPER_TRIANGLE], 1)
+        view = View(viewmats[0, :3].numpy(), float(Ks[0, 0, 0]), width, height)
+        image, alpha = reference.render(Gaussians(means, upper, opacities, colors), view)
         return image[None], alpha[None, ..., None], {}
 
     module = ModuleType("gsplat")
@@ -73,11 +75,10 @@ def stand_in_gsplat(monkeypatch):
 
 def test_gsplat_is_handed_its_own_conventions(stand_in_gsplat):
     g = scene(200, channels=5)
-    tensors = [torch.from_numpy(a) for a in (g.means, g.covariances, g.opacities, g.features)]
-    view, focal = torch.from_numpy(raster_view(CAMERA)).float(), CAMERA.focal * 24
+    tensors = Gaussians(*(torch.from_numpy(a) for a in (g.means, g.covariances, g.opacities, g.features)))
     background = torch.rand(30, 48, 5)
-    image, alpha = gsplat_backend.render(*tensors, view, focal, 48, 30, background)
-    expected, expected_alpha = rasterize(Gaussians(*tensors), CAMERA, 48, 30, background, backend="torch")
+    image, alpha = gsplat_backend.render(tensors, View.of(CAMERA, 48, 30, background))
+    expected, expected_alpha = rasterize(tensors, CAMERA, 48, 30, background, backend="torch")
     torch.testing.assert_close(image, expected)
     torch.testing.assert_close(alpha, expected_alpha)
 

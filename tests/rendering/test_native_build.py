@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes.errors import GagavatarError
-from gagavatar_nodes.rendering import native, native_build
+from gagavatar_nodes.rendering import backends, native, native_build
 
 pytestmark = pytest.mark.skipif(not native_build.compilers(), reason="no compiler")
 
@@ -124,14 +124,13 @@ def test_unwritable_cache_builds_in_a_private_folder(monkeypatch, tmp_path):
 @pytest.fixture
 def rasterize_module(monkeypatch):
     """The dispatcher as in a process that found no compiler."""
-    module = sys.modules["gagavatar_nodes.rendering.rasterize"]
-    caches = (module.backend_problem, module._cpu_backend)
+    caches = (backends.backend_problem, backends._cpu_backend)
     for cached in caches:
         cached.cache_clear()
     monkeypatch.setattr(native_build, "compilers", list)
     monkeypatch.setattr(native_build, "prebuilt", lambda: None)
     monkeypatch.setattr(native, "_load_once", native._load_once.__wrapped__)
-    yield module
+    yield sys.modules["gagavatar_nodes.rendering.rasterize"]
     for cached in caches:
         cached.cache_clear()
 
@@ -152,7 +151,7 @@ def test_without_a_compiler_pytorch_draws_and_says_so_once(rasterize_module, cap
 def test_without_compiler_and_pytorch_the_error_names_the_step(rasterize_module, monkeypatch):
     from rendering.scenes import CAMERA, scene
 
-    monkeypatch.setattr(rasterize_module, "_import_torch", lambda: None)
+    monkeypatch.setattr(backends, "_import_torch", lambda: None)
     with pytest.raises(GagavatarError, match="pip install ziglang"):
         rasterize_module.rasterize(scene(10), CAMERA, 16, 16)
 

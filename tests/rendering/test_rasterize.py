@@ -9,7 +9,8 @@ from rendering.scenes import CAMERA, assert_same_image, scene
 
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.rendering import rasterize, rasterize_arrays
-from gagavatar_nodes.rendering.rasterize import backend_problem, raster_view
+from gagavatar_nodes.rendering.backends import backend_problem
+from gagavatar_nodes.rendering.view import View
 from gagavatar_nodes.types import Camera, Gaussians
 
 DATA = Path(__file__).parents[1] / "data"
@@ -21,7 +22,8 @@ CPU_BACKENDS = [
 
 def per_pixel_truth(g: Gaussians, camera: Camera, width: int, height: int) -> tuple[np.ndarray, np.ndarray, int]:
     """The published rules in float64, one pixel and one splat at a time; and how many pixels stopped early."""
-    view, focal = raster_view(camera), camera.focal * width / 2
+    seen = View.of(camera, width, height)
+    view, focal = seen.transform, seen.focal
     splats = []
     for mean, (xx, xy, xz, yy, yz, zz), opacity, features in zip(
         g.means.astype(np.float64), g.covariances.astype(np.float64), g.opacities, g.features, strict=True
@@ -214,7 +216,7 @@ def test_environment_names_the_backend(monkeypatch):
 
 
 def test_backend_that_cannot_run_is_an_error_with_its_reason(monkeypatch):
-    module = importlib.import_module("gagavatar_nodes.rendering.rasterize")
+    module = importlib.import_module("gagavatar_nodes.rendering.backends")
     monkeypatch.setattr(module, "backend_problem", lambda name: "no such luck")
     with pytest.raises(GagavatarError, match=r"'native' cannot run here: no such luck"):
         rasterize(scene(10), CAMERA, 16, 16, backend="native")

@@ -8,7 +8,8 @@ torch = pytest.importorskip("torch")
 if not torch.cuda.is_available():
     pytest.skip("there is no GPU", allow_module_level=True)
 
-from gagavatar_nodes.rendering.rasterize import backend_problem, rasterize  # noqa: E402
+from gagavatar_nodes.rendering import rasterize  # noqa: E402
+from gagavatar_nodes.rendering.backends import backend_problem, choose_backend  # noqa: E402
 from gagavatar_nodes.types import Gaussians  # noqa: E402
 
 WIDTH, HEIGHT = 150, 97
@@ -83,6 +84,4 @@ def test_gsplats_gradients_point_where_the_references_do():
 
 
 def test_auto_draws_on_the_gpu_with_a_fast_backend():
-    from gagavatar_nodes.rendering.rasterize import choose_backend
-
     assert choose_backend(tensors(scene(10), requires_grad=False)) in ("gsplat", "triton")

@@ -1,22 +1,25 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from rendering.scenes import CAMERA, scene
 
 torch = pytest.importorskip("torch")
 
-from gagavatar_nodes.rendering import reference  # noqa: E402
-from gagavatar_nodes.rendering.rasterize import raster_view, rasterize  # noqa: E402
+from gagavatar_nodes.rendering import rasterize, reference  # noqa: E402
+from gagavatar_nodes.rendering.view import View  # noqa: E402
 from gagavatar_nodes.types import Gaussians  # noqa: E402
 
 
 def test_gradients_are_those_of_the_image():
     g = scene(12, channels=2, seed=3, scales=(0.1, 0.4), spread=(0.3, 0.3, 0.3))
-    view = torch.from_numpy(raster_view(CAMERA))
+    view = replace(View.of(CAMERA, 6, 5), focal=60.0)
     inputs = [torch.from_numpy(a).double() for a in (g.means, g.covariances, g.opacities * 0.5 + 0.2, g.features)]
     inputs = [a.requires_grad_() for a in (*inputs, torch.tensor([0.3, 0.8], dtype=torch.float64))]
 
     def draw(means, covariances, opacities, features, background):
-        return reference.render(means, covariances, opacities, features, view, 60.0, 6, 5, background)
+        gaussians = Gaussians(means, covariances, opacities, features)
+        return reference.render(gaussians, replace(view, background=background))
 
     assert torch.autograd.gradcheck(draw, inputs, eps=1e-7, atol=1e-4, rtol=1e-3)
 

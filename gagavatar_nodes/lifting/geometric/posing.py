@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from ...driving.retarget import NECK_PIVOT, HeadPlacement
+from ...rendering.covariance import UPPER_TRIANGLE
 from ...types import HEAD_UNITS_PER_CM
 from .binding import CONTROLS
 from .layer import Layer
@@ -18,7 +19,6 @@ from .stage import Stage
 SIGMA = 0.5
 """Standard deviation of a lattice splat, in distances between neighbours: smooth without blurring the portrait."""
 _MOST_STRETCH = 2.5  # a splat grows no longer than this many rest lengths; the layer under it shows instead
-_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))  # the upper triangle
 
 
 class Poser:
@@ -70,7 +70,7 @@ class Poser:
     def _lattice_covariances(self, positions: np.ndarray, out: np.ndarray) -> None:
         """Sum of the outer products of the two tangents, and a little thickness."""
         tangents = [self._tangent(positions, axis) for axis in (0, 1)]
-        for k, (i, j) in enumerate(_PAIRS):
+        for k, (i, j) in enumerate(UPPER_TRIANGLE):
             value = tangents[0][i] * tangents[0][j]
             value += tangents[1][i] * tangents[1][j]
             value += self._thickness[k]
