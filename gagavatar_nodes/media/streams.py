@@ -65,6 +65,25 @@ def frame_to_rgb(frame: VideoFrame, width: int, height: int) -> np.ndarray:
     return frame.to_ndarray(format="rgb24", width=width, height=height, src_colorspace=matrix, interpolation=kind)
 
 
-def turned(rgb: np.ndarray, quarter_turns: int) -> np.ndarray:
-    """Rotate [H, W, 3] counter-clockwise by `quarter_turns` times 90 degrees."""
-    return rgb if quarter_turns % 4 == 0 else np.ascontiguousarray(np.rot90(rgb, quarter_turns))
+def display_matrix(frame: VideoFrame) -> np.ndarray:
+    """[2, 2] of -1, 0 and 1, for column vectors (x, y): how players turn and mirror the stored picture.
+
+    A matrix that turns by other angles counts as the nearest of the eight that map pixels to pixels.
+    """
+    from av.sidedata.sidedata import Type
+
+    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    if data is None:
+        return np.eye(2, dtype=int)
+    a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].astype(float)
+    straight = abs(a) + abs(d) >= abs(b) + abs(c)
+    matrix = np.array([[a, 0], [0, d]] if straight else [[0, c], [b, 0]])
+    return np.sign(matrix).astype(int) if np.linalg.det(matrix) else np.eye(2, dtype=int)
+
+
+def displayed(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Turn and mirror [H, W, 3] by a `display_matrix`."""
+    x, y = matrix.sum(1)
+    if matrix[0, 0] == 0:
+        rgb = rgb.transpose(1, 0, 2)
+    return np.ascontiguousarray(rgb[::y, ::x])

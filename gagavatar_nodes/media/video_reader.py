@@ -17,7 +17,7 @@ from .files import readable_file
 from .images import read_image
 from .prefetch import Prefetch
 from .sniffing import media_kind
-from .streams import display_size, frame_to_rgb, moving_picture, open_container, turned
+from .streams import display_matrix, display_size, displayed, frame_to_rgb, moving_picture, open_container
 from .timing import DEFAULT_FPS, LONGEST_STEP, at_constant_rate, constant_fps
 
 MAX_EDGE = 2048
@@ -48,7 +48,7 @@ class VideoReader:
             for frame in video:  # [H, W, 3] uint8 RGB
                 ...
 
-    Rotation flags and non-square pixels are applied; a variable frame rate is brought to `fps` by the frames' times,
+    The display matrix (turned, mirrored) and non-square pixels are applied; a variable frame rate is brought to `fps` by the frames' times,
     so the same array may come more than once: do not write into frames. Each iteration starts at the beginning.
 
     Raises:
@@ -149,8 +149,8 @@ class VideoReader:
             raise MediaError(_undecodable(self.path, error)) from error
         if first is None:
             raise MediaError(_undecodable(self.path, "no frames"))
-        self._turns = round(first.rotation / 90) % 4
-        self.width, self.height = self._coded if self._turns % 2 == 0 else self._coded[::-1]
+        self._matrix = display_matrix(first)
+        self.width, self.height = self._coded if self._matrix[0, 0] else self._coded[::-1]
         self._timed_frames = self._decode
 
     def _decode(self) -> Iterator[tuple[float | None, np.ndarray]]:
@@ -167,7 +167,7 @@ class VideoReader:
                     frames, fault = _decoded(packet)
                     problem = problem or fault
                     for frame in frames:
-                        yield frame.time, turned(frame_to_rgb(frame, *self._coded), self._turns)
+                        yield frame.time, displayed(frame_to_rgb(frame, *self._coded), self._matrix)
                         count += 1
             except av.error.FFmpegError as error:  # of the container, so that there is no way on
                 problem = str(error)

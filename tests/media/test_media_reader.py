@@ -1,3 +1,4 @@
+import struct
 import threading
 
 import numpy as np
@@ -57,6 +58,39 @@ def test_rotation_flag_is_applied(tmp_path, degrees):
     with VideoReader(path) as video:
         assert video.size == (64, 48)
         assert np.abs(next(iter(video)).astype(int) - upright).max() <= 6
+
+
+DISPLAYED = {
+    (1, 0, 0, 1): lambda a: a,
+    (0, 1, -1, 0): lambda a: np.rot90(a, -1),  # x' = -y, y' = x: clockwise
+    (-1, 0, 0, -1): lambda a: np.rot90(a, 2),
+    (0, -1, 1, 0): lambda a: np.rot90(a, 1),
+    (-1, 0, 0, 1): np.fliplr,
+    (1, 0, 0, -1): np.flipud,
+    (0, 1, 1, 0): lambda a: a.transpose(1, 0, 2),
+    (0, -1, -1, 0): lambda a: np.rot90(a, 2).transpose(1, 0, 2),
+}
+"""a, b, c, d of a file's matrix, (x', y') = (a x + c y, b x + d y), -> what players show."""
+
+
+@pytest.mark.parametrize("matrix", DISPLAYED)
+def test_the_display_matrix_is_applied_whole(tmp_path, matrix):
+    stored = gradient(48, 64)
+    path = with_matrix(encode_video(tmp_path / "a.mp4", [stored] * 2), matrix)
+    expected = DISPLAYED[matrix](stored)
+    with VideoReader(path) as video:
+        assert video.size == expected.shape[1::-1]
+        assert np.abs(next(iter(video)).astype(int) - expected).max() <= 6
+
+
+def with_matrix(path, matrix):
+    """The MP4 with another matrix in its video's track header."""
+    data = path.read_bytes()
+    unit = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    a, b, c, d = (value << 16 for value in matrix)
+    start = data.index(unit, data.index(b"tkhd"))
+    path.write_bytes(data[:start] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[start + len(unit) :])
+    return path
 
 
 def test_variable_frame_rate_is_resampled_by_the_frames_times(tmp_path):
