@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .types import Motion
+from .types import TURNS, Motion
 
 if TYPE_CHECKING:
     from .heads.flame import Flame
@@ -56,6 +56,9 @@ def write_flame_preview(
     from .tracking.flame_fit import FlameOverlay
 
     overlay = FlameOverlay(flame, motion, squares)
-    with VideoReader(video) as reader, VideoWriter(path, reader.fps, reader.size, audio_from=video) as writer:
-        for index, frame in enumerate(reader):
-            writer.write(overlay(index, frame))
+    turns = int(motion.extra.get(TURNS, 0))
+    with VideoReader(video) as reader:
+        size = reader.size if turns % 2 == 0 else reader.size[::-1]
+        with VideoWriter(path, reader.fps, size, audio_from=video) as writer:
+            for index, frame in enumerate(reader):
+                writer.write(overlay(index, np.rot90(frame, turns)))

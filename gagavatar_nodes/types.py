@@ -117,6 +117,9 @@ class Portrait:
 AUTHORED_NEUTRAL = "authored"
 """Value of `Motion.extra["neutral"]` where the neutral face is meant, not guessed from a video."""
 
+TURNS = "turns"
+"""Key of `Motion.extra` for the counter-clockwise quarter turns that set the driver's pictures upright, if any."""
+
 
 @dataclass(frozen=True)
 class FlameCodes:

@@ -48,8 +48,9 @@ class VideoReader:
             for frame in video:  # [H, W, 3] uint8 RGB
                 ...
 
-    The display matrix (turned, mirrored) and non-square pixels are applied; a variable frame rate is brought to `fps` by the frames' times,
-    so the same array may come more than once: do not write into frames. Each iteration starts at the beginning.
+    The display matrix (turned, mirrored) and non-square pixels are applied; a variable frame rate is brought to `fps`
+    by the frames' times, so the same array may come more than once: do not write into frames. Each iteration starts at
+    the beginning.
 
     Raises:
         MediaError: missing, empty or damaged file, only sound, or no media at all.

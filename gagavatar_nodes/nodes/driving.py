@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import GagavatarError
 from ..pipeline import DEFAULT_SMOOTHING
-from ..types import Motion
+from ..types import TURNS, Motion
 from . import host, spec, tensors
 from .models import HeadTracker
 from .progress import Progress, cancellable
@@ -113,6 +113,8 @@ def report(motion: Motion) -> str:
         lines.append(f"no face in {len(motion.bridged)} frames, bridged: {shown}")
     else:
         lines.append("the face was seen in every frame")
+    if turns := int(motion.extra.get(TURNS, 0)):
+        lines.append(f"the pictures were turned upright, by {90 * turns} degrees counter-clockwise")
     return "\n".join(lines)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import FaceError
 from .detector import Detection, FaceDetector
-from .landmarks import FaceLandmarker, Landmarks, region_of_detection
+from .landmarks import FaceLandmarker, Landmarks
+from .upright import look_region, turn_landmarks
 
 FaceChoice: TypeAlias = "int | tuple[float, float] | None"
 """None: the largest face; an index: 0 is the largest, 1 the next; a point (x, y) in pixels: the face there."""
@@ -33,13 +34,22 @@ def find_faces(image: np.ndarray, *, small: bool = False) -> list[Landmarks]:
     return sorted(_distinct(sure or doubtful), key=lambda face: -face.size)
 
 
+def find_faces_any_way_up(image: np.ndarray) -> list[Landmarks]:
+    """`find_faces`; where there is none, also in the picture turned by half and by quarters."""
+    for turns in (0, 2, 1, 3):
+        turned = np.ascontiguousarray(np.rot90(image, turns))
+        if faces := find_faces(turned):
+            return [turn_landmarks(face, -turns, turned.shape) for face in faces]
+    return []
+
+
 def _confirm(image: np.ndarray, detections: list[Detection]) -> tuple[list[Landmarks], list[Landmarks]]:
     """Sure and doubtful faces: a detection must look like a face to the landmark model, and again from close by."""
     landmarker = FaceLandmarker()
     sure: list[Landmarks] = []
     doubtful: list[Landmarks] = []
     for detection in detections:
-        first = landmarker.detect(image, region_of_detection(detection))
+        first = landmarker.detect(image, look_region(image, detection))
         if first.score < _DOUBTFUL:
             continue
         face = landmarker.refine(image, first)
@@ -76,7 +86,7 @@ def choose_face(image: np.ndarray, choice: FaceChoice = None) -> Landmarks:
     Raises:
         FaceError: there is no face, or none at that index or point.
     """
-    faces = find_faces(image)
+    faces = find_faces_any_way_up(image)
     picked = _pick(faces, choice)
     if picked is None:
         faces = find_faces(image, small=True)

@@ -58,12 +58,12 @@ class Region:
     angle: float
     """Radians by which the eyes' line is turned from the horizontal, clockwise in the picture."""
 
-    def to_picture(self) -> np.ndarray:
-        """[2, 3] similarity from the model's input pixels to picture pixels."""
-        scale = self.edge / _INPUT
+    def to_picture(self, size: int = _INPUT) -> np.ndarray:
+        """[2, 3] similarity from the pixels of the region, sampled with `size` a side, to picture pixels."""
+        scale = self.edge / size
         cos, sin = np.cos(self.angle) * scale, np.sin(self.angle) * scale
         linear = np.array([[cos, -sin], [sin, cos]])
-        return np.column_stack([linear, self.center - linear.sum(1) * (_INPUT / 2)])
+        return np.column_stack([linear, self.center - linear.sum(1) * (size / 2)])
 
 
 @dataclass(frozen=True)

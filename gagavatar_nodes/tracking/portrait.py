@@ -14,6 +14,7 @@ from .foreground import estimate_foreground
 from .landmarks import FaceLandmarker, Landmarks
 from .matting import matte_person
 from .pose import solve_pose
+from .upright import quarter_turns, turn_landmarks
 
 SMALLEST_FACE = 32
 """Pixels from the brows' top to the chin under which a face shows too little to be lifted."""
@@ -32,8 +33,10 @@ def track_portrait(
 ) -> Portrait:
     """Finds a face and returns the square around its head with landmarks, pose and matte.
 
+    A picture on its side or upside down is turned by the face's own roll first.
+
     Args:
-        image: [H, W, 3] uint8 RGB, upright.
+        image: [H, W, 3] uint8 RGB.
         alpha: [H, W] uint8 0..255 or float 0..1, the person's own matte where there is one; it replaces ours unless it
             is opaque everywhere.
         face: None for the largest face, an index (0 is the largest), or a point (x, y) in pixels on the face.
@@ -44,6 +47,10 @@ def track_portrait(
         FaceError: there is no face, none at that index or point, or the face is under 32 pixels or cut off.
     """
     found = choose_face(image, face)
+    if turns := quarter_turns(found.points):
+        found = turn_landmarks(found, turns, image.shape)
+        image = np.ascontiguousarray(np.rot90(image, turns))
+        alpha = None if alpha is None else np.ascontiguousarray(np.rot90(alpha, turns))
     _check_usable(found, image.shape)
     square = portrait_square(found.box, image.shape)
     crop = np.clip(cut_square(image, square, size), 0, 255)

@@ -6,12 +6,13 @@ import numpy as np
 
 from ..driving.arkit import fit_arkit, gaze_of
 from ..driving.bundled_face import bundled_neutral
-from ..types import Motion
+from ..types import TURNS, Motion
 from .bridging import Bridge
 from .landmarks import Landmarks
 from .neutral import resting_face
 from .pose import solve_poses
 from .smoothing import BackwardSmoother
+from .upright import quarter_turns, turn_points
 
 _BLOCK = 64
 """Frames whose poses are solved at once."""
@@ -24,6 +25,7 @@ class MotionRecorder:
         """`smoothing` is the strength of a backward pass over landmarks that a forward pass has smoothed."""
         self._fps = fps
         self._source = source
+        self._turns: int | None = None
         self._backward = BackwardSmoother(fps, smoothing)
         self._points: list[np.ndarray] = []
         self._pictures: list[tuple[int, int]] = []
@@ -31,10 +33,18 @@ class MotionRecorder:
         self._blocks: list[tuple[np.ndarray, ...]] = []
 
     def add(self, points: np.ndarray | None, score: float, shape: tuple[int, ...]) -> None:
-        """The next frame: landmarks [478, 3] in pixels or None where there is no face, face score, picture's shape."""
+        """The next frame: landmarks [478, 3] in pixels or None where there is no face, face score, picture's shape.
+
+        A video on its side or upside down becomes the motion of the upright one, by its first face's roll.
+        """
         if points is None:
             self._points += self._backward.flush()
         else:
+            if self._turns is None:
+                self._turns = quarter_turns(points)
+            points = turn_points(points, self._turns, shape)
+            if self._turns % 2:
+                shape = shape[1::-1]
             self._points += self._backward.push(points, Landmarks(points, score).size)
             self._pictures.append((shape[0], shape[1]))
         self._confidence.append(max(score, 1e-3) if points is not None else 0.0)
@@ -70,6 +80,7 @@ class MotionRecorder:
             gaze=gaze,
             confidence=confidence,
             source=self._source,
+            extra={TURNS: str(self._turns)} if self._turns else {},
         )
 
     def _solve(self) -> None:

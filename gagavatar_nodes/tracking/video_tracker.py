@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .detector import FaceDetector
-from .faces import FaceChoice, choose_face, find_faces
-from .landmarks import FaceLandmarker, Landmarks, region_of_detection, region_of_landmarks
+from .faces import FaceChoice, choose_face, find_faces, find_faces_any_way_up
+from .landmarks import FaceLandmarker, Landmarks, region_of_landmarks
 from .smoothing import DEFAULT_STRENGTH, OneEuroFilter
+from .upright import look_region
 
 _LOST = 0.5
 """Face score under which the face is looked for again."""
@@ -78,7 +79,7 @@ class VideoTracker:
         return min(faces, key=lambda face: _distance(face, self._last), default=None)
 
     def _first(self, image: np.ndarray) -> Landmarks | None:
-        faces = find_faces(image)
+        faces = find_faces_any_way_up(image)
         if not faces:
             return None
         self._faces_seen = len(faces)
@@ -86,7 +87,7 @@ class VideoTracker:
 
     def _glimpse(self, image: np.ndarray) -> list[Landmarks]:
         """Faces that the detector sees without tiles."""
-        regions = [region_of_detection(face) for face in FaceDetector().detect_whole(image)]
+        regions = [look_region(image, face) for face in FaceDetector().detect_whole(image)]
         faces = [self._landmarker.detect(image, region) for region in regions]
         return [self._landmarker.refine(image, face, 1) for face in faces if face.score >= _LOST]
 
