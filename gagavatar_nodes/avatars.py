@@ -82,7 +82,7 @@ def load_avatar(path: str | os.PathLike[str], **settings: Any) -> Avatar:
 
     Args:
         path: from `Avatar.save`.
-        settings: of the published model, see `lifting.gagavatar.published.PublishedSettings`.
+        settings: of the published model, see `lifting.gagavatar.models.PublishedSettings`.
 
     Raises:
         FileFormatError: another kind of file, a newer version, cut off, or damaged.
@@ -93,10 +93,10 @@ def load_avatar(path: str | os.PathLike[str], **settings: Any) -> Avatar:
     from .tensor_file import format_name
 
     if format_name(path) == "gagavatar.lifted":
-        from .lifting.gagavatar.driven import load_published
-        from .lifting.gagavatar.published import PublishedSettings, published_model
+        from .lifting.gagavatar.avatar import load_avatar
+        from .lifting.gagavatar.models import PublishedSettings, get_models
 
-        return load_published(path, published_model(PublishedSettings(**settings)))
-    from .lifting.geometric import file as geometric
+        return load_avatar(path, get_models(PublishedSettings(**settings)))
+    from .lifting.embedded import EmbeddedAvatar
 
-    return geometric.load_avatar(path)
+    return EmbeddedAvatar.load(path)

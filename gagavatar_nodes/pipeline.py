@@ -24,7 +24,7 @@ from .tracking.smoothing import DEFAULT_STRENGTH as DEFAULT_SMOOTHING
 from .types import Motion, Portrait
 
 if TYPE_CHECKING:
-    from .lifting.gagavatar.published import PublishedSettings
+    from .lifting.gagavatar.models import PublishedSettings
     from .trackers import OnFrame
 
 __all__ = [
@@ -86,7 +86,7 @@ def read_driver(
         progress: called while a video is tracked.
         use_cache: take the motion from the cache when the same file was tracked in the same way before.
         tracker: one of `trackers.TRACKERS`, for videos and pictures.
-        settings: where the published files are, see `lifting.gagavatar.published.PublishedSettings`.
+        settings: where the published files are, see `lifting.gagavatar.models.PublishedSettings`.
 
     Raises:
         MediaError: the file cannot be read, or holds no picture.
@@ -147,12 +147,12 @@ def track(
             not where the `preview` shows landmarks.
         tracker: one of `trackers.TRACKERS`.
         preview: video to write, with what was tracked drawn on it: FLAME's mesh where the tracker fits it.
-        settings: where the published files are, see `lifting.gagavatar.published.PublishedSettings`.
+        settings: where the published files are, see `lifting.gagavatar.models.PublishedSettings`.
 
     Raises:
         MediaError, FaceError, WeightsError: as for `read_driver`.
     """
-    from .lifting.gagavatar.published import load_flame_model
+    from .lifting.gagavatar.models import load_flame_model
     from .media.video_reader import VideoReader
     from .previews import landmark_preview, write_flame_preview
     from .trackers import choose_tracker, track_file
@@ -183,7 +183,7 @@ def lift(portrait: Portrait, model: str = "auto", density: int | None = None, **
         model: one of `MODELS`; see `choose_model` for "auto".
         density: lattice nodes a side of the embedded avatar, 148 to 512; None for 296.
         settings: of the published model: `weights` (folders, or its checkpoint), `flame`, `device`, `precision`,
-            `batch`, `refiner`, `portrait_tracker`; see `lifting.gagavatar.published.PublishedSettings`.
+            `batch`, `refiner`, `portrait_tracker`; see `lifting.gagavatar.models.PublishedSettings`.
 
     Raises:
         WeightsError: the published model is asked for, and a file of it is missing, truncated or changed.
@@ -191,12 +191,12 @@ def lift(portrait: Portrait, model: str = "auto", density: int | None = None, **
     """
     name, _ = choose_model(model, **settings)
     if name == "gagavatar":
-        from .lifting.gagavatar.driven import lift_published
-        from .lifting.gagavatar.published import published_model
+        from .lifting.gagavatar.avatar import lift_portrait
+        from .lifting.gagavatar.models import get_models
 
         published = _settings(settings)
-        return lift_published(portrait, published_model(published), published.portrait_tracker)
-    from .lifting.geometric import DENSITY, lift_portrait
+        return lift_portrait(portrait, get_models(published), published.portrait_tracker)
+    from .lifting.embedded import DENSITY, lift_portrait
 
     return lift_portrait(portrait, density or DENSITY)
 
@@ -207,7 +207,7 @@ def choose_model(model: str = "auto", **settings: Any) -> tuple[str, str]:
         raise GagavatarError(f"There is no avatar model '{model}': choose one of {', '.join(MODELS)}")
     if model != "auto":
         return model, "as chosen"
-    from .lifting.gagavatar.published import availability
+    from .lifting.gagavatar.models import availability
 
     there, why = availability(_settings(settings))
     return "gagavatar" if there else "embedded", why
@@ -217,11 +217,11 @@ def check_model(model: str = "auto", **settings: Any) -> tuple[str, str]:
     """`choose_model`, once what the chosen model needs is there; raises as `lift` does, before the work."""
     name, why = choose_model(model, **settings)
     if name == "gagavatar":
-        from .lifting.gagavatar.published import published_model
+        from .lifting.gagavatar.models import get_models
         from .trackers import tracker_folder
 
         published = _settings(settings)
-        published_model(published).check()
+        get_models(published).check()
         if published.portrait_tracker == "emica":
             tracker_folder(published)
     return name, why
@@ -262,7 +262,7 @@ def in_background(work: Callable[[], Avatar]) -> Callable[[], Avatar]:
 
 
 def _settings(settings: dict[str, Any]) -> PublishedSettings:
-    from .lifting.gagavatar.published import PublishedSettings
+    from .lifting.gagavatar.models import PublishedSettings
 
     return PublishedSettings(**settings)
 
@@ -297,8 +297,8 @@ def _track_driver(
 
 
 def _read_published(source: str | os.PathLike[str], settings: dict[str, Any], fps: float) -> Motion:
-    from .lifting.gagavatar.published import load_flame_model
+    from .lifting.gagavatar.models import load_flame_model
     from .trackers import with_expressions
-    from .tracking.published.results import read_results
+    from .tracking.emica.results import read_results
 
     return with_expressions(read_results(source, fps=fps), load_flame_model(_settings(settings)))

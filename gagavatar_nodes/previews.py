@@ -53,7 +53,7 @@ def write_flame_preview(
     """
     from .media.video_reader import VideoReader
     from .media.video_writer import VideoWriter
-    from .tracking.flame_fit import FlameOverlay
+    from .tracking.landmarks import FlameOverlay
 
     overlay = FlameOverlay(flame, motion, squares)
     turns = int(motion.extra.get(TURNS, 0))

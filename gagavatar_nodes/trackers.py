@@ -14,7 +14,7 @@ from .types import Motion
 
 if TYPE_CHECKING:
     from .heads.flame import Flame
-    from .lifting.gagavatar.published import PublishedSettings
+    from .lifting.gagavatar.models import PublishedSettings
     from .media.video_reader import VideoReader
     from .tracking.faces import FaceChoice
 
@@ -69,8 +69,8 @@ def track_file(
 
     if tracker == "embedded":
         return track_video(video, video.fps, smoothing, face, on_frame, progress, source), None
-    from .lifting.gagavatar.published import load_flame_model
-    from .tracking.flame_fit import track_flame
+    from .lifting.gagavatar.models import load_flame_model
+    from .tracking.landmarks import track_flame
 
     flame = load_flame_model(settings)
     flame.landmarks(flame.template[None])  # says what to do where there are none, before the video is tracked
@@ -79,7 +79,7 @@ def track_file(
 
 def with_expressions(motion: Motion, flame: Flame) -> Motion:
     """A motion of FLAME codes alone, made fit to drive the embedded avatar."""
-    from .heads.arkit_flame import fit_arkit_flame, with_arkit
+    from .face.arkit_flame import fit_arkit_flame, with_arkit
 
     return with_arkit(motion, fit_arkit_flame(flame))
 
@@ -92,7 +92,7 @@ def tracker_folder(settings: PublishedSettings) -> Path:
         FileFormatError: it is not what it should be, or cannot be unpacked.
     """
     from .cache import cache_folder
-    from .tracking.published import archive
+    from .tracking.emica import archive
     from .weights import default_folder, require_weight
 
     name = Path(ARCHIVE).stem
@@ -109,11 +109,11 @@ def tracker_folder(settings: PublishedSettings) -> Path:
 def _track_emica(
     video: VideoReader, settings: PublishedSettings, progress: Callable[[int], None] | None, source: str
 ) -> tuple[Motion, list[Square]]:
-    from .lifting.gagavatar.published import load_flame_model, require_torch
+    from .lifting.gagavatar.models import load_flame_model, require_torch
 
     require_torch()
     folder, flame = tracker_folder(settings), load_flame_model(settings)
-    from .tracking.published.tracker import PublishedTracker
+    from .tracking.emica.tracker import EmicaTracker
 
     width, height = video.size
     squares: list[Square] = []
@@ -126,7 +126,7 @@ def _track_emica(
         if progress is not None:
             progress(index + 1)
 
-    tracker = PublishedTracker(folder, flame, str(flame.template.device))
+    tracker = EmicaTracker(folder, flame, str(flame.template.device))
     motion = with_expressions(tracker.track(video, video.fps, source, on_frame=seen), flame)
     squares.extend(squares[-1:] * (len(motion) - len(squares)))
     return motion, squares

@@ -70,7 +70,7 @@ def portrait():
 @pytest.fixture(scope="session")
 def avatar(portrait):
     """The example portrait, lifted with the coarsest lattice."""
-    from gagavatar_nodes.lifting.geometric import lift_portrait
+    from gagavatar_nodes.lifting.embedded import lift_portrait
 
     return lift_portrait(portrait, 148)
 

@@ -25,9 +25,9 @@ from gagavatar_nodes.driving.motion_file import load_motion  # noqa: E402
 from gagavatar_nodes.driving.operations import still, turn_head  # noqa: E402
 from gagavatar_nodes.errors import FaceError, FileFormatError, GagavatarError, WeightsError  # noqa: E402
 from gagavatar_nodes.heads.flame import evaluate  # noqa: E402
-from gagavatar_nodes.lifting.gagavatar import LiftedAvatar  # noqa: E402
-from gagavatar_nodes.lifting.gagavatar.driven import fit_square, lift_published  # noqa: E402
-from gagavatar_nodes.lifting.gagavatar.published import PublishedSettings, published_model  # noqa: E402
+from gagavatar_nodes.lifting.gagavatar import PortraitGaussians  # noqa: E402
+from gagavatar_nodes.lifting.gagavatar.avatar import fit_square, lift_portrait  # noqa: E402
+from gagavatar_nodes.lifting.gagavatar.models import PublishedSettings, get_models  # noqa: E402
 from gagavatar_nodes.pipeline import Look  # noqa: E402
 from gagavatar_nodes.rendering.stitching import Stitcher  # noqa: E402
 from gagavatar_nodes.types import FlameCodes, HeadPose  # noqa: E402
@@ -65,7 +65,7 @@ def weights(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def model(weights):
     """Kept, so that the commands of this module share one network."""
-    return published_model(PublishedSettings(weights=str(weights)))
+    return get_models(PublishedSettings(weights=str(weights)))
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_auto_takes_the_published_model_where_its_files_are_and_says_so(lifted):
         "why": "GAGAvatar.safetensors and FLAME_with_eye.pt are here",
         "gaussians": 180_255,
     }
-    avatar = LiftedAvatar.load(path)
+    avatar = PortraitGaussians.load(path)
     assert avatar.notes == {"flame_edition": "2020", "portrait_tracker": "landmarks"}
     assert avatar.extra["flame_shape"].shape == (300,)
 
@@ -146,7 +146,7 @@ def test_missing_files_are_named_with_place_address_and_licence_before_the_work(
 
 
 def test_without_pytorch_the_message_says_how_to_install_it(weights, lifted, monkeypatch):
-    monkeypatch.setattr("gagavatar_nodes.lifting.gagavatar.published.find_spec", lambda name: None)
+    monkeypatch.setattr("gagavatar_nodes.lifting.gagavatar.models.find_spec", lambda name: None)
     assert pipeline.choose_model(weights=weights)[0] == "embedded"
     for ask in (
         lambda: pipeline.check_model("gagavatar", weights=weights),
@@ -161,14 +161,14 @@ def test_what_cannot_compute_is_known_before_the_work(gagavatar, weights, tmp_pa
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     done = gagavatar(*where, "--device", "cuda")
     assert (done.code, "Device cuda was asked for" in done.err) == (1, True)
-    known = "gagavatar_nodes.lifting.gagavatar.published.find_spec"
+    known = "gagavatar_nodes.lifting.gagavatar.models.find_spec"
     monkeypatch.setattr(known, lambda name: None if name == "openvino" else "there")
     done = gagavatar(*where, "--refiner", "openvino")
     assert (done.code, 'pip install "gagavatar-nodes[openvino]"' in done.err) == (1, True)
 
 
 def test_a_file_without_codes_cannot_be_driven_and_says_so(lifted, weights, tmp_path):
-    avatar = LiftedAvatar.load(lifted[0])
+    avatar = PortraitGaussians.load(lifted[0])
     replace(avatar, extra={}).save(tmp_path / "a.safetensors")
     with pytest.raises(FileFormatError, match="lacks a sound 'flame_shape'"):
         load_avatar(tmp_path / "a.safetensors", weights=weights)
@@ -389,7 +389,7 @@ def test_the_published_tracker_is_unpacked_and_drives_both_models_and_fits_portr
 ):
     import tarfile
 
-    from gagavatar_nodes.tracking.published import archive, tracker
+    from gagavatar_nodes.tracking.emica import archive, tracker
 
     content = tmp_path / "content"
     for name in archive.REQUIRED:
@@ -424,7 +424,7 @@ def test_the_published_tracker_is_unpacked_and_drives_both_models_and_fits_portr
 
     (tmp_path / "GAGAvatar.safetensors").symlink_to(weights / "GAGAvatar.safetensors")
     settings = PublishedSettings(weights=str(tmp_path), portrait_tracker="emica")
-    avatar = lift_published(seen, published_model(settings), settings.portrait_tracker)
+    avatar = lift_portrait(seen, get_models(settings), settings.portrait_tracker)
     assert avatar.lifted.notes["portrait_tracker"] == "emica"
     view = avatar.framed(seen)
     height, width = seen.picture.shape[:2]
@@ -435,17 +435,17 @@ def test_the_published_tracker_is_unpacked_and_drives_both_models_and_fits_portr
     assert 0.1 < avatar.lifted.extra["matte"].mean() < 0.9
     low = replace(seen, landmarks=seen.landmarks + np.float32([0, 5 * seen.size, 0]))
     with pytest.raises(FaceError, match="largest head of a picture, which is not the one chosen"):
-        lift_published(low, published_model(settings), "emica")
+        lift_portrait(low, get_models(settings), "emica")
 
 
 def test_models_are_shared_by_settings_that_look_into_the_same_folders(weights, model, tmp_path):
-    assert published_model(PublishedSettings(weights=str(weights))) is model
-    wider = published_model(PublishedSettings(weights=[str(weights), str(tmp_path)]))
+    assert get_models(PublishedSettings(weights=str(weights))) is model
+    wider = get_models(PublishedSettings(weights=[str(weights), str(tmp_path)]))
     assert wider.settings.folders == [weights, tmp_path], "the tracker's archive may be in the second one"
 
 
 def test_a_motion_is_tracked_again_when_a_file_of_the_published_tracker_changes(short_driver, tmp_path, monkeypatch):
-    from gagavatar_nodes.tracking.published import archive
+    from gagavatar_nodes.tracking.emica import archive
 
     torch.save(synthetic_flame(0), tmp_path / "FLAME_with_eye.pt")
     for name in archive.REQUIRED:

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]], hea
     """The report; see `bench.bench_gagavatar`."""
     import torch
 
-    from gagavatar_nodes.lifting.gagavatar import GAGAvatar, LiftedAvatar, RenderOptions
+    from gagavatar_nodes.lifting.gagavatar import GAGAvatarPredictor, PortraitGaussians, RenderOptions
     from gagavatar_nodes.rendering.backends import choose_backend
 
     sys.path[:0] = [str(TESTS), str(TESTS / "lifting" / "gagavatar")]
@@ -55,9 +55,9 @@ def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]], hea
         channels_last=not options.no_channels_last,
     )  # fmt: skip
     if options.checkpoint:
-        avatar = GAGAvatar.load(options.checkpoint, chosen)
+        avatar = GAGAvatarPredictor.load(options.checkpoint, chosen)
     else:
-        avatar = GAGAvatar.from_state_dict(recipe.published_state_dict(0), chosen)
+        avatar = GAGAvatarPredictor.from_state_dict(recipe.published_state_dict(0), chosen)
     inputs = recipe.case_inputs(0)
     report = _setting(avatar, options)
     timed = _synchronised(measure, avatar.device)
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]], hea
     camera = inputs["target_camera"]
     if not options.checkpoint:
         g, camera = head_scene(32)
-        lifted = LiftedAvatar(g.means[5023:], g.covariances, g.opacities, g.features, inputs["source_camera"])
+        lifted = PortraitGaussians(g.means[5023:], g.covariances, g.opacities, g.features, inputs["source_camera"])
         camera = camera.transform
     scene = avatar._scene_of(lifted)
     report["rasterizer_backend"] = choose_backend(scene._gaussians, options.rasterizer)

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]]) -> 
     from gagavatar_nodes.driving.timeline import take
     from gagavatar_nodes.heads.flame import Flame
     from gagavatar_nodes.media.video_reader import VideoReader
-    from gagavatar_nodes.tracking.flame_fit import LiveFlame, fit_motion
+    from gagavatar_nodes.tracking.landmarks import LiveFlame, fit_motion
     from gagavatar_nodes.tracking.live import LiveTracker
     from gagavatar_nodes.tracking.video import track_video
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from gagavatar_nodes.driving import bundled_face
-from gagavatar_nodes.driving.arkit import arkit_basis, bundled_neutral
+from gagavatar_nodes.face import bundled_face
+from gagavatar_nodes.face.arkit import arkit_basis, bundled_neutral
 from gagavatar_nodes.heads.cc0 import LEFT_EYE, LOWER_TEETH, RIGHT_EYE, TONGUE, head_mesh
-from gagavatar_nodes.tracking.flame_fit.face_model import INDICES
+from gagavatar_nodes.tracking.landmarks.face_model import INDICES
 from gagavatar_nodes.types import ARKIT_NAMES
 
 JAW_JOINT = np.array([0.0, 1.0, -4.0])

@@ -18,16 +18,16 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from gagavatar_nodes.lifting.geometric import lift_portrait
+from gagavatar_nodes.face.topology import FACE_OVAL, eye_openness
+from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.media.images import write_image
 from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.rendering import rasterize
 from gagavatar_nodes.rendering.compositing import composite
 from gagavatar_nodes.tracking.crop import cut_square, portrait_square
+from gagavatar_nodes.tracking.face_mesh import FaceLandmarker, Landmarks
 from gagavatar_nodes.tracking.faces import choose_face
-from gagavatar_nodes.tracking.landmarks import FaceLandmarker, Landmarks
 from gagavatar_nodes.tracking.portrait import track_portrait
-from gagavatar_nodes.tracking.topology import FACE_OVAL, eye_openness
 from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import ARKIT_NAMES
 

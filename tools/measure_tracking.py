@@ -24,7 +24,7 @@ from gagavatar_nodes.heads.flame import Flame
 from gagavatar_nodes.heads.flame_files import load_flame
 from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.media.video_writer import VideoWriter
-from gagavatar_nodes.tracking.flame_fit import FlameOverlay, fit_motion, flame_square, motion_landmarks
+from gagavatar_nodes.tracking.landmarks import FlameOverlay, fit_motion, flame_square, motion_landmarks
 from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import Motion
 

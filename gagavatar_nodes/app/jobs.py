@@ -69,7 +69,7 @@ def run_job(session: Session, graph: Graph, wanted: list[str] | None = None) -> 
 
 def uses_network(graph: Graph) -> bool:
     """Whether the published network takes part in a graph."""
-    from ..lifting.gagavatar.published import PublishedSettings, availability
+    from ..lifting.gagavatar.models import PublishedSettings, availability
 
     asked = {node["inputs"].get("model") for node in graph.values() if node["class_type"] == _MODEL_NODE}
     return availability(PublishedSettings())[0] and "embedded" not in asked

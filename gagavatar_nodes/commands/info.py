@@ -44,7 +44,7 @@ def collect() -> dict[str, Any]:
 
     from .. import __version__, pipeline
     from ..cache import cache_folder
-    from ..lifting.gagavatar.published import PublishedSettings
+    from ..lifting.gagavatar.models import PublishedSettings
     from ..rendering import describe
     from ..trackers import choose_tracker
     from ..weights import find_weight, manifest

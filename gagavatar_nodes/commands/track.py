@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from .. import pipeline
     from ..driving.motion_file import save_motion
-    from ..lifting.gagavatar.published import PublishedSettings
+    from ..lifting.gagavatar.models import PublishedSettings
     from ..trackers import choose_tracker
 
     tensor_output(args.out, args.video)

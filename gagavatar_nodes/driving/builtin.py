@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import GagavatarError
+from ..face.arkit import arkit_deltas, gaze_of, part_lids
+from ..face.bundled_face import bundled_neutral
 from ..types import ARKIT_NAMES, Motion
-from .arkit import arkit_deltas, gaze_of, part_lids
-from .bundled_face import bundled_neutral
 from .operations import still
 from .performances import PERFORMANCES, Keys, Performance
 from .pose import rotation_of

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ..types import Motion
+
 if TYPE_CHECKING:
     from ..avatars import Avatar, Performance
-    from ..tracking.live import LiveTracker
+
+
+class LiveTracker(Protocol):
+    """What follows a face picture by picture, such as `tracking.live.LiveTracker`."""
+
+    neutral_version: int
+    """Counts the changes of the neutral face."""
+
+    @property
+    def rest(self) -> Motion:
+        """One frame of the neutral face."""
+        ...
+
+    def feed(self, image: np.ndarray) -> Motion | None:
+        """The next picture's motion of one frame, or None without a face."""
+        ...
 
 
 class LiveDriver:

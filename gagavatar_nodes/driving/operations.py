@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import GagavatarError
+from ..face.arkit import arkit_deltas, arkit_weights, fit_arkit, gaze_of, part_lids
+from ..face.bundled_face import bundled_neutral
 from ..heads.editions import check_same_edition
 from ..types import AUTHORED_NEUTRAL, Motion
-from .arkit import arkit_deltas, arkit_weights, fit_arkit, gaze_of, part_lids
-from .bundled_face import bundled_neutral
 from .pose import orbit, orbit_path, scale_head_pose, turn_head
 from .timeline import loop, resample, smooth, take, trim
 
@@ -70,7 +70,7 @@ def pick_neutral(motion: Motion, frame: int | None = None) -> Motion:
     """
     extra = motion.extra if frame is None else motion.extra | {"neutral": AUTHORED_NEUTRAL}
     if frame is None:
-        from ..tracking.neutral import choose_neutral
+        from ..face.neutral import choose_neutral
 
         frame = choose_neutral(motion.deltas, motion.neutral)
     if not 0 <= frame < len(motion):

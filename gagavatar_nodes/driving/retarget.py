@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import GagavatarError
-from ..tracking.topology import (
+from ..face.arkit import gaze_of
+from ..face.topology import (
     CHIN_ROWS,
     EYE_CORNERS,
     LID_CREASES,
@@ -27,7 +28,6 @@ from ..tracking.topology import (
     eye_openness,
 )
 from ..types import AUTHORED_NEUTRAL, Motion
-from .arkit import gaze_of
 
 NECK_PIVOT = np.array([0.0, -9.0, -4.5])
 """Canonical point about which a head turns, between the upper neck vertebrae, centimetres."""

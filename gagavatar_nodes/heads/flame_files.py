@@ -15,7 +15,6 @@ import numpy as np
 
 from ..errors import FileFormatError
 from . import restricted_pickle
-from .editions import BUNDLED_HEAD
 from .flame import EXPRESSIONS, FACES, LANDMARKS, SHAPES, VERTICES, edition_of
 
 UNKNOWN_EDITION = "unknown"
@@ -49,15 +48,10 @@ _FILE_EDITIONS = {
 def load_flame(path: str | os.PathLike) -> dict[str, Any]:
     """A FLAME asset: dicts `flame_model` and `lmk_embeddings` (or None) of torch tensors, and the string `edition`.
 
-    Reads `.pt` (published layout), `.safetensors` (written by `import_flame`) and official `.pkl` files, and takes
-    `BUNDLED_HEAD` for the bundled head in FLAME's layout. Raises `FileFormatError` when a tensor is missing or has
-    another shape than FLAME's.
+    Reads `.pt` (published layout), `.safetensors` (written by `import_flame`) and official `.pkl` files. Raises
+    `FileFormatError` when a tensor is missing or has another shape than FLAME's.
     """
     path = Path(path)
-    if path == BUNDLED_HEAD:
-        from .embedded_flame import embedded_flame
-
-        return embedded_flame()
     if not path.is_file():
         raise FileFormatError(f"{path} is missing: get FLAME from flame.is.tue.mpg.de, then import it")
     readers = {".safetensors": _read_safetensors, ".pkl": _read_official}

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import MediaError
 from .images import read_image
-from .sniffing import media_kind
+from .kinds import media_kind
 from .video_reader import VideoReader
 
 _COLOURS = {

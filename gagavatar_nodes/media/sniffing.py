@@ -1,31 +1,18 @@
-"""What a file is, by its content and not by its name."""
+"""What a file that is no picture is, by its content and not by its name."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
-from .files import readable_file
-
 Kind = Literal["image", "animation", "video", "audio", "other"]
-
-
-def media_kind(path: str | os.PathLike[str]) -> Kind:
-    """What `path` holds: one picture, an animated picture, a video, only sound, or none of these.
-
-    Raises:
-        MediaError: the file is missing, empty or unreadable.
-    """
-    file = readable_file(path)
-    return _picture_kind(file) or _stream_kind(file)
 
 
 def not_a_picture(file: Path) -> str:
     """Why `file` cannot be read as a picture, and what to do."""
     if _is_heic(file):
         return f"{file} is a HEIC picture, which cannot be read: save it as JPEG or PNG"
-    kind = _stream_kind(file)
+    kind = stream_kind(file)
     if kind == "video":
         return f"{file} is a video and a picture is needed: save one of its frames as PNG"
     if kind == "audio":
@@ -33,21 +20,8 @@ def not_a_picture(file: Path) -> str:
     return f"{file} is not a picture, or is damaged: use a JPEG, PNG or WebP file"
 
 
-def _picture_kind(file: Path) -> Kind | None:
-    from ..errors import MediaError
-    from .decoding import PILLOW_ERRORS
-    from .images import open_image
-
-    try:
-        with open_image(file) as image:
-            return "animation" if getattr(image, "n_frames", 1) > 1 and image.format != "MPO" else "image"
-    except MediaError:
-        return None
-    except PILLOW_ERRORS:
-        return "image"
-
-
-def _stream_kind(file: Path) -> Kind:
+def stream_kind(file: Path) -> Kind:
+    """Return what `file` holds where it holds no picture: a video, only sound, or neither."""
     import av
 
     from .streams import moving_picture, open_container

@@ -15,8 +15,8 @@ from ..errors import MediaError
 from .animations import Animation
 from .files import readable_file
 from .images import read_image
+from .kinds import media_kind
 from .prefetch import Prefetch
-from .sniffing import media_kind
 from .streams import display_matrix, display_size, displayed, frame_to_rgb, moving_picture, open_container
 from .timing import DEFAULT_FPS, LONGEST_STEP, at_constant_rate, constant_fps
 

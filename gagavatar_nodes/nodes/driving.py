@@ -141,7 +141,7 @@ class _Tracking:
 
     def of(self, video: VideoReader | _Batch, source: str) -> Motion:
         """The motion of a video, which is streamed."""
-        from ..lifting.gagavatar.published import PublishedSettings
+        from ..lifting.gagavatar.models import PublishedSettings
         from ..trackers import track_file
 
         settings = PublishedSettings(**self._tracker.settings)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..avatars import Avatar
 from ..errors import WeightsError
-from ..lifting.gagavatar.published import PORTRAIT_TRACKERS
+from ..lifting.gagavatar.models import PORTRAIT_TRACKERS
 from ..trackers import TRACKERS
 from ..types import Portrait
 from . import host, spec
 from .progress import cancellable
 
 if TYPE_CHECKING:
-    from ..lifting.gagavatar.published import PublishedModel
+    from ..lifting.gagavatar.models import GagavatarModels
 
 LOAD = "GAGAvatar/load"
 AUTO = "auto"
@@ -39,9 +39,9 @@ class AvatarModel:
 
         if self.name != "gagavatar":
             return pipeline.lift(portrait, self.name, self.density)
-        from ..lifting.gagavatar.published import PublishedSettings, published_model
+        from ..lifting.gagavatar.models import PublishedSettings, get_models
 
-        published = published_model(PublishedSettings(**self.settings))  # held here, it is the one that `lift` takes
+        published = get_models(PublishedSettings(**self.settings))  # held here, it is the one that `lift` takes
         manage(published)
         return pipeline.lift(portrait, self.name, **self.settings)
 
@@ -56,7 +56,7 @@ class HeadTracker:
     """Where the published files are."""
 
 
-def manage(published: PublishedModel) -> None:
+def manage(published: GagavatarModels) -> None:
     """Lets ComfyUI manage the memory of the published network, see `host.manage`."""
     network = published.network
     host.manage(network, network.network, network.release)
@@ -152,7 +152,7 @@ class LoadHeadTracker:
 
     def run(self, tracker: str) -> tuple[HeadTracker, str]:
         """Raises `WeightsError` where a file of the chosen tracker is missing."""
-        from ..lifting.gagavatar.published import PublishedSettings
+        from ..lifting.gagavatar.models import PublishedSettings
         from ..trackers import ARCHIVE, choose_tracker
         from ..weights import require_weight
 

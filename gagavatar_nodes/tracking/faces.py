@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import FaceError
 from .detector import Detection, FaceDetector
-from .landmarks import FaceLandmarker, Landmarks
+from .face_mesh import FaceLandmarker, Landmarks
 from .upright import look_region, turn_landmarks
 
 FaceChoice: TypeAlias = "int | tuple[float, float] | None"

@@ -7,12 +7,12 @@ from collections import deque
 
 import numpy as np
 
-from ..driving.arkit import fit_arkit
-from ..driving.bundled_face import bundled_neutral
 from ..errors import FaceError
+from ..face.arkit import fit_arkit
+from ..face.bundled_face import bundled_neutral
+from ..face.neutral import resting_face
 from ..types import AUTHORED_NEUTRAL, Motion
 from .faces import FaceChoice
-from .neutral import resting_face
 from .recorder import head_motion
 from .smoothing import DEFAULT_STRENGTH
 from .video_tracker import VideoTracker

@@ -6,11 +6,11 @@ from functools import cache
 
 import numpy as np
 
+from ..face.pose import project, solve_pose
 from ..heads.canonical import canonical_face
 from ..heads.cc0 import SKIN, head_mesh
 from ..heads.similarity import similarity
 from .opencv import opencv
-from .pose import project, solve_pose
 
 _BROW = 105
 """Landmark in the middle of a brow."""

@@ -6,11 +6,11 @@ from functools import cache
 
 import numpy as np
 
+from ..face.pose import project, solve_pose
+from ..face.topology import EYE_RINGS, FACE_OVAL, INNER_LIPS, IRISES
 from ..heads.canonical import canonical_face
-from .landmarks import Landmarks
+from .face_mesh import Landmarks
 from .opencv import opencv
-from .pose import project, solve_pose
-from .topology import EYE_RINGS, FACE_OVAL, INNER_LIPS, IRISES
 
 _MESH, _CONTOUR, _IRIS, _POINT = (96, 176, 96), (255, 255, 255), (64, 224, 255), (64, 255, 64)
 _BOX, _BRIDGED = (255, 200, 0), (255, 64, 64)

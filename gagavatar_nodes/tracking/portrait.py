@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import FaceError
+from ..face.pose import solve_pose
 from ..types import Portrait
 from .crop import cut_square, portrait_square, square_to_picture
+from .face_mesh import FaceLandmarker, Landmarks
 from .faces import FaceChoice, choose_face
 from .foreground import estimate_foreground
-from .landmarks import FaceLandmarker, Landmarks
 from .matting import matte_person
-from .pose import solve_pose
 from .upright import quarter_turns, turn_landmarks
 
 SMALLEST_FACE = 32

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..driving.arkit import fit_arkit, gaze_of
-from ..driving.bundled_face import bundled_neutral
+from ..face.arkit import fit_arkit, gaze_of
+from ..face.bundled_face import bundled_neutral
+from ..face.neutral import resting_face
+from ..face.pose import solve_poses
 from ..types import TURNS, Motion
 from .bridging import Bridge
-from .landmarks import Landmarks
-from .neutral import resting_face
-from .pose import solve_poses
+from .face_mesh import Landmarks
 from .smoothing import BackwardSmoother
 from .upright import quarter_turns, turn_points
 

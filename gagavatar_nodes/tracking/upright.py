@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..face.topology import EYE_CORNERS
 from .detector import Detection, FaceDetector
-from .landmarks import Landmarks, Region, region_of_detection
+from .face_mesh import Landmarks, Region, region_of_detection
 from .opencv import opencv
-from .topology import EYE_CORNERS
 
 _SIDEWAYS = np.radians(60)
 """Roll from which a picture lies on its side: people tilt their heads by 50 degrees at most."""

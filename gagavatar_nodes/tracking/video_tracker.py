@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .detector import FaceDetector
+from .face_mesh import FaceLandmarker, Landmarks, region_of_landmarks
 from .faces import FaceChoice, choose_face, find_faces, find_faces_any_way_up
-from .landmarks import FaceLandmarker, Landmarks, region_of_landmarks
 from .smoothing import DEFAULT_STRENGTH, OneEuroFilter
 from .upright import look_region
 

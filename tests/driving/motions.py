@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gagavatar_nodes.driving.bundled_face import bundled_neutral
+from gagavatar_nodes.face.bundled_face import bundled_neutral
 from gagavatar_nodes.types import FlameCodes, Motion
 
 FACING = np.diag([-1.0, 1.0, -1.0])

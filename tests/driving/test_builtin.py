@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from motions import check_consistent
 
-from gagavatar_nodes.driving.arkit import arkit_deltas, gaze_of
 from gagavatar_nodes.driving.builtin import BUILTIN_NAMES, builtin_motion
 from gagavatar_nodes.errors import GagavatarError
-from gagavatar_nodes.tracking.pose import yaw_pitch_roll
-from gagavatar_nodes.tracking.topology import MOUTH_CORNERS, eye_openness
+from gagavatar_nodes.face.arkit import arkit_deltas, gaze_of
+from gagavatar_nodes.face.pose import yaw_pitch_roll
+from gagavatar_nodes.face.topology import MOUTH_CORNERS, eye_openness
 from gagavatar_nodes.types import ARKIT_NAMES
 
 

@@ -8,7 +8,7 @@ from motions import about_y, check_consistent, ramp, yaw_degrees
 
 from gagavatar_nodes.driving.pose import orbit, orbit_path, rotation_of, scale_head_pose
 from gagavatar_nodes.errors import GagavatarError
-from gagavatar_nodes.tracking.pose import yaw_pitch_roll
+from gagavatar_nodes.face.pose import yaw_pitch_roll
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 0.5, 2.0])

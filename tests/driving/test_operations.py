@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from motions import about_y, check_consistent, ramp, yaw_degrees
 
-from gagavatar_nodes.driving.arkit import arkit_deltas, fit_arkit, gaze_of
 from gagavatar_nodes.driving.builtin import builtin_motion
 from gagavatar_nodes.driving.motion_file import load_motion, save_motion
 from gagavatar_nodes.driving.operations import (
@@ -23,7 +22,8 @@ from gagavatar_nodes.driving.operations import (
     turn_head,
 )
 from gagavatar_nodes.errors import GagavatarError
-from gagavatar_nodes.tracking.topology import eye_openness
+from gagavatar_nodes.face.arkit import arkit_deltas, fit_arkit, gaze_of
+from gagavatar_nodes.face.topology import eye_openness
 from gagavatar_nodes.types import ARKIT_NAMES
 
 JAW = ARKIT_NAMES.index("jawOpen")

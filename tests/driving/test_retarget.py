@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gagavatar_nodes.driving.bundled_face import bundled_neutral
 from gagavatar_nodes.driving.operations import add_arkit, pick_neutral, still
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.driving.retarget import NECK_PIVOT, Retargeter
 from gagavatar_nodes.errors import GagavatarError
-from gagavatar_nodes.tracking.topology import LOWER_LIP, MOUTH_CORNERS, UPPER_LIP, eye_openness
+from gagavatar_nodes.face.bundled_face import bundled_neutral
+from gagavatar_nodes.face.topology import LOWER_LIP, MOUTH_CORNERS, UPPER_LIP, eye_openness
 from gagavatar_nodes.types import ARKIT_NAMES, Motion
 
 

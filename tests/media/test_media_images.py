@@ -7,7 +7,7 @@ from PIL import Image, ImageCms
 
 from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.media.images import MAX_EDGE, read_image, write_image
-from gagavatar_nodes.media.sniffing import media_kind
+from gagavatar_nodes.media.kinds import media_kind
 
 
 def save(path, image, **options):

@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 from parity_recipe import DATA, relative_error, tracker_state_dict  # noqa: E402
 from torch import nn  # noqa: E402
 
-from gagavatar_nodes.tracking.landmarks98 import TO_70, Landmarks98, detect  # noqa: E402
+from gagavatar_nodes.tracking.emica.landmarks98 import TO_70, Landmarks98, detect  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import pytest
 from gagavatar_nodes.driving.live import LiveDriver
 from gagavatar_nodes.driving.retarget import Retargeter
 from gagavatar_nodes.errors import FaceError
+from gagavatar_nodes.face.pose import yaw_pitch_roll
+from gagavatar_nodes.face.topology import mouth_aperture
 from gagavatar_nodes.tracking.live import LiveTracker
-from gagavatar_nodes.tracking.pose import yaw_pitch_roll
-from gagavatar_nodes.tracking.topology import mouth_aperture
 from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import ARKIT_NAMES
 

@@ -4,9 +4,9 @@ import pytest
 
 from gagavatar_nodes.tracking.closed_form import closed_form_alpha
 from gagavatar_nodes.tracking.crop import cut_square, portrait_square
+from gagavatar_nodes.tracking.face_mesh import FaceLandmarker, region_of_landmarks
 from gagavatar_nodes.tracking.faces import choose_face
 from gagavatar_nodes.tracking.foreground import estimate_foreground
-from gagavatar_nodes.tracking.landmarks import FaceLandmarker, region_of_landmarks
 from gagavatar_nodes.tracking.matting import METHODS, matte_person
 
 

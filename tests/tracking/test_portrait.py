@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes.errors import FaceError
+from gagavatar_nodes.face.pose import project, yaw_pitch_roll
+from gagavatar_nodes.face.topology import FACE_OVAL
 from gagavatar_nodes.tracking.faces import choose_face
 from gagavatar_nodes.tracking.portrait import track_portrait
-from gagavatar_nodes.tracking.pose import project, yaw_pitch_roll
-from gagavatar_nodes.tracking.topology import FACE_OVAL
 
 
 @pytest.fixture(scope="module")

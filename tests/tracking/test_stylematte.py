@@ -7,8 +7,8 @@ from parity_recipe import DATA, relative_error, tracker_state_dict  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from gagavatar_nodes.errors import FileFormatError  # noqa: E402
-from gagavatar_nodes.tracking.published.crops import normalised  # noqa: E402
-from gagavatar_nodes.tracking.published.stylematte import StyleMatte, guided_upsampling  # noqa: E402
+from gagavatar_nodes.tracking.emica.crops import normalised  # noqa: E402
+from gagavatar_nodes.tracking.emica.stylematte import StyleMatte, guided_upsampling  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes.errors import FaceError
-from gagavatar_nodes.tracking.pose import yaw_pitch_roll
-from gagavatar_nodes.tracking.topology import eye_openness, mouth_aperture
+from gagavatar_nodes.face.pose import yaw_pitch_roll
+from gagavatar_nodes.face.topology import eye_openness, mouth_aperture
 from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import ARKIT_NAMES
 

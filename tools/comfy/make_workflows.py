@@ -228,7 +228,7 @@ def splat(graph: Graph) -> None:
         )  # fmt: skip
 
 
-def published_model(graph: Graph) -> None:
+def get_models(graph: Graph) -> None:
     start = portrait_column(
         graph,
         "## GAGAvatar with weights\n\nNeeds **GAGAvatar.pt** and **FLAME_with_eye.pt** in `models/gagavatar`. Where "
@@ -253,7 +253,7 @@ WORKFLOWS = {
     "07_two_people": two_people,
     "08_save_and_reuse": save_and_reuse,
     "09_splat": splat,
-    "10_gagavatar_with_weights": published_model,
+    "10_gagavatar_with_weights": get_models,
 }
 
 

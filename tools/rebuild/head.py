@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gagavatar_nodes.tracking.landmarks import _LIPS
+from gagavatar_nodes.tracking.face_mesh import _LIPS
 
 from .makehuman import MakeHuman, Mesh
 from .painting import Painter, project, rasterize
@@ -68,7 +68,7 @@ def _bind(source: MakeHuman) -> tuple[np.ndarray, np.ndarray]:
 def _track(image: np.ndarray) -> np.ndarray:
     """Landmarks [468, 2] of the one face in `image`, pixels."""
     from gagavatar_nodes.tracking.detector import FaceDetector
-    from gagavatar_nodes.tracking.landmarks import FaceLandmarker, region_of_detection
+    from gagavatar_nodes.tracking.face_mesh import FaceLandmarker, region_of_detection
 
     landmarker = FaceLandmarker()
     face = max(FaceDetector().detect_whole(image), key=lambda found: found.size)

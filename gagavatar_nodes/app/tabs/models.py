@@ -41,7 +41,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
 
 def choices() -> str:
     """What `auto` means at the moment, and why."""
-    from ...lifting.gagavatar.published import PublishedSettings
+    from ...lifting.gagavatar.models import PublishedSettings
     from ...pipeline import choose_model
     from ...trackers import choose_tracker
 

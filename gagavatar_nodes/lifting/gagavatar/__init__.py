@@ -1,7 +1,7 @@
 """GAGAvatar (arXiv 2410.07971): the published network, which makes a 3D Gaussian head of one portrait.
 
-`trace` and `refine` run the whole of it, or its neural renderer, once on arrays, and stay as they are. `GAGAvatar` is
-what an application uses: it lifts a portrait once and renders many frames.
+`trace` and `refine` run the whole of it, or its neural renderer, once on arrays, and stay as they are.
+`GAGAvatarPredictor` is what an application uses: it lifts a portrait once and renders many frames.
 
 PyTorch is imported when something is used, not with this package.
 """
@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 from .config import GAGAvatarConfig
 
 if TYPE_CHECKING:
-    from .avatar import Frame, GAGAvatar
     from .checkpoint import build_network, load_checkpoint
     from .functional import refine, trace
     from .image import prepare_image
-    from .lifted import LiftedAvatar
     from .options import RenderOptions
+    from .portrait_gaussians import PortraitGaussians
+    from .predictor import Frame, GAGAvatarPredictor
 
 __all__ = [
-    "Frame", "GAGAvatar", "GAGAvatarConfig", "LiftedAvatar", "RenderOptions", "build_network", "load_checkpoint",
-    "prepare_image", "refine", "trace",
+    "Frame", "GAGAvatarConfig", "GAGAvatarPredictor", "PortraitGaussians", "RenderOptions", "build_network",
+    "load_checkpoint", "prepare_image", "refine", "trace",
 ]  # fmt: skip
 
 _HOMES = {
-    "Frame": "avatar", "GAGAvatar": "avatar", "prepare_image": "image", "LiftedAvatar": "lifted",
+    "Frame": "predictor", "GAGAvatarPredictor": "predictor", "PortraitGaussians": "portrait_gaussians",
     "RenderOptions": "options", "build_network": "checkpoint", "load_checkpoint": "checkpoint",
-    "refine": "functional", "trace": "functional",
+    "prepare_image": "image", "refine": "functional", "trace": "functional",
 }  # fmt: skip
 
 

@@ -1,283 +1,241 @@
-"""Lift a portrait once, render many frames."""
+"""A lifted portrait of the published network, driven by FLAME codes: what `avatars.Avatar` asks for.
+
+Reenactment takes the shape from the portrait and everything else, camera included, from the driver (arXiv 2410.07971,
+section 3.3). A motion without FLAME codes gets them from its ARKit weights, and cameras from its head pose.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from itertools import islice
-from pathlib import Path
-from typing import Any, NamedTuple
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ...errors import GagavatarError
-from ...rendering.covariance import covariances_from_quaternions
-from .checkpoint import build_network, load_checkpoint
-from .config import IMAGE_SIZE, VERTICES, GAGAvatarConfig
-from .lifted import LiftedAvatar
-from .model import GAGAvatarNetwork
-from .options import RenderOptions
-from .refiner import fresh_noise
-from .runners import Runner, make_runner
-from .scene import Scene
+from ...driving.retarget import Retargeter
+from ...errors import FileFormatError
+from ...types import FOCAL, Camera, FlameCodes, Gaussians, Motion, Portrait
+from .models import GagavatarModels, check_notes
+from .portrait_gaussians import PortraitGaussians
+from .source_pose import SourcePose
 
-_log = logging.getLogger(__name__)
-
-_NAMES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-class Frame(NamedTuple):
-    """One rendered frame."""
-
-    rgb: np.ndarray
-    """[3, 512, 512] float32 0..1, on black."""
-    alpha: np.ndarray
-    """[512, 512] float32 0..1, the coverage by Gaussians."""
+_EXTRA = {"flame_shape": (300,), "rotation": (3, 3), "canonical": (478, 3), "pivot": (3,), "to_picture": (2, 3)}
 
 
-class GAGAvatar:
-    """The published model, ready to lift portraits and render frames of them.
+@dataclass(frozen=True)
+class GagavatarAvatar:
+    """A lifted portrait with the model that renders it."""
 
-    A GPU that runs out of memory lowers the batch, and float16 that overflows becomes bfloat16 or float32; each is
-    logged as a warning and holds for the frames after.
-    """
+    lifted: PortraitGaussians
+    published: GagavatarModels
 
-    def __init__(self, network: GAGAvatarNetwork, options: RenderOptions | None = None) -> None:
-        self.options = options or RenderOptions()
-        self.device = self.options.resolve_device()
-        self.dtype = self.options.resolve_dtype(self.device)
-        self.batch_size = self.options.resolve_batch(self.device)
-        self.network = network.eval().requires_grad_(False)
-        self._runner: Runner | None = None
-        self._scene: Scene | None = None
+    model = "gagavatar"
 
-    @classmethod
-    def load(
-        cls,
-        path: str | Path,
-        options: RenderOptions | None = None,
-        config: GAGAvatarConfig | None = None,
-        *,
-        half: bool = False,
-        cache: str | Path | None = None,
-    ) -> GAGAvatar:
-        """The model of a checkpoint file, see `checkpoint.load_checkpoint`."""
-        return cls.from_state_dict(load_checkpoint(path, half=half, cache=cache), options, config)
-
-    @classmethod
-    def from_state_dict(
-        cls, state: Mapping[str, Any], options: RenderOptions | None = None, config: GAGAvatarConfig | None = None
-    ) -> GAGAvatar:
-        """The model of a state dict. Raises FileFormatError where its tensors do not fit."""
-        return cls(build_network(state, config), options)
-
-    @torch.inference_mode()
-    def lift(
-        self,
-        image: np.ndarray,
-        source_camera: np.ndarray,
-        extra: dict[str, np.ndarray] | None = None,
-        notes: dict[str, str] | None = None,
-    ) -> LiftedAvatar:
-        """Lift a portrait, in float32.
-
-        Args:
-            image: [3, 518, 518] RGB 0..1, matted onto black; see `image.prepare_image`.
-            source_camera: [3, 4] world-to-view of the portrait, see `types.Camera.transform`.
-            extra: arrays to keep with the avatar, such as FLAME shape codes.
-            notes: texts to keep with the avatar.
-
-        Raises ValueError for other shapes, GagavatarError where the network's numbers are not finite.
-        """
-        picture = torch.as_tensor(np.asarray(image, np.float32))
-        camera = torch.as_tensor(np.asarray(source_camera, np.float32))
-        if picture.shape != (3, IMAGE_SIZE, IMAGE_SIZE) or camera.shape != (3, 4):
-            raise ValueError(
-                f"Got an image {list(picture.shape)} and a camera {list(camera.shape)} but expected "
-                f"[3, {IMAGE_SIZE}, {IMAGE_SIZE}] and [3, 4]."
-            )
-        self.network.to(self.device)
-        with full_float32():
-            lifting = self.network.lift(picture.to(self.device), camera.to(self.device))
-        parameters = lifting.parameters
-        arrays = {
-            "layer_means": lifting.layer_points,
-            "covariances": covariances_from_quaternions(parameters.rotations, parameters.scales),
-            "opacities": parameters.opacities[:, 0],
-            "features": parameters.features,
-        }
-        if not all(bool(value.isfinite().all()) for value in arrays.values()):
-            raise GagavatarError("Lifting gave infinite numbers: the image or the checkpoint's weights are not sound.")
-        values = {name: np.ascontiguousarray(value.float().cpu().numpy()) for name, value in arrays.items()}
-        return LiftedAvatar(
-            **values, source_camera=camera.numpy().copy(), config=self.network.config, extra=extra or {},
-            notes=notes or {},
-        )  # fmt: skip
-
-    def render(
-        self,
-        lifted: LiftedAvatar,
-        frames: Iterable[tuple[np.ndarray, np.ndarray]],
-        matted: bool = False,
-        seed: int | None = None,
-    ) -> Iterator[Frame]:
-        """Stream frames of a lifted avatar; at most a batch of them is held at a time.
-
-        Args:
-            lifted: the avatar.
-            frames: per frame head points [5023, 3] and camera [3, 4], arrays or tensors on any device.
-            matted: alpha is that of the person, see `Scene.rasterize`.
-            seed: of the refiner's noise, see `refine`.
-        """
-        source, done = iter(frames), 0
-        while batch := list(islice(source, self.batch_size)):
-            points = torch.stack([torch.as_tensor(points) for points, _ in batch])
-            cameras = np.stack([_to_numpy(camera) for _, camera in batch])
-            rgb, alpha = self.render_batch(lifted, points, cameras, done, matted, seed)
-            done += len(batch)
-            yield from map(Frame, _on_cpu(rgb), _on_cpu(alpha))
-
-    @torch.inference_mode()
-    def render_batch(
-        self,
-        lifted: LiftedAvatar,
-        head_points: Tensor | np.ndarray,
-        cameras: Tensor | np.ndarray,
-        first_frame: int = 0,
-        matted: bool = False,
-        seed: int | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """RGB [B, 3, 512, 512] 0..1 and alpha [B, 512, 512] of B frames, on the model's device.
-
-        Args:
-            lifted: the avatar.
-            head_points: [B, 5023, 3] posed vertices in head units.
-            cameras: [B, 3, 4] world-to-view.
-            first_frame: index of the first of them in the video; it chooses fresh noise.
-            matted: alpha is that of the person, see `Scene.rasterize`.
-            seed: of the refiner's noise, see `refine`.
-        """
-        points, views = torch.as_tensor(head_points), _to_numpy(cameras).astype(np.float32)
-        if points.shape[1:] != (VERTICES, 3) or views.shape != (len(points), 3, 4):
-            raise ValueError(
-                f"Got head points {list(points.shape)} and cameras {list(views.shape)} but expected "
-                f"[B, {VERTICES}, 3] and [B, 3, 4]."
-            )
-        scene = self._scene_of(lifted)
-        results: list[tuple[Tensor, Tensor]] = []
-        done = 0
-        while done < len(views):
-            part = slice(done, min(done + self.batch_size, len(views)))
-            try:
-                features, alpha = scene.rasterize(points[part], views[part], matted)
-                results.append((self.refine(features, first_frame + done, seed), alpha.clone().to(self.device)))
-            except RuntimeError as error:
-                if not _out_of_memory(error) or part.stop - part.start == 1:
-                    raise _explained(error) from error
-                self._lower_batch(part.stop - part.start)
-                scene = self._scene_of(lifted)
-                continue
-            done = part.stop
-        if len(results) == 1:
-            return results[0]
-        return torch.cat([rgb for rgb, _ in results]), torch.cat([alpha for _, alpha in results])
-
-    @torch.inference_mode()
-    def refine(self, features: Tensor, first_frame: int = 0, seed: int | None = None) -> Tensor:
-        """Rendered features [B, C, 512, 512] to RGB [B, 3, 512, 512] float32 0..1 on the model's device.
-
-        The refiner adds noise: that which the checkpoint stores (a still driver gives a still video) or, with a
-        `seed`, noise drawn anew for each frame, as published; frame k of a seed always gets the same.
-        """
-        if not self.network.config.refiner:
-            return self.network.refine(features).to(self.device)
-        count = len(features)
-        if 1 < count < self.batch_size and (self.options.compile or self._uses_graphs):
-            # A rest of any size would be compiled or captured anew; single frames are for live use.
-            features = torch.cat([features, features[-1:].expand(self.batch_size - count, -1, -1, -1)])
-        noise = None if seed is None else self._noise(seed, range(first_frame, first_frame + len(features)))
-        while True:
-            with full_float32() if self.dtype == torch.float32 else nullcontext():
-                logits = self._refiner_runner()(features.to(self.device), noise)[:count]
-            if bool(logits.isfinite().all()):
-                return torch.sigmoid(logits)
-            self._raise_precision()
-
-    def release(self) -> None:
-        """Lets go of what rendering keeps on the device beside the network; the next frame makes it anew."""
-        self._runner = self._scene = None
+    def __len__(self) -> int:
+        return len(self.lifted)
 
     @property
-    def _uses_graphs(self) -> bool:
-        return self.options.cuda_graphs and self.device.type == "cuda"
+    def edition(self) -> str:
+        """FLAME's edition in which the portrait's shape is written."""
+        return self.lifted.notes["flame_edition"]
 
-    def _refiner_runner(self) -> Runner:
-        if self._runner is None:
-            self._runner = make_runner(self.network.upsampler, self.options, self.device, self.dtype)
-        return self._runner
+    @property
+    def place(self) -> SourcePose:
+        """Where the portrait has its head."""
+        extra = self.lifted.extra
+        return SourcePose(self.lifted.source_camera, extra["rotation"], extra["canonical"], extra["pivot"])
 
-    def _scene_of(self, lifted: LiftedAvatar) -> Scene:
-        if self._scene is None or self._scene.lifted is not lifted:
-            if lifted.config.feature_channels != self.network.config.feature_channels:
-                raise GagavatarError(
-                    f"The avatar has {lifted.config.feature_channels} feature channels but the checkpoint's refiner "
-                    f"reads {self.network.config.feature_channels}: lift the portrait with this checkpoint."
-                )
-            self._scene = Scene(lifted, self.device, self.options.rasterizer)
-        return self._scene
+    def perform(
+        self, motion: Motion, reference: str | int = "auto", in_place: bool = False, seed: int | None = None
+    ) -> GagavatarPerformance:
+        """The motion with the portrait's shape.
 
-    def _noise(self, seed: int, frames: range) -> list[Tensor]:
-        maps = [fresh_noise(seed, frame) for frame in frames]
-        return [torch.cat(level).to(self.device) for level in zip(*maps, strict=True)]
+        Args:
+            motion: with FLAME codes of the avatar's edition, or without.
+            reference: see `Retargeter`; it concerns cameras that are made here.
+            in_place: make cameras for motions with codes too: the head stays where the portrait has it.
+            seed: of the neural renderer's noise, see `GAGAvatarPredictor.refine`.
 
-    def _raise_precision(self) -> None:
-        if self.dtype != torch.float16:
-            raise GagavatarError("The refiner gave infinite numbers: the checkpoint's weights are not sound.")
-        bf16 = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        self.dtype = torch.bfloat16 if bf16 else torch.float32
-        _log.warning("The refiner overflowed in fp16; frames are computed in %s.", _NAMES[self.dtype])
-        self._runner = None
+        Raises:
+            GagavatarError: codes of another edition of FLAME.
+            WeightsError: the FLAME file is missing.
+        """
+        from ...heads.editions import check_same_edition
 
-    def _lower_batch(self, tried: int) -> None:
-        self.batch_size = max(1, tried // 2)
-        self.release()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        _log.warning("%d frames at a time do not fit the memory of %s; taking %d.", tried, self.device, self.batch_size)
+        check_same_edition(self.edition, self.published.flame.edition)
+        source = Retargeter(motion, self.place.canonical, reference)
+        return GagavatarPerformance(self, self.codes(source, in_place), source, in_place, seed)
+
+    def codes(self, source: Retargeter, in_place: bool = False) -> FlameCodes:
+        """A driver's codes with the portrait's shape; made from its ARKit weights where it has none."""
+        from ...face.arkit_flame import flame_codes, with_added
+        from ...heads.editions import check_same_edition
+
+        motion, shape = source.motion, self.lifted.extra["flame_shape"]
+        if motion.flame is None:
+            return flame_codes(motion, self.published.arkit, shape, self.place.cameras(source))
+        check_same_edition(motion.flame.edition, self.edition)
+        codes = replace(motion.flame, shape=shape)
+        if codes.added is not None:
+            codes = with_added(codes, self.published.arkit)
+        return replace(codes, transform=self.place.cameras(source)) if in_place else codes
+
+    def framed(self, portrait: Portrait) -> Portrait:
+        """The portrait in the square that this avatar's pictures show."""
+        from ...tracking.landmarks import framed
+
+        return framed(portrait, self.lifted.extra["to_picture"])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the avatar's file; see `PortraitGaussians.save`."""
+        self.lifted.save(path)
 
 
-@contextmanager
-def full_float32() -> Iterator[None]:
-    """Convolutions on CUDA without TF32, whose ten bits PyTorch takes for float32 unless told otherwise."""
-    cudnn = torch.backends.cudnn
-    kept = {name: getattr(cudnn, name) for name in ("enabled", "benchmark", "deterministic")}
-    with cudnn.flags(**kept, allow_tf32=False):
-        yield
+@dataclass(frozen=True)
+class GagavatarPerformance:
+    """A motion bound to an avatar: one set of codes a frame."""
+
+    avatar: GagavatarAvatar
+    codes: FlameCodes
+    source: Retargeter
+    in_place: bool = False
+    seed: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.codes.transform)
+
+    def follow(self, motion: Motion) -> GagavatarPerformance:
+        """The same driver's next frames; see `Retargeter.follow`."""
+        source = self.source.follow(motion)
+        return replace(self, codes=self.avatar.codes(source, self.in_place), source=source)
+
+    def gaussians(self, index: int) -> Gaussians:
+        """The avatar at a frame, with the coarse RGB of the network's first three features."""
+        posed = self.avatar.lifted.gaussians(self.head_points([index])[0].cpu().numpy())
+        return replace(posed, features=np.clip(posed.features[:, :3], 0, 1))
+
+    def camera(self, index: int) -> Camera:
+        """The camera at a frame."""
+        return Camera(self.codes.transform[index])
+
+    def head_points(self, indices: Sequence[int]) -> Tensor:
+        """Posed vertices [B, 5023, 3] of some frames, on the model's device."""
+        import torch
+
+        flame, some = self.avatar.published.flame, list(indices)
+        codes = (self.codes.shape[None], *(getattr(self.codes, name)[some] for name in ("expression", "jaw", "eyes")))
+        device = flame.template.device
+        with torch.inference_mode():
+            return flame(*(torch.from_numpy(np.ascontiguousarray(code, np.float32)).to(device) for code in codes))
+
+    def frames(
+        self, width: int, height: int, indices: Iterable[int] | None = None, alpha: bool = True
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Drawings of the frames `indices`, or of all.
+
+        The network draws squares of 512 pixels, which are resized to fill the shorter edge; what is beyond them on
+        the longer edge is empty. Its RGB is already the picture on black, as the published one is, and counts as
+        multiplied by alpha.
+
+        The network was trained on black and knows no transparency: Gaussians of the background may be opaque and
+        black. Alpha is therefore the coverage by what the portrait's matte holds, splatted once more; without `alpha`
+        that is spared.
+        """
+        network = self.avatar.published.network
+        chosen = range(len(self)) if indices is None else list(indices)
+        driving = self._driving(chosen, network.batch_size)
+        for frame in network.render(self.avatar.lifted, driving, matted=alpha, seed=self.seed):
+            yield fit_square(frame.rgb.transpose(1, 2, 0), frame.alpha, width, height)
+
+    def _driving(self, indices: Sequence[int], batch: int) -> Iterator[tuple[Tensor, np.ndarray]]:
+        for start in range(0, len(indices), batch):
+            some = indices[start : start + batch]
+            yield from zip(self.head_points(some), self.codes.transform[list(some)], strict=True)
 
 
-def _on_cpu(values: Tensor) -> np.ndarray:
-    """float32; the channels of a pixel together in memory, as pictures have them.
+def lift_portrait(portrait: Portrait, published: GagavatarModels, tracker: str = "landmarks") -> GagavatarAvatar:
+    """Lifts a portrait: its square on black, with the shape and the camera of a FLAME fit.
 
-    From CUDA through page-locked memory, which is several times faster.
+    Args:
+        portrait: see `tracking.portrait.track_portrait`.
+        published: the model.
+        tracker: one of `published.PORTRAIT_TRACKERS`.
+
+    Raises:
+        FaceError: the published tracker finds no head, or another one than the portrait's.
+        WeightsError: a file is missing, truncated or changed.
+        FileFormatError: a file is of another kind, or damaged.
+        GagavatarError: there is no PyTorch or no such device, or the FLAME file has no landmark embedding.
     """
-    layout = torch.channels_last if values.ndim == 4 else torch.contiguous_format
-    values = values.contiguous(memory_format=layout)
-    target = torch.empty(values.shape, memory_format=layout, pin_memory=values.device.type == "cuda")
-    return target.copy_(values).numpy()
+    published.check()
+    import torch
+
+    from .image import prepare_image
+
+    view = published.view(portrait, tracker)
+    codes, flame = view.codes, published.flame
+    with torch.inference_mode():
+        parts = (codes.shape[None], codes.expression, codes.jaw, codes.eyes)
+        vertices = flame(*(torch.from_numpy(part).to(flame.template.device) for part in parts))
+        landmarks = flame.landmarks(vertices)[0].double().cpu().numpy()
+    place = SourcePose.of(portrait, codes.transform[0], landmarks)
+    extra = {
+        "flame_shape": codes.shape, "rotation": place.rotation, "canonical": place.canonical, "pivot": place.pivot,
+        "to_picture": view.to_picture,
+    }  # fmt: skip
+    notes = {"flame_edition": codes.edition, "portrait_tracker": tracker}
+    lifted = published.network.lift(prepare_image(view.image), codes.transform[0], extra, notes)
+    matte = _sampled(view.alpha, lifted.layer_means, codes.transform[0])
+    return GagavatarAvatar(replace(lifted, extra=extra | {"matte": matte}), published)
 
 
-def _to_numpy(value: Tensor | np.ndarray) -> np.ndarray:
-    return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+def load_avatar(path: str | os.PathLike[str], published: GagavatarModels) -> GagavatarAvatar:
+    """Reads a lifted avatar's file; what renders it must be there too.
+
+    Raises:
+        FileFormatError: another kind of file, a newer version, cut off, or without what driving needs.
+        WeightsError: the checkpoint or the FLAME file is missing.
+        GagavatarError: there is no PyTorch, or no such device.
+    """
+    lifted = PortraitGaussians.load(path)
+    check_notes(lifted.notes, path)
+    for name, shape in {**_EXTRA, "matte": (len(lifted.layer_means),)}.items():
+        values = lifted.extra.get(name)
+        if values is None or values.shape != shape or not np.isfinite(values).all():
+            raise FileFormatError(f"{path} lacks a sound '{name}': lift the portrait again with 'gagavatar lift'")
+    published.check()
+    return GagavatarAvatar(lifted, published)
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in str(error).lower()
+def _sampled(image: np.ndarray, points: np.ndarray, camera: np.ndarray) -> np.ndarray:
+    """[N] float32 of a square image [S, S] where points [N, 3] appear in its camera; 0 outside of it."""
+    from scipy.ndimage import map_coordinates
+
+    view = points @ camera[:, :3] + camera[:, 3]
+    columns, rows = ((1 - FOCAL * view[:, :2] / view[:, 2:]) * (len(image) / 2) - 0.5).T
+    return map_coordinates(image, [rows, columns], order=1, mode="constant").astype(np.float32)
 
 
-def _explained(error: RuntimeError) -> Exception:
-    if not _out_of_memory(error):
-        return error
-    return GagavatarError("One frame does not fit the device's memory: choose --device cpu, or close other programs.")
+def fit_square(rgb: np.ndarray, alpha: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """A square picture [S, S, 3] and its alpha [S, S] in the middle of an empty one of another size.
+
+    It fills the shorter edge, as `rendering.drawing.square_camera` has it.
+    """
+    import cv2
+
+    edge = min(width, height)
+    if edge != len(rgb):
+        method = cv2.INTER_AREA if edge < len(rgb) else cv2.INTER_CUBIC
+        rgb, alpha = (np.clip(cv2.resize(image, (edge, edge), interpolation=method), 0, 1) for image in (rgb, alpha))
+    if width == height:
+        return np.ascontiguousarray(rgb), alpha
+    left, top = (width - edge) // 2, (height - edge) // 2
+    place = np.s_[top : top + edge, left : left + edge]
+    whole = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
+    whole[0][place], whole[1][place] = rgb, alpha
+    return whole

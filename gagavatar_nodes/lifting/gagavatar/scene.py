@@ -11,13 +11,13 @@ from torch import Tensor
 from ...rendering import rasterize
 from ...types import Array, Camera, Gaussians
 from .config import RENDER_SIZE, VERTICES
-from .lifted import LiftedAvatar
+from .portrait_gaussians import PortraitGaussians
 
 
 class Scene:
     """Rasterizes frames of one avatar: numpy on the CPU, tensors on CUDA."""
 
-    def __init__(self, lifted: LiftedAvatar, device: torch.device, backend: str = "auto") -> None:
+    def __init__(self, lifted: PortraitGaussians, device: torch.device, backend: str = "auto") -> None:
         self.lifted = lifted
         self.backend = backend
         self.device = device if device.type == "cuda" else torch.device("cpu")

@@ -12,9 +12,9 @@ from parity_recipe import relative_error
 
 from gagavatar_nodes.errors import FileFormatError, GagavatarError
 from gagavatar_nodes.lifting.gagavatar import (
-    GAGAvatar,
     GAGAvatarConfig,
-    LiftedAvatar,
+    GAGAvatarPredictor,
+    PortraitGaussians,
     RenderOptions,
     prepare_image,
 )
@@ -25,7 +25,7 @@ CPU = RenderOptions(device="cpu", precision="fp32")
 
 @pytest.fixture(scope="module")
 def avatar(state_dict):
-    return GAGAvatar.from_state_dict(state_dict, CPU)
+    return GAGAvatarPredictor.from_state_dict(state_dict, CPU)
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,8 @@ def lifted(avatar, case):
     return avatar.lift(case["image"], case["source_camera"], {"flame_shape": np.arange(3.0)}, {"name": "waves"})
 
 
-def with_options(avatar: GAGAvatar, **options) -> GAGAvatar:
-    return GAGAvatar(avatar.network, RenderOptions(device="cpu", **options))
+def with_options(avatar: GAGAvatarPredictor, **options) -> GAGAvatarPredictor:
+    return GAGAvatarPredictor(avatar.network, RenderOptions(device="cpu", **options))
 
 
 def test_a_streamed_frame_equals_the_published_picture(avatar, lifted, case):
@@ -67,7 +67,7 @@ def test_frames_are_taken_from_the_driver_only_as_they_are_needed(avatar, lifted
 
 def test_a_saved_avatar_loads_the_same(lifted, tmp_path, case):
     lifted.save(tmp_path / "a.safetensors")
-    loaded = LiftedAvatar.load(tmp_path / "a.safetensors")
+    loaded = PortraitGaussians.load(tmp_path / "a.safetensors")
     assert loaded.config == lifted.config
     assert loaded.notes == {"name": "waves"}
     np.testing.assert_array_equal(loaded.extra["flame_shape"], np.arange(3.0))
@@ -82,18 +82,20 @@ def test_files_that_are_no_sound_avatar_are_named(lifted, tmp_path):
     path = tmp_path / "a.safetensors"
     save_file({"x": np.zeros(1)}, path)
     with pytest.raises(FileFormatError, match="no lifted avatar"):
-        LiftedAvatar.load(path)
+        PortraitGaussians.load(path)
     save_file({"x": np.zeros(1)}, path, {"format": "gagavatar.lifted", "version": "9"})
     with pytest.raises(FileFormatError, match="version '9'"):
-        LiftedAvatar.load(path)
+        PortraitGaussians.load(path)
     lifted.save(path)
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(FileFormatError, match="damaged"):
-        LiftedAvatar.load(path)
-    small = LiftedAvatar(lifted.layer_means[:9], lifted.covariances, lifted.opacities, lifted.features, np.eye(3, 4))
+        PortraitGaussians.load(path)
+    small = PortraitGaussians(
+        lifted.layer_means[:9], lifted.covariances, lifted.opacities, lifted.features, np.eye(3, 4)
+    )
     small.save(path)
     with pytest.raises(FileFormatError, match=r"got layer_means \(9, 3\) but expected \(175232, 3\)"):
-        LiftedAvatar.load(path)
+        PortraitGaussians.load(path)
 
 
 def test_overflow_in_half_precision_is_noticed_and_mended(avatar, rendered, caplog):
@@ -107,7 +109,7 @@ def test_overflow_in_half_precision_is_noticed_and_mended(avatar, rendered, capl
 
 def test_weights_that_are_not_finite_are_an_error(avatar, rendered, monkeypatch):
     monkeypatch.setattr(
-        "gagavatar_nodes.lifting.gagavatar.avatar.make_runner",
+        "gagavatar_nodes.lifting.gagavatar.predictor.make_runner",
         lambda *_: lambda features, noise: torch.full((1, 3, 2, 2), float("nan")),
     )
     with pytest.raises(GagavatarError, match="weights are not sound"):
@@ -230,7 +232,7 @@ def test_a_smaller_plane_without_refiner_renders_coarse_colours(state_dict, case
     monkeypatch.setattr(Backbone, "forward", lambda self, image: features)
     config = GAGAvatarConfig(plane_size=64, dual_lifting=False, refiner=False)
     kept = {k: v for k, v in state_dict.items() if not k.startswith(("gs_generator_l1.", "upsampler."))}
-    model = GAGAvatar.from_state_dict(kept, CPU, config)
+    model = GAGAvatarPredictor.from_state_dict(kept, CPU, config)
     lifted = model.lift(case["image"], case["source_camera"])
     assert len(lifted) == 5023 + 64 * 64
     (frame,) = model.render(lifted, [(case["head_points"], case["target_camera"])])

@@ -10,7 +10,7 @@ import pytest
 import torch
 from parity_recipe import relative_error
 
-from gagavatar_nodes.lifting.gagavatar import GAGAvatar, RenderOptions
+from gagavatar_nodes.lifting.gagavatar import GAGAvatarPredictor, RenderOptions
 
 if not torch.cuda.is_available():
     pytest.skip("there is no GPU", allow_module_level=True)
@@ -19,7 +19,7 @@ if not torch.cuda.is_available():
 @pytest.fixture(scope="module")
 def exact(state_dict):
     options = RenderOptions(device="cuda", precision="fp32", rasterizer="triton")
-    return GAGAvatar.from_state_dict(state_dict, options)
+    return GAGAvatarPredictor.from_state_dict(state_dict, options)
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +27,11 @@ def lifted(exact, case):
     return exact.lift(case["image"], case["source_camera"])
 
 
-def with_options(avatar: GAGAvatar, **options) -> GAGAvatar:
-    return GAGAvatar(avatar.network, RenderOptions(device="cuda", rasterizer="triton", **options))
+def with_options(avatar: GAGAvatarPredictor, **options) -> GAGAvatarPredictor:
+    return GAGAvatarPredictor(avatar.network, RenderOptions(device="cuda", rasterizer="triton", **options))
 
 
-def one_frame(model: GAGAvatar, lifted, case) -> np.ndarray:
+def one_frame(model: GAGAvatarPredictor, lifted, case) -> np.ndarray:
     return model.render_batch(lifted, case["head_points"][None], case["target_camera"][None])[0].cpu().numpy()
 
 

@@ -1,0 +1,129 @@
+"""The embedded avatar: Gaussians made without a network, driven by landmarks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...driving.retarget import HeadPlacement, Retargeter
+from ...face.topology import LOWER_LIP, UPPER_LIP
+from ...rendering.drawing import draw_frames
+from ...types import Camera, Gaussians, Motion, Portrait
+from .binding import CONTROLS, LANDMARKS, Handle
+from .eyes import eye_widths
+from .file import AvatarParts, read_parts, write_parts
+from .mouth import mouth_handles, mouth_shade, mouth_visibility
+from .posing import Poser
+
+_GAZE_RISE = 0.6  # the lids follow a vertical glance: part of it must not move the iris
+_LONGEST_GAZE = 0.3  # eye widths
+
+
+@dataclass(frozen=True)
+class EmbeddedAvatar(AvatarParts):
+    """A lifted portrait. `perform` binds a motion to it; `gaussians` poses it for one frame."""
+
+    model = "embedded"
+
+    def __len__(self) -> int:
+        return len(self.layer)
+
+    def camera(self) -> Camera:
+        """The source camera: it stays, the head moves."""
+        return self.stage.camera()
+
+    def perform(
+        self, motion: Motion, reference: str | int = "auto", in_place: bool = True, seed: int | None = None
+    ) -> EmbeddedPerformance:
+        """The motion, fitted to this portrait; see `Retargeter` for `reference`.
+
+        The head is always in place, and nothing is random.
+        """
+        return EmbeddedPerformance(self, Retargeter(motion, self.canonical, reference))
+
+    def framed(self, portrait: Portrait) -> Portrait:
+        """The portrait as it is: its crop is what the source camera sees."""
+        return portrait
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the avatar's file; see `file.write_parts`."""
+        write_parts(path, self)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> EmbeddedAvatar:
+        """Read what `save` wrote; see `file.read_parts` for what is raised."""
+        parts = read_parts(path)
+        return EmbeddedAvatar(parts.stage, parts.canonical, parts.layer, parts.mouth_fade)
+
+    def rest(self) -> Gaussians:
+        """The portrait as it was taken."""
+        still = HeadPlacement(self.stage.rotation, 1.0, np.zeros(3))
+        return self.gaussians(np.zeros((LANDMARKS, 3)), np.zeros((2, 2)), still)
+
+    def gaussians(self, displacements: np.ndarray, gaze: np.ndarray, placement: HeadPlacement) -> Gaussians:
+        """The Gaussians in one expression and pose.
+
+        Args:
+            displacements: [478, 3] offsets of the canonical landmarks, centimetres.
+            gaze: [2, 2] offset of the irises in eye widths, x right and y up.
+            placement: pose of the head; its shift moves the head over the torso.
+        """
+        layer, poser = self.layer, self._poser
+        moved = poser.points + (poser.weights @ self._controls(displacements, gaze)).T
+        positions, covariances = poser.pose(moved, placement)
+        features, opacities = layer.colours, layer.opacities
+        inside = slice(len(layer) - len(self.mouth_fade), None)
+        if len(self.mouth_fade):
+            landmarks = self.canonical + displacements
+            opening = landmarks[UPPER_LIP, 1] - landmarks[LOWER_LIP, 1]
+            features, opacities = features.copy(), opacities.copy()
+            features[inside] *= mouth_shade(opening)
+            opacities[inside] *= mouth_visibility(moved[:2, inside], self.mouth_fade, landmarks)
+        return Gaussians(positions, covariances, opacities, features)
+
+    @cached_property
+    def _poser(self) -> Poser:
+        return Poser(self.layer, self.stage)
+
+    def _controls(self, displacements: np.ndarray, gaze: np.ndarray) -> np.ndarray:
+        controls = np.zeros((CONTROLS, 3), np.float32)
+        controls[:LANDMARKS] = displacements
+        glance = np.clip(gaze, -_LONGEST_GAZE, _LONGEST_GAZE) * eye_widths(self.canonical)[:, None] * [1, _GAZE_RISE]
+        controls[Handle.LEFT_GAZE : Handle.RIGHT_GAZE + 1, :2] = glance
+        controls[Handle.UPPER_TEETH :] = mouth_handles(self.canonical, displacements)
+        return controls
+
+
+@dataclass(frozen=True)
+class EmbeddedPerformance:
+    """A motion bound to an avatar: one set of Gaussians a frame."""
+
+    avatar: EmbeddedAvatar
+    retargeter: Retargeter
+
+    def __len__(self) -> int:
+        return len(self.retargeter.motion)
+
+    def follow(self, motion: Motion) -> EmbeddedPerformance:
+        """The same driver's next frames; see `Retargeter.follow`."""
+        return EmbeddedPerformance(self.avatar, self.retargeter.follow(motion))
+
+    def gaussians(self, index: int) -> Gaussians:
+        """The avatar at a frame of the motion."""
+        source = self.retargeter
+        return self.avatar.gaussians(source.displacements(index), source.gaze(index), source.placement(index))
+
+    def camera(self, index: int) -> Camera:
+        """The camera at a frame."""
+        return self.avatar.camera()
+
+    def frames(
+        self, width: int, height: int, indices: Iterable[int] | None = None, alpha: bool = True
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Drawings of the frames `indices`, or of all; see `draw_frames`. Alpha costs nothing and is always there."""
+        chosen = range(len(self)) if indices is None else indices
+        return draw_frames(((self.gaussians(i), self.camera(i)) for i in chosen), width, height)

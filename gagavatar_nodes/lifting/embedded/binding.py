@@ -1,0 +1,105 @@
+"""Bind points to the face's controls: 478 landmarks and a few handles inside the eyes and the mouth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from ...face.topology import CHIN, FACE_OVAL
+from ...types import Portrait
+from .stage import Stage
+
+LANDMARKS = 478
+_NECK_HALF_WIDTH_CM = 6.5
+_NECK_REACH_CM = (4.0, 9.0)
+
+
+class Handle(IntEnum):
+    """Rows of the control displacements after the landmarks."""
+
+    LEFT_GAZE = LANDMARKS
+    RIGHT_GAZE = LANDMARKS + 1
+    UPPER_TEETH = LANDMARKS + 2
+    LOWER_TEETH = LANDMARKS + 3
+    TONGUE = LANDMARKS + 4
+    CAVITY = LANDMARKS + 5
+    CAVITY_HEIGHT = LANDMARKS + 6
+
+
+CONTROLS = LANDMARKS + 7
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Displacement of a point = sum of its `weights` times the displacements of its `controls`."""
+
+    controls: np.ndarray
+    """[N, 4] int32 indices, landmarks or `Handle`s."""
+    weights: np.ndarray
+    """[N, 4] float32; a row need not sum to one."""
+
+    @staticmethod
+    def free(count: int) -> Binding:
+        """Points that no control moves."""
+        return Binding(np.zeros((count, 4), np.int32), np.zeros((count, 4), np.float32))
+
+    @staticmethod
+    def to(handles: list[int], weights: np.ndarray) -> Binding:
+        """Points [N] moved by up to four controls with `weights` [N, len(handles)]."""
+        binding = Binding.free(len(weights))
+        binding.controls[:, : len(handles)] = handles
+        binding.weights[:, : len(handles)] = weights
+        return binding
+
+    def __getitem__(self, rows: np.ndarray) -> Binding:
+        return Binding(self.controls[rows], self.weights[rows])
+
+    @staticmethod
+    def concatenate(parts: list[Binding]) -> Binding:
+        """One binding for several groups of points in a row."""
+        return Binding(np.concatenate([p.controls for p in parts]), np.concatenate([p.weights for p in parts]))
+
+
+def bind_to_triangles(triangles: np.ndarray, weights: np.ndarray) -> Binding:
+    """Points inside landmark triangles [N, 3] with barycentric `weights` [N, 3]."""
+    binding = Binding.free(len(triangles))
+    binding.controls[:, :3], binding.weights[:, :3] = triangles, weights
+    return binding
+
+
+def bind_outside(points: np.ndarray, landmarks: np.ndarray) -> Binding:
+    """Points [N, 3] around the face follow the nearest of its rim, less with distance (canonical centimetres).
+
+    The jaw pulls the skin under it farther than the cheeks pull the hair beside them.
+    """
+    from scipy.spatial import cKDTree
+
+    rim = np.array(FACE_OVAL)
+    distance, nearest = cKDTree(landmarks[rim, :2]).query(points[:, :2], k=4)
+    weights = 1 / (distance + 0.3) ** 2
+    weights /= weights.sum(1, keepdims=True)
+    reach = np.where(points[:, 1] < -6, 3.0, 2.0)
+    weights *= np.exp(-((distance[:, 0] / reach) ** 2))[:, None]
+    return Binding(rim[nearest].astype(np.int32), weights.astype(np.float32))
+
+
+def head_weight(canonical: np.ndarray, portrait: Portrait, stage: Stage) -> np.ndarray:
+    """How much points [N, 3] move with the head, 0..1 [N].
+
+    1 above the chin, falling smoothly to 0 over 9 cm of neck below it, or less where the crop ends earlier: its lower
+    edge must not move. Shoulders, beside the neck, do not move either.
+    """
+    top = portrait.canonical[CHIN, 1] - 0.5
+    edge = stage.to_canonical(stage.unproject(np.array([[portrait.size / 2, portrait.size - 1]]), np.zeros(1)))[0, 1]
+    reach = np.clip(top - edge, *_NECK_REACH_CM)
+    below = top - canonical[:, 1]
+    beside = np.abs(canonical[:, 0]) - _NECK_HALF_WIDTH_CM
+    shoulder = _smoothstep(beside / 5.0) * np.clip((below + 1.5) / 2.5, 0, 1)
+    return (_smoothstep(1 - below / reach) * (1 - shoulder)).astype(np.float32)
+
+
+def _smoothstep(t: np.ndarray) -> np.ndarray:
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)

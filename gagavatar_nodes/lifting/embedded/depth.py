@@ -1,0 +1,101 @@
+"""Depth of the front layer: landmark mesh in the face, fitted head around it, a closed shell for hair and torso."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from ...face.topology import CHIN
+from ...heads.canonical import canonical_face
+from ...types import Portrait
+from .head_fit import skin_triangles
+from .mesh import rasterize_mesh
+from .stage import Stage
+
+MIDDLE_PLANE_CM = -5.0
+"""Canonical z of the head's middle plane, where front and back meet."""
+
+_FEATHER_CM = 0.95  # landmark mesh blends into the head over this width
+_NECK_CM = 3.5  # the fitted head ends in a cut neck: trust it only so far under the chin
+_TRENCH_CM = 2.0  # how far the neck's sides may sink below the shell before they meet the shoulders
+_HAIR_CM, _TORSO_CM = 6.0, 4.0  # thickness of the shell before the middle plane
+_SHELL_CM, _RIM_CM = 4.5, 1.2  # distance from the matte's edge over which the shell, and everything, bends back
+
+
+@dataclass(frozen=True)
+class FrontDepth:
+    """The front layer's depth over the crop's pixels."""
+
+    z: np.ndarray
+    """[S, S] stage z, centimetres toward the camera."""
+    face: np.ndarray
+    """[S, S] landmark triangle under each pixel, -1 outside the face."""
+    middle: float
+    """Stage z of the head's middle plane."""
+    beside: np.ndarray
+    """[S, S] centimetres from the outline of the bare head; 0 inside of it."""
+
+
+def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDepth:
+    """Depth of every pixel of the crop; `head` [V, 3] are the fitted head's canonical vertices."""
+    size, scale = portrait.size, stage.scale
+    points = portrait.landmarks[:468].astype(float) * [1, 1, -1 / scale]
+    face, _, face_z = rasterize_mesh(points, canonical_face().triangles, size, size)
+    in_face = face >= 0
+    _, _, head_z = rasterize_mesh(stage.project(stage.from_canonical(head)), skin_triangles(), size, size)
+    rows = np.arange(size)[:, None]
+    in_head = cv2.erode(np.isfinite(head_z).astype(np.uint8), np.ones((9, 9))) > 0
+    in_head &= rows < _below_chin(portrait, stage, _NECK_CM)
+    middle = float(stage.from_canonical(np.array([[0, 0, MIDDLE_PLANE_CM]]))[0, 2])
+    edge = _distance_to_edge(portrait.alpha) / scale
+    shell = _shell(portrait, stage, edge, middle)
+    # Hair lies over the head: above the chin the outer one of the two surfaces is seen.
+    hair = in_head & (rows < _below_chin(portrait, stage, 0))
+    head_z = np.where(hair, np.maximum(head_z, shell), head_z)
+
+    inside = distance_transform_edt(in_face) / scale
+    blend = np.clip(inside / _FEATHER_CM, 0, 1)
+    face_z = np.where(in_face, face_z, 0)
+    known = in_face | in_head
+    z = np.where(in_head, head_z, face_z)
+    z = np.where(in_face, blend * face_z + (1 - blend) * z, np.where(known, z, 0))
+
+    z = np.where(known, z, _extend(z, known, shell, scale))
+    z = np.where(in_face | hair, z, np.maximum(z, shell - _TRENCH_CM))
+    rim = np.clip(edge / _RIM_CM, 0, 1)
+    z = np.where(in_face, z, middle + (z - middle) * np.sqrt(rim * (2 - rim)))
+    smooth = cv2.GaussianBlur(z, (0, 0), 0.28 * scale)
+    blend = np.clip(inside / (0.8 * _FEATHER_CM), 0, 1)
+    beside = distance_transform_edt(~(in_head | in_face)) / scale
+    return FrontDepth(blend * z + (1 - blend) * smooth, face, middle, beside)
+
+
+def _distance_to_edge(alpha: np.ndarray) -> np.ndarray:
+    """Pixels from each point of the matte to its edge; the crop's border is no edge."""
+    return distance_transform_edt(np.pad(alpha > 0.5, 1, mode="edge"))[1:-1, 1:-1]
+
+
+def _shell(portrait: Portrait, stage: Stage, edge: np.ndarray, middle: float) -> np.ndarray:
+    """A closed shell over the matte: a quarter circle from the middle plane at the edge to its full height inside."""
+    u = np.clip(edge / _SHELL_CM, 0, 1)
+    neck = _below_chin(portrait, stage, 3)
+    height = np.where(np.arange(portrait.size) < neck, _HAIR_CM, _TORSO_CM).astype(np.float64)[:, None]
+    height = cv2.GaussianBlur(np.repeat(height, 3, axis=1), (0, 0), 1.6 * stage.scale)[:, :1]
+    return middle + np.sqrt(u * (2 - u)) * height
+
+
+def _below_chin(portrait: Portrait, stage: Stage, centimetres: float) -> float:
+    """Pixel row of a point straight under the chin."""
+    point = portrait.canonical[[CHIN]].astype(float) - [0, centimetres, 0]
+    return float(stage.project(stage.from_canonical(point))[0, 1])
+
+
+def _extend(z: np.ndarray, known: np.ndarray, shell: np.ndarray, scale: float) -> np.ndarray:
+    """Carry known depth outwards, giving way to the shell over two centimetres."""
+    distance, (row, column) = distance_transform_edt(~known, return_indices=True)
+    near = z[row, column]
+    keep = np.exp(-((distance / scale / 2.0) ** 2))
+    return np.minimum(near * keep + shell * (1 - keep), np.maximum(shell, near))

@@ -1,0 +1,231 @@
+"""The front and back layers: one splat per node of a lattice over the source crop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ...face.topology import CHIN, EYE_RINGS, INNER_LIPS, LOWER_LIDS, LOWER_LIP_ROWS, UPPER_LIDS, eye_openness
+from ...heads.canonical import canonical_face
+from ...types import Portrait
+from .binding import LANDMARKS, Binding, bind_outside, bind_to_triangles, head_weight
+from .depth import MIDDLE_PLANE_CM, FrontDepth
+from .layer import Layer
+from .mesh import barycentric
+from .stage import Stage
+
+FACE_DENSITY = 2.0
+"""How much denser lattice lines are over the face than beside it."""
+
+_THICKNESS_CM = 0.03
+_CLIFF_CM = 3.0  # neighbours that differ more in depth lie on different surfaces
+_BACK_STRETCH = 1.15  # the back of a head is deeper than its face
+_HAIR_STRETCH, _HAIR_TAPER_CM = 0.4, 3.0  # but hair that stands off beside it is flat behind, or turning shows a flap
+_BACK_GAP_CM = 0.4
+_CHIN_CM = 1.2  # height of the chin whose step to the neck a backing fills, below the widest open mouth
+_SHUT_EYE = 0.1
+_STEEP = (2.5, 5.0)  # slopes toward the camera between which a face's pixels lose their say
+_BACK_END_CM, _BACK_FADE_CM = 4.0, 2.0  # above the chin
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Nodes of a lattice over the crop; its lines are denser over the face."""
+
+    x: np.ndarray
+    """[n] pixels."""
+    y: np.ndarray
+    """[n] pixels."""
+
+    @staticmethod
+    def over(portrait: Portrait, density: int) -> Lattice:
+        """A lattice of `density` x `density` nodes over the whole crop."""
+        face = portrait.landmarks[:468, :2]
+        low, high = face.min(0), face.max(0)
+        return Lattice(*(_lines(portrait.size, density, low[axis], high[axis]) for axis in (0, 1)))
+
+    def nodes(self) -> np.ndarray:
+        """[n * n, 2] pixels, row by row."""
+        x, y = np.meshgrid(self.x, self.y)
+        return np.stack([x.ravel(), y.ravel()], 1)
+
+    def sample(self, image: np.ndarray) -> np.ndarray:
+        """Bilinear values [n * n, ...] of an image at the nodes."""
+        x, y = np.meshgrid(self.x.astype(np.float32), self.y.astype(np.float32))
+        values = cv2.remap(image.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return values.reshape(x.size, *image.shape[2:])
+
+
+def _lines(size: int, count: int, low: float, high: float) -> np.ndarray:
+    """Positions of `count` lines over 0..size-1, denser by FACE_DENSITY between low and high."""
+    at = np.linspace(-0.5, size - 0.5, 4 * size + 1)
+    margin = 0.06 * size
+    beyond = np.maximum(low - at, at - high) / margin
+    weight = 1 + (FACE_DENSITY - 1) * np.clip(1 - beyond, 0, 1)
+    total = np.concatenate([[0], np.cumsum((weight[1:] + weight[:-1]) / 2)])
+    return np.interp((np.arange(count) + 0.5) / count * total[-1], total, at)
+
+
+def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice) -> tuple[Layer, np.ndarray]:
+    """The front layer, and the lattice node [N] of each of its splats."""
+    nodes = lattice.nodes()
+    alpha = lattice.sample(portrait.alpha * (1 - openings(portrait)) * _shown(depth, stage))
+    kept = np.flatnonzero(alpha > 0.02)
+    points = stage.to_canonical(stage.unproject(nodes, lattice.sample(depth.z).astype(float)))[kept]
+    binding = _bind(points, nodes[kept], portrait, depth)
+    layer = Layer(
+        points=points.astype(np.float32),
+        binding=binding,
+        head=head_weight(points, portrait, stage),
+        colours=np.clip(lattice.sample(portrait.crop) / 255, 0, 1)[kept],
+        opacities=np.minimum(alpha[kept], 0.99).astype(np.float32),
+        covariances=_thin(len(kept)),
+        neighbours=_neighbours(kept, len(lattice.x), points, binding),
+    )
+    return layer, kept
+
+
+def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, colours: np.ndarray) -> Layer:
+    """The back layer, on every second lattice line: the head mirrored behind its middle plane; a backing of the torso.
+
+    Args:
+        colours: [S, S, 3] RGB 0..1 of the back of the head over the crop's pixels.
+    """
+    coarse = Lattice(lattice.x[::2], lattice.y[::2])
+    nodes, z = coarse.nodes(), coarse.sample(depth.z).astype(float)
+    front = stage.to_canonical(stage.unproject(nodes, z))
+    weight = head_weight(front, portrait, stage)
+    # Under the ears a head is narrower behind than in front: its back ends there.
+    rise = (front[:, 1] - portrait.canonical[CHIN, 1] - _BACK_END_CM) / _BACK_FADE_CM
+    behind = (np.clip(rise, 0, 1) * (weight > 0.97)).astype(np.float32)
+    whole = coarse.sample(portrait.alpha) > 0.6
+    beside = np.clip(coarse.sample(depth.beside) / _HAIR_TAPER_CM, 0, 1)
+    stretch = _BACK_STRETCH * (1 - beside) + _HAIR_STRETCH * beside
+    mirrored = stage.to_canonical(_mirrored(stage.unproject(nodes, z), stretch, stage))
+    backed = stage.to_canonical(stage.unproject(nodes, z - _BACK_GAP_CM))
+    plain = coarse.sample(cv2.GaussianBlur(portrait.crop, (0, 0), 1.5) / np.float32(255))
+
+    head = np.flatnonzero(whole & (behind > 0))
+    # Behind the face are the skin layer and the mouth's inside, which a backing so close would cover.
+    column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
+    face = (depth.face[row, column] >= 0) | (coarse.sample(openings(portrait)) > 0.02)
+    over_chin = front[:, 1] > portrait.canonical[CHIN, 1] + _CHIN_CM
+    backing = np.flatnonzero(whole & (behind < 1) & ~(face & over_chin))
+    # The head's back has no expression, for it is seen past silhouettes only; under the chin the backing goes along.
+    followed = _bind(front[backing], nodes[backing], portrait, depth)
+    return Layer.stack(
+        [
+            _behind(head, mirrored, Binding.free(len(head)), 0.95 * behind, coarse.sample(colours), weight, coarse),
+            _behind(backing, backed, followed, 0.95 * (1 - behind), plain, weight, coarse),
+        ]
+    )
+
+
+def _mirrored(points: np.ndarray, stretch: np.ndarray, stage: Stage) -> np.ndarray:
+    """Stage points [N, 3] taken through the head's middle plane, `stretch` [N] times as far behind it.
+
+    The way is the heading of the face without its nod: straight away from the camera a turned face would leave its
+    profile behind it, and along a nod hair would rise.
+    """
+    heading = stage.rotation[:, 2] * [1, 0, 1]
+    heading /= np.linalg.norm(heading)
+    middle = stage.from_canonical(np.array([[0, 0, MIDDLE_PLANE_CM]]))[0] @ heading
+    height = points @ heading - middle
+    target = np.minimum(-stretch * height, height - _BACK_GAP_CM)
+    return points + (target - height)[:, None] * heading
+
+
+def _behind(
+    kept: np.ndarray,
+    points: np.ndarray,
+    binding: Binding,
+    opacities: np.ndarray,
+    colours: np.ndarray,
+    weight: np.ndarray,
+    lattice: Lattice,
+) -> Layer:
+    """Nodes `kept` of a lattice, of which all but `binding` [len(kept)] are given for every node."""
+    points = points[kept]
+    return Layer(
+        points=points.astype(np.float32),
+        binding=binding,
+        head=weight[kept],
+        colours=colours[kept].astype(np.float32),
+        opacities=opacities[kept].astype(np.float32),
+        covariances=_thin(len(kept)),
+        neighbours=_neighbours(kept, len(lattice.x), points, binding),
+    )
+
+
+def openings(portrait: Portrait) -> np.ndarray:
+    """[S, S] 0..1 coverage of the eye openings and of the mouth between the inner lips, which are other layers.
+
+    A shut eye has no opening: cutting along its lashes would only show what lies under them.
+    """
+    mask = polygon(portrait.landmarks[list(INNER_LIPS), :2], portrait.size)
+    for ring, openness in zip(EYE_RINGS, eye_openness(portrait.canonical), strict=True):
+        if openness < _SHUT_EYE:
+            continue
+        mask = np.maximum(mask, np.clip(polygon(portrait.landmarks[list(ring), :2], portrait.size) * 1.3 - 0.3, 0, 1))
+    return mask
+
+
+def polygon(points: np.ndarray, size: int, supersampling: int = 4) -> np.ndarray:
+    """Antialiased coverage [size, size] 0..1 of a polygon [K, 2] in pixels."""
+    mask = np.zeros((size * supersampling,) * 2, np.uint8)
+    corners = np.round((points + 0.5) * supersampling - 0.5).astype(np.int32)
+    cv2.fillPoly(mask, [corners], 255)
+    return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def _shown(depth: FrontDepth, stage: Stage) -> np.ndarray:
+    """[S, S] 1, but 0 where the face is seen so much from its side that its colours would smear when it turns."""
+    row, column = np.gradient(cv2.GaussianBlur(depth.z, (0, 0), 1.0) * stage.scale)
+    steep = np.clip((np.hypot(row, column) - _STEEP[0]) / (_STEEP[1] - _STEEP[0]), 0, 1)
+    return (1 - steep * (depth.face >= 0)).astype(np.float32)
+
+
+def _bind(points: np.ndarray, nodes: np.ndarray, portrait: Portrait, depth: FrontDepth) -> Binding:
+    column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
+    face = depth.face[row, column]
+    binding = bind_outside(points, portrait.canonical)
+    inside = np.flatnonzero(face >= 0)
+    triangles = canonical_face().triangles[face[inside]]
+    weights = barycentric(nodes[inside], portrait.landmarks[triangles][..., :2].astype(float))
+    bound = bind_to_triangles(triangles, weights)
+    binding.controls[inside], binding.weights[inside] = bound.controls, bound.weights
+    return binding
+
+
+def _thin(count: int) -> np.ndarray:
+    return np.tile(np.float32(_THICKNESS_CM**2) * np.array([1, 0, 0, 1, 0, 1], np.float32), (count, 1))
+
+
+def _neighbours(kept: np.ndarray, width: int, points: np.ndarray, binding: Binding) -> np.ndarray:
+    """[N, 4] left, right, upper and lower neighbours on the same surface."""
+    own = np.arange(len(kept), dtype=np.int32)
+    row_of = np.full(width * width + 1, -1, np.int32)
+    row_of[kept] = own
+    x, y = kept % width, kept // width
+    parts = _parting(binding)
+    neighbours = np.empty((len(kept), 4), np.int32)
+    for k, (dx, dy) in enumerate(((-1, 0), (1, 0), (0, -1), (0, 1))):
+        inside = (x + dx >= 0) & (x + dx < width) & (y + dy >= 0) & (y + dy < width)
+        other = row_of[np.where(inside, kept + dx + dy * width, -1)]
+        other = np.where(other >= 0, other, own)
+        joined = np.abs(points[other, 2] - points[own, 2]) < _CLIFF_CM
+        joined &= np.abs(parts[other] - parts[own]).max(1) < 0.35
+        neighbours[:, k] = np.where(joined, other, own)
+    return neighbours
+
+
+def _parting(binding: Binding) -> np.ndarray:
+    """[N, 3] how points move when the jaw drops, or lids close, by one: where neighbours part, the surface is cut."""
+    tests = np.zeros((3, LANDMARKS + 16), np.float32)
+    tests[0, list(LOWER_LIP_ROWS)] = 1
+    for side in (0, 1):
+        tests[1 + side, list(UPPER_LIDS[side])] = 1
+        tests[1 + side, list(LOWER_LIDS[side])] = -0.5
+    return np.stack([(test[binding.controls] * binding.weights).sum(1) for test in tests], 1)

@@ -1,0 +1,135 @@
+"""The mesh-bound layer: splats on the fitted head, just under the front layer, that close what turning tears open.
+
+What the source view does not show is taken from the mirrored side of the head, balanced in brightness (a face is nearly
+symmetric), and else from the nearest shown skin.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ...face.topology import CHIN, EYE_RINGS, INNER_LIPS, LOWER_LIP
+from ...types import Portrait
+from .binding import Binding, bind_outside, bind_to_triangles, head_weight
+from .depth import FrontDepth
+from .head_fit import skin_triangles
+from .lattice import polygon
+from .layer import Layer, discs
+from .mesh import rasterize_mesh, sample_surface, vertex_normals
+from .stage import Stage
+
+_BELOW_CHIN_CM = 7.0
+_SINK_CM = 0.35  # the fitted head and the landmark mesh differ by about half of this
+_SIGMA = 0.62  # of a splat, in distances between neighbours
+
+
+def skin_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.ndarray, count: int) -> Layer:
+    """Splats on the skin of the fitted head `head` [V, 3], canonical centimetres; about `count` of them."""
+    triangles = skin_triangles()
+    triangles = triangles[head[triangles][..., 1].mean(1) > portrait.canonical[CHIN, 1] - _BELOW_CHIN_CM]
+    face, weights = sample_surface(head, triangles, count)
+    points = (head[triangles[face]] * weights[..., None]).sum(1)
+    normals = (vertex_normals(head, skin_triangles())[triangles[face]] * weights[..., None]).sum(1)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+
+    kept = ~_inside_openings(points, portrait)
+    points, normals = points[kept], normals[kept]
+    pixels = stage.project(stage.from_canonical(points))
+    binding = _bind(points, pixels, portrait, depth)
+    area = np.linalg.norm(
+        np.cross(
+            head[triangles[:, 1]] - head[triangles[:, 0]],
+            head[triangles[:, 2]] - head[triangles[:, 0]],
+        ),
+        axis=1,
+    ).sum()
+    colours = _colours(points, normals, pixels, portrait, stage, head)
+    sunk = points - _SINK_CM * normals
+    return discs(
+        sunk,
+        binding,
+        colours,
+        0.95,
+        sigma=_SIGMA * np.sqrt(area / 2 / count),
+        normals=normals,
+        head=head_weight(points, portrait, stage),
+    )
+
+
+def _inside_openings(points: np.ndarray, portrait: Portrait) -> np.ndarray:
+    """Skin inside the mouth and the eye sockets, and what is so near an opening that it would hang across it."""
+    marks = portrait.canonical
+    mouth = marks[list(INNER_LIPS)]
+    centre = mouth.mean(0)
+    deep = (np.hypot(points[:, 0] - centre[0], points[:, 1] - centre[1]) < 2.6) & (points[:, 2] > -3)
+    inside = deep & (points[:, 2] < marks[LOWER_LIP, 2] - 1.2)
+    rims = [mouth] + [marks[list(ring)] for ring in EYE_RINGS]
+    for rim in rims:
+        middle = rim.mean(0)
+        half = np.abs(rim - middle).max(0)[:2] + np.array([0.25, 0.3])
+        inside |= (np.abs(points - middle)[:, :2] < half).all(1) & (points[:, 2] > middle[2] - 3)
+    return inside
+
+
+def _bind(points: np.ndarray, pixels: np.ndarray, portrait: Portrait, depth: FrontDepth) -> Binding:
+    from ...heads.canonical import canonical_face
+    from .mesh import barycentric
+
+    column, row = np.clip(np.round(pixels[:, :2]), 0, portrait.size - 1).astype(int).T
+    face = np.where(points[:, 2] > depth_limit(portrait), depth.face[row, column], -1)
+    binding = bind_outside(points, portrait.canonical)
+    inside = np.flatnonzero(face >= 0)
+    triangles = canonical_face().triangles[face[inside]]
+    weights = barycentric(pixels[inside, :2], portrait.landmarks[triangles][..., :2].astype(float))
+    bound = bind_to_triangles(triangles, weights)
+    binding.controls[inside], binding.weights[inside] = bound.controls, bound.weights
+    return binding
+
+
+def depth_limit(portrait: Portrait) -> float:
+    """Canonical z that tells the face from the back of the head."""
+    return float(portrait.canonical[:468, 2].min()) - 2.0
+
+
+def _colours(
+    points: np.ndarray, normals: np.ndarray, pixels: np.ndarray, portrait: Portrait, stage: Stage, head: np.ndarray
+) -> np.ndarray:
+    trust = _visibility(normals, pixels, portrait, stage, head)
+    column, row = np.clip(np.round(pixels[:, :2]), 0, portrait.size - 1).astype(int).T
+    seen = portrait.crop[row, column] / 255.0
+
+    # The mirrored point's colour, scaled so that both sides agree where both are seen.
+    distance, twin = cKDTree(points).query(points * [-1, 1, 1])
+    twin_trust = trust[twin] * (distance < 0.5)
+    both = (trust > 0.5) & (twin_trust > 0.5) & (points[:, 2] > 0)
+    gain = np.ones(3)
+    if both.sum() > 200:
+        left = points[both, 0] < 0
+        gain = np.median(seen[both][left], 0) / np.maximum(np.median(seen[both][~left], 0), 1e-3)
+    side = np.where(points[:, :1] < 0, gain, 1 / np.maximum(gain, 1e-3))
+    mirrored = seen[twin] * np.clip(side, 0.6, 1.6)
+
+    total = np.maximum(trust, twin_trust)
+    known = np.where((trust >= twin_trust)[:, None], seen, trust[:, None] * seen + (1 - trust[:, None]) * mirrored)
+    sure = total > 0.3
+    if not sure.any():
+        return known
+    distance, nearest = cKDTree(points[sure]).query(points, k=8)
+    share = 1 / (distance + 0.1)
+    filled = (known[sure][nearest] * (share / share.sum(1, keepdims=True))[..., None]).sum(1)
+    blend = np.clip(total / 0.3, 0, 1)[:, None]
+    return blend * known + (1 - blend) * filled
+
+
+def _visibility(
+    normals: np.ndarray, pixels: np.ndarray, portrait: Portrait, stage: Stage, head: np.ndarray
+) -> np.ndarray:
+    """[N] 0..1 how well the source view shows each point: facing the camera, in front, inside the matte, no opening."""
+    size = portrait.size
+    _, _, front = rasterize_mesh(stage.project(stage.from_canonical(head)), skin_triangles(), size, size)
+    column, row = np.clip(np.round(pixels[:, :2]), 0, size - 1).astype(int).T
+    facing = np.clip(((normals @ stage.rotation.T)[:, 2] - 0.15) / 0.4, 0, 1)
+    in_front = pixels[:, 2] > front[row, column] - 0.6
+    mouth = polygon(portrait.landmarks[list(INNER_LIPS), :2], size)[row, column] < 0.1
+    return facing * in_front * mouth * (portrait.alpha[row, column] > 0.9)
