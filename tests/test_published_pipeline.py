@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).parent / "lifting" / "gagavatar"))
 
 import gagavatar_recipe  # noqa: E402
 from parity_recipe import synthetic_flame, tracker_state_dict  # noqa: E402

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("websocket")
 torch = pytest.importorskip("torch")
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "lifting" / "gagavatar")]
+sys.path.insert(0, str(ROOT / "tests"))
 
 
 def published_base(base: Path) -> Path:

@@ -189,7 +189,9 @@ def lift_portrait(portrait: Portrait, published: GagavatarModels, tracker: str =
         "to_picture": view.to_picture,
     }  # fmt: skip
     notes = {"flame_edition": codes.edition, "portrait_tracker": tracker}
-    lifted = published.network.lift(prepare_image(view.image), codes.transform[0], extra, notes)
+    model = published.network
+    image = prepare_image(view.image, model.network.config.image_size)
+    lifted = model.lift(image, codes.transform[0], extra, notes)
     matte = _sampled(view.alpha, lifted.layer_means, codes.transform[0])
     return GagavatarAvatar(replace(lifted, extra=extra | {"matte": matte}), published)
 

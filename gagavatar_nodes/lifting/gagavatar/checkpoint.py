@@ -42,7 +42,8 @@ def load_checkpoint(path: str | Path, *, half: bool = False, cache: str | Path |
     if not path.is_file():
         raise FileFormatError(f"{path}: there is no such checkpoint. {_AGAIN}")
     if path.suffix == ".safetensors":
-        return check(_read_safetensors(path)[0], path)
+        state, header = _read_safetensors(path)
+        return check(state, path, _config_of(header, path))
     target = Path(cache or path.parent) / f"{path.stem}.{'fp16' if half else 'fp32'}.safetensors"
     stamp = _stamp(path)
     found = _converted(target, stamp)
@@ -56,6 +57,42 @@ def load_checkpoint(path: str | Path, *, half: bool = False, cache: str | Path |
                      target, error.strerror or error)  # fmt: skip
         return state
     return _read_safetensors(target)[0]
+
+
+def load_config(path: str | Path) -> GAGAvatarConfig:
+    """The variant of the network that the checkpoint at `path` belongs to: the published one unless it says so.
+
+    Raises FileFormatError where it names a variant that cannot be.
+    """
+    path = Path(path)
+    return _config_of(_read_safetensors(path)[1], path) if path.suffix == ".safetensors" else GAGAvatarConfig()
+
+
+def save_network(network: GAGAvatarNetwork, path: str | Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write a network with its config as one safetensors file, whole or not at all, and read it back to compare.
+
+    `notes` are texts for its header. Raises as `convert` does.
+    """
+    header = {**(notes or {}), "config": json.dumps(network.config.to_dict())}
+    convert({name: value.detach().cpu() for name, value in network.state_dict().items()}, Path(path), notes=header)
+
+
+def load_perceptual_weights(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of the perceptual networks in the published `GAGAvatar.pt` at `path`, without their prefix.
+
+    Raises FileFormatError where the file is missing or damaged, or has none: converted and own files leave them out.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileFormatError(f"{path}: there is no such checkpoint. {_AGAIN}")
+    state = _read_safetensors(path)[0] if path.suffix == ".safetensors" else _read_pickle(path)
+    found = {key.removeprefix(TRAINING_PREFIX): v for key, v in state.items() if key.startswith(TRAINING_PREFIX)}
+    if not found:
+        raise FileFormatError(
+            f"{path} holds no perceptual networks ({TRAINING_PREFIX}*): name the published GAGAvatar.pt itself, or "
+            "take another perceptual loss (lpips, none)"
+        )
+    return found
 
 
 def check(state: Mapping[str, Tensor], name: str | Path = "checkpoint", config: GAGAvatarConfig | None = None
@@ -106,7 +143,10 @@ def build_network(state: Mapping[str, Any], config: GAGAvatarConfig | None = Non
     return network.eval().requires_grad_(False)
 
 
-def convert(state: Mapping[str, Tensor], target: Path, *, half: bool = False, stamp: str = "") -> None:
+def convert(
+    state: Mapping[str, Tensor], target: Path, *, half: bool = False, stamp: str = "",
+    notes: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
     """Write `state` as one safetensors file, read it back and compare every tensor; then move it to `target`.
 
     Weights beyond float16's range keep the file in float32, with a warning. Raises OSError where it cannot be
@@ -121,7 +161,7 @@ def convert(state: Mapping[str, Tensor], target: Path, *, half: bool = False, st
         half = False
     dtype = torch.float16 if half else torch.float32
     stored = {name: value.to(dtype).contiguous() for name, value in state.items()}
-    header = {"format": "gagavatar-checkpoint", "version": str(CONVERTED_VERSION), "source": stamp}
+    header = {**(notes or {}), "format": "gagavatar-checkpoint", "version": str(CONVERTED_VERSION), "source": stamp}
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=".part", dir=target.parent)
     os.close(handle)
@@ -175,6 +215,15 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
     except SafetensorError as error:
         raise FileFormatError(f"{path} is truncated or no safetensors file ({error}). {_AGAIN}") from error
+
+
+def _config_of(header: Mapping[str, str], path: Path) -> GAGAvatarConfig:
+    try:
+        return GAGAvatarConfig.from_dict(json.loads(header.get("config", "{}")))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise FileFormatError(
+            f"{path} describes a network that cannot be ({error}). Train or convert it again."
+        ) from error
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .refiner import SIZES, SLOPE, ModulatedConv, Refiner, ResizeBlock, StyleConv, ToRGB, resize
+from .refiner import SLOPE, ModulatedConv, Refiner, ResizeBlock, StyleConv, ToRGB, noise_sizes, resize
 
 CPU_STRIPS = 4
 """Strips on a CPU: the last stage's largest maps are over 32 MiB, which the C library's allocator returns to the system
@@ -48,7 +48,7 @@ class FastRefiner(nn.Module):
             _linear(layer) if isinstance(layer, nn.Linear) else layer for layer in generator.style_mlp
         ))  # fmt: skip
         self.register_buffer("constant", generator.constant_input.weight.detach().to(dtype))
-        sizes = [4, *(size for size in SIZES for _ in range(2))]
+        sizes = noise_sizes(refiner.config.render_size)
         self.style_convs = nn.ModuleList(
             _Modulated(self, layer, size)
             for layer, size in zip([generator.style_conv1, *generator.style_convs], sizes, strict=True)
@@ -78,7 +78,7 @@ class FastRefiner(nn.Module):
         picture = self.to_rgbs[0](y, style)
         for stage, maps in enumerate(zip(noise[1::2], noise[2::2], strict=True)):
             x = x + skips.pop()
-            if stage == len(SIZES) - 1 and self.strips > 1:
+            if stage == len(self.up) - 1 and self.strips > 1:
                 rgb = self._last_stage_by_strips(x, y, style, maps)
             else:
                 x, y, rgb = self._stage(stage, x, y, style, maps)
@@ -103,7 +103,7 @@ class FastRefiner(nn.Module):
             start, stop = max(0, top - _MARGIN), min(size, top + rows + _MARGIN)
             low, high = slice(start // 2, stop // 2), slice(start, stop)
             maps = noise[0][:, :, high], noise[1][:, :, high]
-            rgb = self._stage(len(SIZES) - 1, x[:, :, low], y[:, :, low], style, maps)[2]
+            rgb = self._stage(len(self.up) - 1, x[:, :, low], y[:, :, low], style, maps)[2]
             parts.append(rgb[:, :, top - start : top - start + rows])
         return torch.cat(parts, dim=2)
 

@@ -19,12 +19,13 @@ def lifting_plane(camera: Tensor, size: int) -> tuple[Tensor, Tensor]:
     layers leave it, away from the camera.
     """
     R, t = camera[:, :3], camera[:, 3]
-    direction, centre = R[:, 2], -R @ t
+    # By elements: matrix products may be rounded to TF32 or bfloat16 in training, and the camera is ten units away.
+    direction, center = R[:, 2], -(R * t).sum(1)
     ramp = torch.linspace(1, -1, size, dtype=camera.dtype, device=camera.device)
     y, x = torch.meshgrid(ramp, ramp, indexing="ij")
-    rays = torch.stack([x / FOCAL, y / FOCAL, torch.ones_like(x)], dim=-1).reshape(-1, 3) @ R.T
-    distance = (centre @ direction).abs()
-    return centre + distance * rays, direction
+    rays = x.reshape(-1, 1) / FOCAL * R[:, 0] + y.reshape(-1, 1) / FOCAL * R[:, 1] + R[:, 2]
+    distance = (center * direction).sum().abs()
+    return center + distance * rays, direction
 
 
 def encode_direction(direction: Tensor) -> Tensor:

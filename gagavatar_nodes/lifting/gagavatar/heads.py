@@ -12,13 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .backbone import LOCAL_CHANNELS, WIDTH
 from .config import GAGAvatarConfig
 from .geometry import ENCODING_SIZE
 
 _MAX_SCALE = 0.05
-_HIDDEN = 128
-_IDENTITY = 256
 
 
 class GaussianParameters(NamedTuple):
@@ -31,7 +28,7 @@ class GaussianParameters(NamedTuple):
     scales: Tensor
     """[N, 3] 0..0.05 head units."""
     rotations: Tensor
-    """[N, 4] quaternions, w first, used without normalisation."""
+    """[N, 4] quaternions, w first, used without normalization."""
 
 
 class PlaneHead(nn.Module):
@@ -40,11 +37,12 @@ class PlaneHead(nn.Module):
     def __init__(self, config: GAGAvatarConfig) -> None:
         super().__init__()
         self.sizes = (config.feature_channels, 1, 3, 4, 1)
+        hidden = config.head_channels
         self.gaussian_conv = nn.Sequential(
-            nn.Conv2d(LOCAL_CHANNELS + ENCODING_SIZE, _HIDDEN, 3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(_HIDDEN, _HIDDEN, 3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(_HIDDEN, _HIDDEN, 3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(_HIDDEN, sum(self.sizes), 1),
+            nn.Conv2d(config.local_channels + ENCODING_SIZE, hidden, 3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(hidden, hidden, 3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(hidden, hidden, 3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(hidden, sum(self.sizes), 1),
         )  # fmt: skip
 
     def forward(self, local: Tensor, encoding: Tensor) -> tuple[GaussianParameters, Tensor]:
@@ -67,7 +65,7 @@ class PlaneHead(nn.Module):
         The encoding's part is computed on a 3x3 map: away from the zero padding it is the same at all pixels.
         """
         conv, size = self.gaussian_conv[0], local.shape[-1]
-        of_local, of_encoding = conv.weight.split((LOCAL_CHANNELS, ENCODING_SIZE), dim=1)
+        of_local, of_encoding = conv.weight.split((len(local), ENCODING_SIZE), dim=1)
         constant = encoding[None, :, None, None].expand(-1, -1, 3, 3)
         constant = functional.conv2d(constant, of_encoding, conv.bias, padding=1)
         nearest = torch.ones(size, dtype=torch.long, device=local.device)
@@ -85,15 +83,15 @@ class ExpressionHead(nn.Module):
 
     def __init__(self, config: GAGAvatarConfig) -> None:
         super().__init__()
-        inputs = _IDENTITY + (WIDTH if config.global_identity else 0)
-        layers: list[nn.Module] = [nn.Linear(inputs, _IDENTITY)]
+        width = config.vertex_channels
+        layers: list[nn.Module] = [nn.Linear(width + (config.backbone_width if config.global_identity else 0), width)]
         for _ in range(3):
-            layers += [nn.ReLU(inplace=True), nn.Linear(_IDENTITY, _IDENTITY)]
+            layers += [nn.ReLU(inplace=True), nn.Linear(width, width)]
         self.feature_layers = nn.Sequential(*layers)
-        self.color_layers = _branch(config.feature_channels)
-        self.opacity_layers = _branch(1)
-        self.scale_layers = _branch(3)
-        self.rotation_layers = _branch(4)
+        self.color_layers = _branch(config, config.feature_channels)
+        self.opacity_layers = _branch(config, 1)
+        self.scale_layers = _branch(config, 3)
+        self.rotation_layers = _branch(config, 4)
 
     def forward(self, codes: Tensor, encoding: Tensor) -> GaussianParameters:
         """Codes [V, 1024] (or [V, 256] without the global feature) and encoding [27] to V Gaussians."""
@@ -104,12 +102,13 @@ class ExpressionHead(nn.Module):
             torch.cat([features[:, :3].sigmoid(), features[:, 3:]], dim=-1),
             self.opacity_layers(hidden).sigmoid(),
             self.scale_layers(hidden).sigmoid() * _MAX_SCALE,
-            # Published: the quaternions' components are normalised over the vertices, not each quaternion.
+            # Published: the quaternions' components are normalized over the vertices, not each quaternion.
             functional.normalize(self.rotation_layers(hidden), dim=0),
         )
 
 
-def _branch(outputs: int) -> nn.Sequential:
+def _branch(config: GAGAvatarConfig, outputs: int) -> nn.Sequential:
+    hidden = config.head_channels
     return nn.Sequential(
-        nn.Linear(_IDENTITY + ENCODING_SIZE, _HIDDEN), nn.ReLU(inplace=True), nn.Linear(_HIDDEN, outputs)
+        nn.Linear(config.vertex_channels + ENCODING_SIZE, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, outputs)
     )

@@ -40,18 +40,22 @@ class GAGAvatarNetwork(nn.Module):
     def __init__(self, config: GAGAvatarConfig | None = None) -> None:
         super().__init__()
         self.config = config or GAGAvatarConfig()
-        self.base_model = Backbone()
-        self.head_base = nn.Parameter(torch.randn(VERTICES, 256))
+        self.base_model = Backbone(self.config)
+        self.head_base = nn.Parameter(torch.randn(VERTICES, self.config.vertex_channels))
         self.gs_generator_g = ExpressionHead(self.config)
         self.gs_generator_l0 = PlaneHead(self.config)
         if self.config.dual_lifting:
             self.gs_generator_l1 = PlaneHead(self.config)
         if self.config.refiner:
-            self.upsampler = Refiner(self.config.feature_channels)
+            self.upsampler = Refiner(self.config)
 
     def lift(self, image: Tensor, source_camera: Tensor) -> Lifting:
-        """Lift an RGB image [3, 518, 518] 0..1, on black, seen from `source_camera` [3, 4]."""
+        """Lift an RGB image [3, S, S] 0..1 (S is 518 as published), on black, seen from `source_camera` [3, 4]."""
         local, identity = (x[0] for x in self.base_model(image[None]))
+        return self.lift_features(local, identity, source_camera)
+
+    def lift_features(self, local: Tensor, identity: Tensor, source_camera: Tensor) -> Lifting:
+        """Gaussians of what the backbone makes of an image: local [256, L, L] and global feature [768]."""
         size = self.config.plane_size
         points, direction = lifting_plane(source_camera, size)
         encoding = encode_direction(direction)
@@ -65,11 +69,11 @@ class GAGAvatarNetwork(nn.Module):
             layers.append(back)
             means.append(points - offsets * direction)
         mesh = self.gs_generator_g(self._vertex_codes(identity), encoding)
-        parameters = GaussianParameters(*(torch.cat(parts) for parts in zip(mesh, *layers, strict=True)))
+        parameters = GaussianParameters(*(torch.cat(parts).float() for parts in zip(mesh, *layers, strict=True)))
         return Lifting(local, identity, points, direction, encoding, parameters, torch.cat(means))
 
     def refine(self, features: Tensor, noise: list[Tensor] | None = None) -> Tensor:
-        """Rendered features [B, C, 512, 512] to RGB [B, 3, 512, 512] 0..1."""
+        """Rendered features [B, C, R, R] to RGB [B, 3, R, R] 0..1; R is 512 as published."""
         if not self.config.refiner:
             return features[:, :3].clamp(0, 1)
         return self.upsampler(features, noise)

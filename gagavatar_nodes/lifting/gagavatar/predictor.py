@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ...errors import GagavatarError
 from ...rendering.covariance import covariances_from_quaternions
-from .checkpoint import build_network, load_checkpoint
-from .config import IMAGE_SIZE, VERTICES, GAGAvatarConfig
+from .checkpoint import build_network, load_checkpoint, load_config
+from .config import VERTICES, GAGAvatarConfig
 from .model import GAGAvatarNetwork
 from .options import RenderOptions
 from .portrait_gaussians import PortraitGaussians
@@ -64,8 +64,8 @@ class GAGAvatarPredictor:
         half: bool = False,
         cache: str | Path | None = None,
     ) -> GAGAvatarPredictor:
-        """The model of a checkpoint file, see `checkpoint.load_checkpoint`."""
-        return cls.from_state_dict(load_checkpoint(path, half=half, cache=cache), options, config)
+        """The model of a checkpoint file, see `checkpoint.load_checkpoint`; by default of its own `config`."""
+        return cls.from_state_dict(load_checkpoint(path, half=half, cache=cache), options, config or load_config(path))
 
     @classmethod
     def from_state_dict(
@@ -94,10 +94,11 @@ class GAGAvatarPredictor:
         """
         picture = torch.as_tensor(np.asarray(image, np.float32))
         camera = torch.as_tensor(np.asarray(source_camera, np.float32))
-        if picture.shape != (3, IMAGE_SIZE, IMAGE_SIZE) or camera.shape != (3, 4):
+        size = self.network.config.image_size
+        if picture.shape != (3, size, size) or camera.shape != (3, 4):
             raise ValueError(
                 f"Got an image {list(picture.shape)} and a camera {list(camera.shape)} but expected "
-                f"[3, {IMAGE_SIZE}, {IMAGE_SIZE}] and [3, 4]."
+                f"[3, {size}, {size}] and [3, 4]."
             )
         self.network.to(self.device)
         with full_float32():
@@ -230,7 +231,7 @@ class GAGAvatarPredictor:
         return self._scene
 
     def _noise(self, seed: int, frames: range) -> list[Tensor]:
-        maps = [fresh_noise(seed, frame) for frame in frames]
+        maps = [fresh_noise(seed, frame, self.network.config.render_size) for frame in frames]
         return [torch.cat(level).to(self.device) for level in zip(*maps, strict=True)]
 
     def _raise_precision(self) -> None:

@@ -12,20 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .config import RENDER_SIZE
+from .config import RENDER_SIZE, GAGAvatarConfig
 
-STYLE = 512
 SLOPE = 0.2
-UNET_CHANNELS = {4: 256, 8: 256, 16: 256, 32: 256, 64: 128, 128: 64, 256: 32, 512: 16}
-STYLE_CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 256, 128: 128, 256: 64, 512: 32}
-SIZES = (8, 16, 32, 64, 128, 256, 512)
-"""Edges of the generator's stages after the constant 4x4 input."""
 _STYLE_LAYERS = 8
 _EPS = 1e-8
 
 
 def resize(x: Tensor, factor: float) -> Tensor:
-    """Bilinear, pixel centres at halves."""
+    """Bilinear, pixel centers at halves."""
     return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
@@ -34,15 +29,26 @@ def leaky(x: Tensor) -> Tensor:
     return functional.leaky_relu_(x, SLOPE)
 
 
-def noise_sizes() -> list[int]:
-    """Edges of the 15 noise maps: one at 4, two for each later stage."""
-    return [4, *(size for size in SIZES for _ in range(2))]
+def stage_sizes(render_size: int = RENDER_SIZE) -> list[int]:
+    """Edges of the generator's stages after the constant 4x4 input: 8, 16, ... up to `render_size`."""
+    return [2**power for power in range(3, render_size.bit_length())]
 
 
-def fresh_noise(seed: int, frame: int) -> list[Tensor]:
-    """The 15 noise maps [1, 1, r, r] of a frame: the same for the same seed and frame on every device."""
+def noise_sizes(render_size: int = RENDER_SIZE) -> list[int]:
+    """Edges of the noise maps, 15 at 512x512: one at 4, two for each later stage."""
+    return [4, *(size for size in stage_sizes(render_size) for _ in range(2))]
+
+
+def fresh_noise(seed: int, frame: int, render_size: int = RENDER_SIZE) -> list[Tensor]:
+    """The noise maps [1, 1, r, r] of a frame: the same for the same seed and frame on every device."""
     generator = torch.Generator().manual_seed((seed * 1_000_003 + frame) % 2**63)
-    return [torch.randn(1, 1, size, size, generator=generator) for size in noise_sizes()]
+    return [torch.randn(1, 1, size, size, generator=generator) for size in noise_sizes(render_size)]
+
+
+def generator_channels(config: GAGAvatarConfig) -> dict[int, int]:
+    """Edge of a map of the generator -> its channels; the U-Net has half as many."""
+    last, size = config.refiner_last_channels, config.render_size
+    return {edge: min(config.refiner_channels, last * size // edge) for edge in (4, *stage_sizes(size))}
 
 
 class ResizeBlock(nn.Module):
@@ -63,14 +69,14 @@ class ResizeBlock(nn.Module):
 class ModulatedConv(nn.Module):
     """Convolution whose input channels are scaled by a style (StyleGAN2, arXiv 1912.04958, section 2.2)."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, demodulate: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int, style: int, demodulate: bool) -> None:
         super().__init__()
         self.demodulate = demodulate
-        self.modulation = nn.Linear(STYLE, inputs)
+        self.modulation = nn.Linear(style, inputs)
         self.weight = nn.Parameter(torch.randn(1, outputs, inputs, kernel, kernel) / math.sqrt(inputs * kernel**2))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """[B, I, H, W] and style [B, 512] to [B, O, H, W]."""
+        """[B, I, H, W] and style [B, S] to [B, O, H, W]."""
         batch, _, height, width = x.shape
         weight = self.weight * self.modulation(style)[:, None, :, None, None]
         if self.demodulate:
@@ -83,10 +89,10 @@ class ModulatedConv(nn.Module):
 class StyleConv(nn.Module):
     """Modulated 3x3 convolution, noise, bias, leaky ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, upsample: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, style: int, upsample: bool) -> None:
         super().__init__()
         self.upsample = upsample
-        self.modulated_conv = ModulatedConv(inputs, outputs, 3, demodulate=True)
+        self.modulated_conv = ModulatedConv(inputs, outputs, 3, style, demodulate=True)
         self.weight = nn.Parameter(torch.zeros(1))
         self.bias = nn.Parameter(torch.zeros(1, outputs, 1, 1))
 
@@ -99,9 +105,9 @@ class StyleConv(nn.Module):
 class ToRGB(nn.Module):
     """A stage's contribution to the picture."""
 
-    def __init__(self, inputs: int) -> None:
+    def __init__(self, inputs: int, style: int) -> None:
         super().__init__()
-        self.modulated_conv = ModulatedConv(inputs, 3, 1, demodulate=False)
+        self.modulated_conv = ModulatedConv(inputs, 3, 1, style, demodulate=False)
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
 
     def forward(self, x: Tensor, style: Tensor, picture: Tensor | None) -> Tensor:
@@ -110,7 +116,7 @@ class ToRGB(nn.Module):
 
 
 class NormStyle(nn.Module):
-    """Style codes [B, 512] to unit mean square."""
+    """Style codes [B, S] to unit mean square."""
 
     def forward(self, style: Tensor) -> Tensor:
         return style * torch.rsqrt(style.square().mean(1, keepdim=True) + _EPS)
@@ -119,17 +125,17 @@ class NormStyle(nn.Module):
 class ConstantInput(nn.Module):
     """The learned 4x4 map a generator starts from."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(1, STYLE_CHANNELS[4], 4, 4))
+        self.weight = nn.Parameter(torch.randn(1, channels, 4, 4))
 
 
 class Noises(nn.Module):
-    """The stored noise maps, `noise0` to `noise14`."""
+    """The stored noise maps, `noise0` to `noise14` at 512x512."""
 
-    def __init__(self) -> None:
+    def __init__(self, render_size: int) -> None:
         super().__init__()
-        for index, size in enumerate(noise_sizes()):
+        for index, size in enumerate(noise_sizes(render_size)):
             self.register_buffer(f"noise{index}", torch.randn(1, 1, size, size))
 
     def maps(self) -> list[Tensor]:
@@ -139,25 +145,25 @@ class Noises(nn.Module):
 class Generator(nn.Module):
     """StyleGAN2-type generator whose stages are scaled and shifted by condition maps."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: GAGAvatarConfig) -> None:
         super().__init__()
+        c, style = generator_channels(config), config.refiner_channels
         layers: list[nn.Module] = [NormStyle()]
         for _ in range(_STYLE_LAYERS):
-            layers += [nn.Linear(STYLE, STYLE), nn.LeakyReLU(SLOPE, inplace=True)]
+            layers += [nn.Linear(style, style), nn.LeakyReLU(SLOPE, inplace=True)]
         self.style_mlp = nn.Sequential(*layers)
-        self.constant_input = ConstantInput()
-        self.style_conv1 = StyleConv(STYLE_CHANNELS[4], STYLE_CHANNELS[4], upsample=False)
-        self.to_rgb1 = ToRGB(STYLE_CHANNELS[4])
+        self.constant_input = ConstantInput(c[4])
+        self.style_conv1 = StyleConv(c[4], c[4], style, upsample=False)
+        self.to_rgb1 = ToRGB(c[4], style)
         self.style_convs, self.to_rgbs = nn.ModuleList(), nn.ModuleList()
-        for size in SIZES:
-            inputs, outputs = STYLE_CHANNELS[size // 2], STYLE_CHANNELS[size]
-            self.style_convs.append(StyleConv(inputs, outputs, upsample=True))
-            self.style_convs.append(StyleConv(outputs, outputs, upsample=False))
-            self.to_rgbs.append(ToRGB(outputs))
-        self.noises = Noises()
+        for size in stage_sizes(config.render_size):
+            self.style_convs.append(StyleConv(c[size // 2], c[size], style, upsample=True))
+            self.style_convs.append(StyleConv(c[size], c[size], style, upsample=False))
+            self.to_rgbs.append(ToRGB(c[size], style))
+        self.noises = Noises(config.render_size)
 
     def forward(self, code: Tensor, conditions: list[tuple[Tensor, Tensor]], noise: list[Tensor]) -> Tensor:
-        """Style code [B, 512], a (scale, shift) pair per stage and 15 noise maps to [B, 3, 512, 512]."""
+        """Style code [B, S], a (scale, shift) pair per stage and the noise maps to [B, 3, R, R]."""
         style = self.style_mlp(code)
         x = self.constant_input.weight.expand(len(code), -1, -1, -1)
         x = self.style_conv1(x, style, noise[0])
@@ -172,22 +178,24 @@ class Generator(nn.Module):
 class Refiner(nn.Module):
     """Rendered features to the picture."""
 
-    def __init__(self, inputs: int = 32) -> None:
+    def __init__(self, config: GAGAvatarConfig | None = None) -> None:
         super().__init__()
-        c = UNET_CHANNELS
-        self.conv_body_first = nn.Conv2d(inputs, c[RENDER_SIZE], 1)
-        self.conv_body_down = nn.ModuleList(ResizeBlock(c[size], c[size // 2], 0.5) for size in reversed(SIZES))
+        self.config = config = config or GAGAvatarConfig()
+        sizes = stage_sizes(config.render_size)
+        c = {size: channels // 2 for size, channels in generator_channels(config).items()}
+        self.conv_body_first = nn.Conv2d(config.feature_channels, c[config.render_size], 1)
+        self.conv_body_down = nn.ModuleList(ResizeBlock(c[size], c[size // 2], 0.5) for size in reversed(sizes))
         self.final_conv = nn.Conv2d(c[4], c[4], 3, padding=1)
-        self.conv_body_up = nn.ModuleList(ResizeBlock(c[size // 2], c[size], 2) for size in SIZES)
+        self.conv_body_up = nn.ModuleList(ResizeBlock(c[size // 2], c[size], 2) for size in sizes)
         # Intermediate pictures of the training recipe; inference reads none of them, the state dict has them.
-        self.toRGB = nn.ModuleList(nn.Conv2d(c[size], 3, 1) for size in SIZES)
-        self.final_linear = nn.Linear(c[4] * 4 * 4, STYLE)
-        self.stylegan_decoder = Generator()
-        self.condition_scale = nn.ModuleList(_condition(c[size]) for size in SIZES)
-        self.condition_shift = nn.ModuleList(_condition(c[size]) for size in SIZES)
+        self.toRGB = nn.ModuleList(nn.Conv2d(c[size], 3, 1) for size in sizes)
+        self.final_linear = nn.Linear(c[4] * 4 * 4, config.refiner_channels)
+        self.stylegan_decoder = Generator(config)
+        self.condition_scale = nn.ModuleList(_condition(c[size]) for size in sizes)
+        self.condition_shift = nn.ModuleList(_condition(c[size]) for size in sizes)
 
     def forward(self, features: Tensor, noise: list[Tensor] | None = None) -> Tensor:
-        """Features [B, C, 512, 512] to RGB [B, 3, 512, 512] 0..1. `noise` None takes the stored maps."""
+        """Features [B, C, R, R] to RGB [B, 3, R, R] 0..1. `noise` None takes the stored maps."""
         x = leaky(self.conv_body_first(features))
         skips = []
         for block in self.conv_body_down:

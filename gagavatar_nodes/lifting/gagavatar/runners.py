@@ -25,7 +25,8 @@ def make_runner(refiner: Refiner, options: RenderOptions, device: torch.device, 
     """The runner that `options` ask for. Raises GagavatarError where OpenVINO is asked for and cannot run."""
     if options.refiner == "openvino":
         return OpenVinoRunner(refiner, dtype)
-    strips = CPU_STRIPS if device.type == "cpu" and not options.compile else 1
+    large = refiner.config.render_size >= RENDER_SIZE
+    strips = CPU_STRIPS if large and device.type == "cpu" and not options.compile else 1
     fast = FastRefiner(refiner, dtype, options.channels_last, strips).to(device)
     runner: Runner = fast.logits
     if options.compile:
@@ -120,8 +121,8 @@ class OpenVinoRunner:
             raise GagavatarError(
                 "The refiner by OpenVINO needs the package openvino: pip install openvino, or take the refiner 'torch'."
             ) from None
-        channels = refiner.conv_body_first.in_channels
-        pixels = torch.zeros(1, RENDER_SIZE, RENDER_SIZE, channels)
+        config = refiner.config
+        pixels = torch.zeros(1, config.render_size, config.render_size, config.feature_channels)
         module = _RowsOfPixels(FastRefiner(refiner.cpu(), channels_last=False)).eval()
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns of each choice by batch size, which is fixed here

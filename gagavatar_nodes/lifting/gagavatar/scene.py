@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...rendering import rasterize
 from ...types import Array, Camera, Gaussians
-from .config import RENDER_SIZE, VERTICES
+from .config import VERTICES
 from .portrait_gaussians import PortraitGaussians
 
 
@@ -37,9 +37,9 @@ class Scene:
 
         `matted`: where the avatar has a matte, alpha is the coverage by the Gaussians of the person alone.
         """
-        count, channels = len(cameras), self._gaussians.features.shape[1]
+        count, channels, size = len(cameras), self._gaussians.features.shape[1], self.lifted.config.render_size
         if len(self._features) < count:
-            shape = (count, RENDER_SIZE, RENDER_SIZE)
+            shape = (count, size, size)
             self._features = torch.empty(*shape, channels, device=self.device)
             self._alpha = torch.empty(shape, device=self.device)
         for index in range(count):
@@ -48,9 +48,9 @@ class Scene:
             out = (self._features[index], self._alpha[index])
             out = out if self._on_gpu else tuple(tensor.numpy() for tensor in out)
             camera = Camera(cameras[index])
-            rasterize(self._gaussians, camera, RENDER_SIZE, RENDER_SIZE, backend=self.backend, out=out)
+            rasterize(self._gaussians, camera, size, size, backend=self.backend, out=out)
             if matted and self._matte is not None:
-                out[1][...] = rasterize(self._matte, camera, RENDER_SIZE, RENDER_SIZE, backend=self.backend)[0][..., 0]
+                out[1][...] = rasterize(self._matte, camera, size, size, backend=self.backend)[0][..., 0]
         return self._features[:count].permute(0, 3, 1, 2), self._alpha[:count]
 
     def _with_matte(self, matte: np.ndarray) -> Gaussians:

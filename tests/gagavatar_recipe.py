@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+DATA = Path(__file__).parent / "data"
 
 
 def published_shapes() -> dict[str, list[int]]:
