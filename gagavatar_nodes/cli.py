@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import animate, app, demo, export, info, lift, render, track, weights
+from .commands import animate, app, demo, export, info, lift, prepare, render, track, weights
 from .commands.options import Parser
 from .errors import GagavatarError
 
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         render.add_orbit_parser,
         export.add_parser,
         weights.add_parser,
+        prepare.add_parser,
         info.add_parser,
         demo.add_parser,
         app.add_parser,

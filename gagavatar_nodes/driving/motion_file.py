@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -34,10 +35,14 @@ _FLAME: Kinds = {
 }
 _ADDED: Kinds = {"flame.added": ("F32", ("T", 52))}
 """Where there is something added to the codes."""
+_BESIDE: Kinds = {"boxes": ("F32", ("T", 4)), "frames": ("I32", ("T",))}
+"""Of the crops of training data: head boxes in them, 0..1, and numbers of the frames that they were cut from."""
 
 
-def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
+def save_motion(motion: Motion, path: str | os.PathLike[str], beside: Mapping[str, np.ndarray] | None = None) -> None:
     """Writes a motion to a file that appears whole or not at all.
+
+    `beside` are arrays for `load_beside`, each with a row for every frame: boxes [T, 4], frames [T].
 
     Raises:
         FileFormatError: an array of the motion has another shape than `Motion` says, or impossible values.
@@ -52,6 +57,8 @@ def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
         kinds |= codes
         tensors |= {name: np.asarray(getattr(motion.flame, name.removeprefix("flame."))) for name in codes}
     _check_values(path, tensors)
+    for name, values in (beside or {}).items():
+        kinds[name], tensors[name] = _BESIDE[name], values
     _FORMAT.save(path, tensors, kinds, notes)
 
 
@@ -79,6 +86,16 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
         codes = {name.removeprefix("flame."): tensors.pop(name) for name in kinds}
         flame = FlameCodes(edition=reader.notes["flame_edition"], **codes)
     return Motion(fps=_fps(reader), flame=flame, source=reader.notes.get("source", ""), extra=_extra(reader), **tensors)
+
+
+def load_beside(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """The arrays that `save_motion` put beside a motion: boxes [T, 4] float32 and frames [T] int32.
+
+    Raises:
+        FileFormatError: as for `load_motion`, or the file has none.
+        MediaError: the file does not exist or cannot be read.
+    """
+    return _FORMAT.open(path).tensors(_BESIDE)
 
 
 def _check_values(file: object, tensors: dict[str, np.ndarray]) -> None:

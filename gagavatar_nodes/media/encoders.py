@@ -34,6 +34,7 @@ class FileEncoder:
         crf: int,
         audio_from: str | os.PathLike[str] | None,
         audio_start: float,
+        keyframes: int | None = None,
     ) -> None:
         import av
 
@@ -42,7 +43,7 @@ class FileEncoder:
         self._container = av.open(str(path), "w", format=form.container, options=form.options)
         self._audio: AudioTrack | None = None
         try:
-            self._stream = self._add_stream(size, crf)
+            self._stream = self._add_stream(size, crf, keyframes)
             if audio_from is not None:
                 self._audio = AudioTrack(audio_from, self._container, form, audio_start)
         except BaseException:
@@ -70,12 +71,14 @@ class FileEncoder:
             self._audio.close()
         self._container.close()
 
-    def _add_stream(self, size: tuple[int, int], crf: int):
+    def _add_stream(self, size: tuple[int, int], crf: int, keyframes: int | None):
         import av
 
         options = dict(self._codec.options)
         if self._codec.crf_offset is not None:
             options["crf"] = str(crf + self._codec.crf_offset)
+        if keyframes is not None:
+            options["g"] = str(keyframes)
         try:
             stream = self._container.add_stream(self._codec.name, rate=self._fps, options=options)
         except av.codec.codec.UnknownCodecError as error:

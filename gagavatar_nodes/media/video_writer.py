@@ -43,6 +43,7 @@ class VideoWriter:
         audio_from: str | os.PathLike[str] | None = None,
         audio_start: float = 0.0,
         crf: int = 18,
+        keyframes: int | None = None,
     ) -> None:
         """Args:
         fps: frames a second.
@@ -51,6 +52,7 @@ class VideoWriter:
         audio_from: media file whose sound is carried over, up to the last frame; one without sound is fine.
         audio_start: seconds into `audio_from` that the first frame shows.
         crf: constant rate factor of H.264, 0 (lossless) to 51; formats with another scale get its equivalent.
+        keyframes: frames from one that can be decoded alone to the next, at most; None leaves it to the encoder.
         """
         if not 0 <= crf <= 51:
             raise ValueError(f"Got crf {crf} but expected 0 to 51")
@@ -65,7 +67,7 @@ class VideoWriter:
         self._output = ExitStack()
         with ExitStack() as guard:
             guard.push(self._output)
-            self._encoder = self._open(Fraction(fps).limit_denominator(1001), audio_from, audio_start, crf)
+            self._encoder = self._open(Fraction(fps).limit_denominator(1001), audio_from, audio_start, crf, keyframes)
             guard.pop_all()
         self._thread = threading.Thread(target=self._run, name="video-writer", daemon=True)
         self._thread.start()
@@ -102,7 +104,12 @@ class VideoWriter:
         self.frame_count += 1
 
     def _open(
-        self, fps: Fraction, audio_from: str | os.PathLike[str] | None, audio_start: float, crf: int
+        self,
+        fps: Fraction,
+        audio_from: str | os.PathLike[str] | None,
+        audio_start: float,
+        crf: int,
+        keyframes: int | None,
     ) -> FileEncoder | PngEncoder:
         import av
 
@@ -112,7 +119,7 @@ class VideoWriter:
         form, codec = choose_format(self.path, alpha=channels == 4)
         temporary = self._output.enter_context(atomic_output(self.path))
         try:
-            return FileEncoder(temporary, form, codec, fps, (width, height), crf, audio_from, audio_start)
+            return FileEncoder(temporary, form, codec, fps, (width, height), crf, audio_from, audio_start, keyframes)
         except (av.error.FFmpegError, ValueError) as error:
             raise MediaError(f"{self.path} cannot be encoded at {width}x{height} pixels ({error})") from error
 

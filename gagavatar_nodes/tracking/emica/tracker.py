@@ -91,6 +91,11 @@ class EmicaTracker:
             self._matte = StyleMatte.load(_weights(root / archive.MATTE), archive.MATTE).to(device)
 
     @property
+    def device(self) -> torch.device:
+        """Where the networks run."""
+        return self._device
+
+    @property
     def mattes(self) -> bool:
         """Whether the matting network is there."""
         return self._matte is not None

@@ -1,6 +1,6 @@
 """FLAME codes and cameras fitted to the bundled tracker's landmarks: needs the FLAME file and no other weights."""
 
-from .fit import fit_landmarks, fit_motion, fit_shape, flame_square, motion_landmarks, track_flame
+from .fit import fit_landmarks, fit_motion, fit_shape, fit_square, flame_square, motion_landmarks, track_flame
 from .live import LiveFlame
 from .overlay import FlameOverlay
 from .view import PortraitView, framed, view_portrait
@@ -12,6 +12,7 @@ __all__ = [
     "fit_landmarks",
     "fit_motion",
     "fit_shape",
+    "fit_square",
     "flame_square",
     "framed",
     "motion_landmarks",

@@ -98,6 +98,17 @@ def fit_motion(
     return replace(motion, flame=fit.fit_codes(points, visible, np.asarray(shape, np.float32), motion.fps, smoothing))
 
 
+def fit_square(motion: Motion, flame: Flame, smoothing: float = FIT_STRENGTH) -> FlameCodes:
+    """FLAME codes of a motion whose pictures are square: they are the images of the codes' cameras.
+
+    Raises:
+        GagavatarError: the FLAME file has no landmark embedding.
+    """
+    points, visible = 2 * motion_landmarks(motion), motion.confidence > 0
+    fit = LandmarkFit(flame)
+    return fit.fit_codes(points, visible, fit.fit_shape(points[visible]), motion.fps, smoothing)
+
+
 def flame_square(motion: Motion) -> tuple[np.ndarray, float]:
     """Centre [2] and half width, in picture heights from the picture's centre, of the square that is the image of the
     cameras which `fit_motion` finds."""
