@@ -213,7 +213,7 @@ def test_lists_that_give_no_pairs_say_why(spoiled, flame, splits, said):
 
 
 def test_a_folder_that_is_no_data_set_is_refused(tmp_path):
-    with pytest.raises(FileFormatError, match=r"dataset\.json"):
+    with pytest.raises(GagavatarError, match=r"dataset\.json"):
         open_frames(tmp_path)
     (tmp_path / "img_lmdb").mkdir()
     (tmp_path / "dataset.json").write_text('{"train": ["a_1", "a_2"]}')

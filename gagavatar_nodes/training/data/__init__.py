@@ -1,4 +1,4 @@
-"""Training data: pairs of frames of tracked videos, in the published layout."""
+"""Training data: pairs of frames of tracked videos, in the published layout or in our own."""
 
 from .dataset import FramePairs, open_dataset, open_frames
 

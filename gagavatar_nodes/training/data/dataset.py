@@ -16,19 +16,21 @@ from ...heads.editions import check_same_edition
 from ...heads.flame import Flame
 from ...lifting.gagavatar.config import GAGAvatarConfig
 from ..batch import TrainingBatch
+from .clips import ClipFrames
 from .frames import FrameCodes, FrameSource
 from .pairs import Cross, Pairing
-from .published import PublishedFrames
+from .published import LMDB, PublishedFrames
 
 
 def open_frames(folder: str | Path) -> FrameSource:
-    """The frames of a folder, checked for whatever can be without reading pictures.
+    """The frames of a folder in either layout, checked for whatever can be without reading pictures.
 
     Raises:
         FileFormatError: no data set, or one whose files do not belong together.
         GagavatarError: a package is missing.
     """
-    return PublishedFrames(folder)
+    folder = Path(folder)
+    return PublishedFrames(folder) if (folder / LMDB).exists() else ClipFrames(folder)
 
 
 class FramePairs(Dataset[TrainingBatch]):
