@@ -12,7 +12,7 @@ from ...driving.motion_file import load_motion
 from ...errors import FileFormatError
 from ...types import FlameCodes
 from .. import layout
-from .frames import SPLITS, FrameCodes
+from .frames import FrameCodes
 from .random_access import VideoFrames
 
 
@@ -91,11 +91,11 @@ class ClipFrames:
 
 def _read_splits(folder: Path) -> dict[str, list[str]]:
     lists = layout.read_json(folder / layout.DATASET)
-    keys = [lists.get(split, []) for split in SPLITS] if isinstance(lists, dict) else []
+    keys = [lists.get(split, []) for split in layout.SPLITS] if isinstance(lists, dict) else []
     sound = all(isinstance(some, list) and all(_is_key(key) for key in some) for some in keys)
     if not sound or not any(keys):
         raise FileFormatError(f"{folder / layout.DATASET} lists no frames: run 'gagavatar prepare' again")
-    return dict(zip(SPLITS, keys, strict=True))
+    return dict(zip(layout.SPLITS, keys, strict=True))
 
 
 def _is_key(key: object) -> bool:

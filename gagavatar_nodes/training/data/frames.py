@@ -7,8 +7,6 @@ from typing import Protocol
 
 import numpy as np
 
-SPLITS = ("train", "val", "test")
-
 
 @dataclass(frozen=True)
 class FrameCodes:

@@ -6,7 +6,8 @@ import random
 from typing import Literal
 
 from ...errors import GagavatarError
-from .frames import SPLITS, FrameSource
+from ..layout import SPLITS
+from .frames import FrameSource
 
 Cross = Literal["no", "published", "reenactment"]
 """Pairs of two persons. The published loader poses the target's own shape ("published"), although reenactment is meant

@@ -15,7 +15,8 @@ import numpy as np
 from ...errors import FileFormatError, GagavatarError
 from ...heads import restricted_pickle
 from ...heads.flame import PUBLISHED_EDITION
-from .frames import SPLITS, FrameCodes
+from ..layout import SPLITS
+from .frames import FrameCodes
 
 LMDB, CODES, KEYS = "img_lmdb", "optim.pkl", "dataset.json"
 _WIDTHS = {"shapecode": 300, "expcode": 100, "posecode": 6, "eyecode": 6, "transform_matrix": 12, "bbox": 4}
