@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileFormatError
+from ..temporary import sweep, temporary_path
 from . import restricted_pickle
 from .flame import EXPRESSIONS, FACES, LANDMARKS, SHAPES, VERTICES, edition_of
 
@@ -86,9 +87,10 @@ def import_flame(
     for name in _EMBEDDING_SHAPES if asset["lmk_embeddings"] else ():
         tensors[f"lmk_embeddings.{name}"] = asset["lmk_embeddings"][name]
     out = Path(out)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+    partial = temporary_path(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        sweep(out.parent)
         save_file({k: v.contiguous() for k, v in tensors.items()}, partial, metadata={"edition": edition})
         os.replace(partial, out)
     except OSError as error:

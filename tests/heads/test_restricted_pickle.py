@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from gagavatar_nodes.errors import FileFormatError
+from gagavatar_nodes.errors import FileFormatError, MediaError
 from gagavatar_nodes.heads import restricted_pickle
 
 PROTOCOLS = [2, 4, 5]
@@ -107,5 +107,56 @@ def test_object_arrays_with_bytes_and_damaged_streams_are_refused(tmp_path):
     for data in (whole[:-30], b"", b"\x80\x04garbage", whole.replace(b"f8", b"O8")):
         with pytest.raises(FileFormatError):
             restricted_pickle.loads(data)
-    with pytest.raises(FileFormatError, match="cannot be read"):
+    with pytest.raises(MediaError, match="does not exist"):
         restricted_pickle.load(tmp_path / "missing.pkl")
+
+
+BUFFER = b"\x80\x02cnumpy.core.numeric\n_frombuffer\n"
+BYTE_TYPE = b"cnumpy\ndtype\nX\x02\x00\x00\x00u1\x85R"
+
+
+def nested(levels: int, width: int) -> bytes:
+    """A list of lists of lists, each the same one `width` times."""
+    inner: list = ["ha"]
+    for _ in range(levels):
+        inner = [inner] * width
+    return pickle.dumps({"v_template": inner}, 2)
+
+
+def many_calls(function: bytes, argument: bytes, count: int) -> bytes:
+    """`count` calls with one argument that the pickle holds once."""
+    call = b"h\x00h\x01\x85R0"
+    return b"\x80\x02c" + function + b"\nq\x00" + argument + b"q\x01" + b"0" + call * count + b"N."
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (nested(9, 10), "unfolds to more than"),
+        (nested(200, 1), "nested too deeply"),
+        (b"\x80\x02Nr\xff\xff\xff\x7f.", "counts its values wrongly"),
+        (b"\x80\x02Np2147483647\n.", "counts its values wrongly"),
+        (many_calls(b"_codecs\nencode", b"X\x00\x00\x10\x00" + b"a" * (1 << 20), 4000), "unfolds to far more"),
+        (many_calls(b"builtins\nset", b"(" + b"N" * (1 << 16) + b"l", 4000), "unfolds to far more"),
+        (BUFFER + b"(J\xff\xff\xff\x7f" + BYTE_TYPE + b"K\x01tR.", "without bytes"),
+        (b"\x80\x02]q\x00h\x00a.", "nested too deeply"),
+    ],
+    ids=["laughs", "deep", "memory", "memory as text", "texts", "sets", "bytes of a number", "itself"],
+)  # fmt: skip
+def test_a_small_pickle_cannot_ask_for_all_memory_or_for_years(data, reason):
+    with pytest.raises(FileFormatError, match=reason):
+        restricted_pickle.loads(data)
+
+
+def test_a_large_sparse_matrix_of_nothing_is_refused():
+    empty = sparse.csc_matrix((100_000, 100_000))
+    with pytest.raises(FileFormatError, match="unfolds to far more"):
+        restricted_pickle.loads(pickle.dumps(empty))
+
+
+def test_values_that_are_shared_come_back_equal():
+    shared = [np.arange(3.0), {"a": 1}]
+    read = restricted_pickle.loads(pickle.dumps({"one": shared, "two": shared, "three": (shared, shared)}))
+    for value in (read["one"], read["two"], *read["three"]):
+        np.testing.assert_array_equal(value[0], [0, 1, 2])
+        assert value[1] == {"a": 1}
