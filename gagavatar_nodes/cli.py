@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from . import __version__
 from .commands import animate, app, demo, export, info, lift, prepare, render, track, weights
 from .commands.options import Parser
 from .errors import GagavatarError
+from .stopping import stop_on_signals
 
 _EXAMPLES = """\
 examples:
@@ -21,16 +23,19 @@ examples:
   gagavatar render me.safetensors talking.mp4 -o out.mp4  ... drive many times
   gagavatar COMMAND --help                                every option of a command
 
-exit codes: 0 done, 1 something to mend (one line says what), 2 wrong usage, 130 interrupted
+exit codes: 0 done, 1 something to mend (one line says what), 2 wrong usage, 130 interrupted, 143 terminated
 """
-INTERRUPTED = 130
+_BY_SIGNAL = 128
+INTERRUPTED = _BY_SIGNAL + signal.SIGINT
 _REFUSALS = ("ENOSPC", "EDQUOT", "EFBIG", "EACCES", "EPERM", "EROFS", "EIO", "EMFILE", "ENAMETOOLONG")
 _REFUSED = {getattr(errno, name) for name in _REFUSALS if hasattr(errno, name)}
 """Numbers of errors that are the machine's and not the program's, wherever they turn up."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code: 0, 1 for an error the user can mend, 2 for usage, 130 for Ctrl-C."""
+    """Runs the command; returns its exit code: 0, 1 for an error the user can mend, 2 for usage, 130 for
+    Ctrl-C, 143 for SIGTERM.
+    """
     args = _parser().parse_args(argv)
     try:
         code = args.run(args)
@@ -49,9 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except MemoryError:
         return _complain("There is not enough memory for this: use a smaller picture or --size")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("gagavatar: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return getattr(stop, "exit_code", INTERRUPTED)
 
 
 def _complain(message: str) -> int:
@@ -87,12 +92,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def run() -> None:
-    """Entry point: leaves at once after Ctrl-C, without waiting for threads that are still at work."""
+    """Entry point: leaves at once after Ctrl-C or SIGTERM, without waiting for threads that are still at work."""
+    stop_on_signals()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
     code = main()
     sys.stderr.flush()
-    if code == INTERRUPTED:
+    if code >= _BY_SIGNAL:
         os._exit(code)
     sys.exit(code)
 

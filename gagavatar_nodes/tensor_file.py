@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import FileFormatError
+from .errors import FileFormatError, GagavatarError
 from .media.files import atomic_output, readable_file
 
 Shape = tuple[int | str, ...]
@@ -58,8 +58,8 @@ class TensorFormat:
     def recognises(self, path: str | os.PathLike[str]) -> bool:
         """Whether the file's header says that it is of this kind; of any version, and whole or not."""
         try:
-            return _notes(self._header(Path(path))[0]).get("format") == self.name
-        except (OSError, FileFormatError):
+            return _notes(self._header(readable_file(path))[0]).get("format") == self.name
+        except (OSError, GagavatarError):
             return False
 
     def open(self, path: str | os.PathLike[str]) -> TensorReader:
@@ -195,8 +195,8 @@ def format_name(path: str | os.PathLike[str]) -> str | None:
     """The name of the format that a file's header gives, such as "gagavatar.motion"; None where there is none."""
     probe = TensorFormat("", 0, "tensor file", "")
     try:
-        return _notes(probe._header(Path(path))[0]).get("format")
-    except (OSError, FileFormatError):
+        return _notes(probe._header(readable_file(path))[0]).get("format")
+    except (OSError, GagavatarError):
         return None
 
 

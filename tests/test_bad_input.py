@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import struct
 import subprocess
@@ -231,6 +232,43 @@ def test_a_damaged_or_newer_motion_or_avatar_file(
     refused((str(path), advice), "render", files["avatar"], files["motion"], "-o", output / "out.mp4", "--size", 64)
 
 
+@pytest.mark.parametrize("fps", ["1e300", "1e-300", "-25", "nan", "fast"])
+def test_a_motion_of_an_absurd_rate(refused, motion_file, avatar_file, tmp_path, output, fps):
+    path = rewritten(tmp_path / "m.safetensors", motion_file, lambda header: header["__metadata__"].update(fps=fps))
+    refused((str(path), f"frames per second are '{fps}'"), "render", avatar_file, path, "-o", output / "out.mp4")
+
+
+def test_a_motion_that_would_last_for_days_at_another_rate(refused, motion_file, avatar_file, tmp_path, output):
+    path = rewritten(tmp_path / "m.safetensors", motion_file, lambda header: header["__metadata__"].update(fps="0.01"))
+    render = ("render", avatar_file, path, "-o", output / "out.mp4", "--fps", 240)
+    refused(("2.0 hours at its 0.01 frames a second", "choose a lower one"), *render)
+
+
+@posix_only
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("lift", "PIPE", "-o", "a.safetensors"),
+        ("animate", "PIPE", "nod", "-o", "out.mp4"),
+        ("animate", PORTRAIT, "PIPE", "-o", "out.mp4"),
+        ("track", "PIPE", "-o", "m.safetensors"),
+        ("render", "PIPE", "nod", "-o", "out.mp4"),
+        ("render", "AVATAR", "PIPE", "-o", "out.mp4"),
+        ("render", "AVATAR", "nod", "-o", "out.mp4", "--audio", "PIPE"),
+        ("render", "AVATAR", "nod", "-o", "out.mp4", "--background", "PIPE"),
+        ("export", "AVATAR", "-o", "out.ply", "--motion", "PIPE"),
+        ("render", "AVATAR", "nod", "-o", "PIPE", "--size", 64),
+    ],
+    ids=lambda arguments: " ".join(map(str, (arguments[0], *arguments[-2:]))),
+)
+def test_a_pipe_is_no_file_and_is_not_waited_for(refused, avatar_file, tmp_path, output, arguments):
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    names = {"PIPE": pipe, "AVATAR": avatar_file}
+    given = [names.get(a, output / a if str(a).startswith(("out.", "a.", "m.")) else a) for a in arguments]
+    refused((str(pipe), "is a pipe and not a file"), *given)
+
+
 def test_a_motion_file_is_no_avatar_file(refused, motion_file, output):
     refused((str(motion_file), "gagavatar lift"), "render", motion_file, "nod", "-o", output / "out.mp4")
 
@@ -381,15 +419,15 @@ def test_a_full_disk_leaves_nothing(avatar_file, short_driver, output, name):
     assert list(output.iterdir()) == []
 
 
-def interrupted(output: Path, *arguments: object) -> tuple[int, str]:
-    """Exit code and stderr of a command that is interrupted once its temporary file is there."""
+def stopped(output: Path, *arguments: object, by: signal.Signals = signal.SIGINT) -> tuple[int, str]:
+    """Exit code and stderr of a command that gets a signal once its temporary file is there."""
     command = [sys.executable, "-m", "gagavatar_nodes.cli", *map(str, arguments)]
     heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731 - what runs in the background ignores it
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heard) as process:
         while process.poll() is None and not list(output.iterdir()):
             time.sleep(0.01)
         time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(by)
         error = process.communicate(timeout=60)[1]
         return process.returncode, error
 
@@ -397,8 +435,34 @@ def interrupted(output: Path, *arguments: object) -> tuple[int, str]:
 @posix_only
 def test_ctrl_c_while_rendering_leaves_nothing(avatar_file, output):
     render = ("render", avatar_file, "talk", "--seconds", 300, "--size", 96, "-o", output / "out.mp4")
-    assert interrupted(output, *render) == (130, "gagavatar: interrupted\n")
+    assert stopped(output, *render) == (130, "gagavatar: interrupted\n")
     assert list(output.iterdir()) == []
+
+
+@posix_only
+@pytest.mark.parametrize("name", ["out.mp4", "frames/%04d.png"])
+def test_sigterm_while_rendering_leaves_nothing(avatar_file, output, name):
+    render = ("render", avatar_file, "talk", "--seconds", 300, "--size", 96, "-o", output / name)
+    assert stopped(output, *render, by=signal.SIGTERM) == (143, "gagavatar: interrupted\n")
+    assert list(output.iterdir()) == []
+
+
+@posix_only
+def test_a_killed_run_leaves_what_a_later_one_removes(gagavatar, avatar_file, output):
+    render = ("render", avatar_file, "talk", "--seconds", 300, "--size", 96, "-o", output / "out.mp4")
+    assert stopped(output, *render, by=signal.SIGKILL)[0] == -signal.SIGKILL
+    (left,) = output.iterdir()
+    os.utime(left, (time.time() - 3600,) * 2)
+    assert gagavatar("export", avatar_file, "-o", output / "out.ply").code == 0
+    assert [path.name for path in output.iterdir()] == ["out.ply"]
+
+
+@posix_only
+def test_a_link_as_output_stays_a_link(gagavatar, avatar_file, tmp_path, output):
+    (output / "out.png").symlink_to(tmp_path / "real.png")
+    assert gagavatar("render", avatar_file, "nod", "-o", output / "out.png", "--size", 64).code == 0
+    assert (output / "out.png").is_symlink()
+    assert Image.open(tmp_path / "real.png").size == (64, 64)
 
 
 @posix_only
@@ -406,7 +470,7 @@ def test_ctrl_c_while_tracking_leaves_nothing(driver_images, tmp_path, output):
     small = [np.ascontiguousarray(image[::2, ::2]) for image in driver_images]
     video = encode_video(tmp_path / "long.mp4", small * 12, fps=25, pixels="yuv420p")
     track = ("track", video, "-o", output / "m.safetensors", "--preview", output / "p.mp4")
-    assert interrupted(output, *track) == (130, "gagavatar: interrupted\n")
+    assert stopped(output, *track) == (130, "gagavatar: interrupted\n")
     assert list(output.iterdir()) == []
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import GagavatarError
 from ..nodes import host
+from ..temporary import owned_name, sweep
 from .core_nodes import FileVideo, FrameVideo
 from .executor import Kept
 
@@ -72,7 +73,7 @@ class Sessions:
 
     def __init__(self, root: Path | None = None, lifetime: float = 3600.0) -> None:
         """`root` holds all files, a temporary folder unless given; `lifetime` in seconds."""
-        self.root = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX)) if root is None else root
+        self.root = _own_folder() if root is None else root
         self._lifetime = lifetime
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
@@ -116,6 +117,15 @@ class Sessions:
         for session in sessions:
             _remove(session)
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _own_folder() -> Path:
+    """A new temporary folder that nobody else may read; those of pages that were killed are removed."""
+    place = Path(tempfile.gettempdir())
+    sweep(place)
+    folder = place / f"{FOLDER_PREFIX}{owned_name()}"
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def _remove(session: Session) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 
+from ..stopping import stop_on_signals
 from .limits import Limits
 from .page import Serving, serve
 
 
 def main() -> None:
     """Serves the page; on a Space to everybody, with shorter jobs, elsewhere to this machine alone."""
+    stop_on_signals()
     if "SPACE_ID" not in os.environ:
         serve(Serving())
         return

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..media.timing import FPS_RANGE
 from ..tensor_file import Kinds, TensorFormat, TensorReader
 from ..types import FlameCodes, Motion
 
@@ -57,6 +58,8 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], beside: Mapping[st
         kinds |= codes
         tensors |= {name: np.asarray(getattr(motion.flame, name.removeprefix("flame."))) for name in codes}
     _check_values(path, tensors)
+    if not FPS_RANGE[0] <= motion.fps <= FPS_RANGE[1]:
+        raise _FORMAT.damaged(path, f"its frames per second are {motion.fps}")
     for name, values in (beside or {}).items():
         kinds[name], tensors[name] = _BESIDE[name], values
     _FORMAT.save(path, tensors, kinds, notes)
@@ -117,7 +120,7 @@ def _fps(reader: TensorReader) -> float:
         fps = float(reader.notes.get("fps", ""))
     except ValueError:
         fps = math.nan
-    if not (math.isfinite(fps) and fps > 0):
+    if not FPS_RANGE[0] <= fps <= FPS_RANGE[1]:
         raise reader.damaged(f"its frames per second are '{reader.notes.get('fps', '')[:20]}'")
     return fps
 

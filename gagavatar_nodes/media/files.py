@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import MediaError
+from ..temporary import sweep, temporary_path
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
 _BROKEN = _FULL | {errno.EIO}
@@ -22,15 +23,16 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends well, and is removed on any error.
 
     The temporary name keeps the extension, because encoders choose their format by it. It is created at once, so that
-    a folder that cannot be written is found before the work and not after it.
+    a folder that cannot be written is found before the work and not after it. Where `path` is a symbolic link the file
+    that it leads to is replaced and the link stays. Temporary files of programs that were killed are removed.
 
     Raises:
-        MediaError: the folder is missing or cannot be written, `path` is a folder, or the disk is full.
+        MediaError: the folder is missing or cannot be written, `path` is no file's, or the disk is full.
     """
-    target = Path(path)
-    if target.is_dir():
-        raise MediaError(f"{target} is a folder: give the name of a file in it")
-    temporary = _beside(target, target.suffix)
+    target = _followed(Path(path))
+    _check_file(target)
+    sweep(target.parent)
+    temporary = temporary_path(target, Path(path).suffix)
     with _explained(target):
         temporary.touch(exist_ok=False)
     try:
@@ -49,11 +51,12 @@ def atomic_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
 
     `folder` is made when it is missing. Files of other names that it holds stay.
     """
-    target = Path(folder)
+    target = _followed(Path(folder))
     if target.exists() and not target.is_dir():
         raise MediaError(f"{target} is a file: give the name of a folder")
     made = not target.exists()
-    temporary = _beside(target if made else target / "frames", "")
+    temporary = temporary_path(target if made else target / "frames")
+    sweep(temporary.parent)
     with _explained(target):
         temporary.mkdir()
     try:
@@ -64,7 +67,7 @@ def atomic_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
                 os.replace(temporary, target)
             else:
                 for file in sorted(temporary.iterdir()):
-                    os.replace(file, target / file.name)
+                    _move(file, _followed(target / file.name))
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -80,11 +83,11 @@ def check_writable(
     Raises:
         MediaError: the output is one of the inputs, of the wrong kind, or in a folder that is missing or protected.
     """
-    target = Path(path)
+    target = _followed(Path(path))
     if folder and target.exists() and not target.is_dir():
         raise MediaError(f"{target} is a file: give the name of a folder")
-    if not folder and target.is_dir():
-        raise MediaError(f"{target} is a folder: give the name of a file in it")
+    if not folder:
+        _check_file(target)
     for source in inputs:
         if source is not None and not folder and os.path.isfile(source) and target.exists() and target.samefile(source):
             raise MediaError(f"{target} is read from and would be overwritten: choose another output")
@@ -99,25 +102,62 @@ def readable_file(path: str | os.PathLike[str]) -> Path:
     """`path`, when it is a file with something in it.
 
     Raises:
-        MediaError: it is missing, a folder, empty, or may not be read.
+        MediaError: it is missing, empty, may not be read, or is a folder, a pipe, a socket or a device.
     """
     file = Path(path)
-    if file.is_dir():
-        raise MediaError(f"{file} is a folder: give the name of a file in it")
     try:
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise MediaError(f"{file} {_not_a_file(mode)}")
         with open(file, "rb") as stream:
             empty = not stream.read(1)
     except FileNotFoundError:
         raise MediaError(f"{file} does not exist: check the path") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
         raise MediaError(f"{file} cannot be opened ({_reason(error)}): check the path and its permissions") from error
     if empty:
         raise MediaError(f"{file} is empty (0 bytes): copy or download it again")
     return file
 
 
-def _beside(target: Path, suffix: str) -> Path:
-    return target.with_name(f".{target.stem[:40]}.{secrets.token_hex(4)}.tmp{suffix}")
+def _check_file(target: Path) -> None:
+    """Raises:
+    MediaError: there is something at `target` that is no file, and that a file must not take the place of.
+    """
+    try:
+        mode = target.stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not stat.S_ISREG(mode):
+        raise MediaError(f"{target} {_not_a_file(mode)}")
+
+
+def _not_a_file(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "is a folder: give the name of a file in it"
+    kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+    return f"is {kind} and not a file: give the name of a file"
+
+
+def _followed(path: Path) -> Path:
+    """What a symbolic link leads to, there or not; another path as it is."""
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise MediaError(f"{path} is a symbolic link that leads to itself: remove it or choose another output")
+    return target
+
+
+def _move(file: Path, target: Path) -> None:
+    """Put `file` in the place of `target`, which may lie on another drive."""
+    try:
+        os.replace(file, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with atomic_output(target) as temporary:
+            shutil.copyfile(file, temporary)
 
 
 @contextmanager
@@ -141,5 +181,5 @@ def _advice(target: Path, error: OSError) -> str:
     return f"{_reason(error)}: choose another output"
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _reason(error: OSError | ValueError) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import TypeVar
 
+from ..errors import MediaError
+
 T = TypeVar("T")
 
 DEFAULT_FPS = Fraction(25)
@@ -14,16 +16,30 @@ _STANDARD = (
     Fraction(24000, 1001), Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(30), Fraction(50),
     Fraction(60000, 1001), Fraction(60),
 )  # fmt: skip
+FPS_RANGE = (0.01, 1000.0)
+"""Rates that are worked with; one frame in minutes is a slide show, and more than a thousand are a fault."""
 _SNAP = 0.015  # a phone's 29.87 fps on average is 29.97 with a few late frames
-_MAX_FPS = 240
+_FASTEST_VIDEO = 240
 _HALF = 0.499  # not 0.5, for rounded times
 LONGEST_STEP = 10.0
 """Seconds; a longer step in time is a fault of a file whose format allows its clock to jump."""
 
 
+def as_fraction(fps: float | Fraction) -> Fraction:
+    """Frames a second as a fraction that containers can hold.
+
+    Raises:
+        MediaError: out of `FPS_RANGE`.
+    """
+    low, high = FPS_RANGE
+    if not low <= fps <= high:
+        raise MediaError(f"{float(fps):g} frames a second are not possible: choose {low:g} to {high:g}")
+    return Fraction(fps).limit_denominator(1001)
+
+
 def constant_fps(*averages: Fraction | float | None) -> Fraction:
     """The constant rate to resample a video to, from the first of its average rates that makes sense."""
-    average = next((rate for rate in averages if rate is not None and 0 < rate <= _MAX_FPS), None)
+    average = next((rate for rate in averages if rate is not None and FPS_RANGE[0] <= rate <= _FASTEST_VIDEO), None)
     if average is None:
         return DEFAULT_FPS
     average = Fraction(average)  # PyAV has rationals of its own

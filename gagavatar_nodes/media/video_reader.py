@@ -18,7 +18,7 @@ from .images import read_image
 from .kinds import media_kind
 from .prefetch import Prefetch
 from .streams import display_matrix, display_size, displayed, frame_to_rgb, moving_picture, open_container
-from .timing import DEFAULT_FPS, LONGEST_STEP, at_constant_rate, constant_fps
+from .timing import DEFAULT_FPS, LONGEST_STEP, as_fraction, at_constant_rate, constant_fps
 
 MAX_EDGE = 2048
 """Frames are shrunk while they are decoded until their longer edge is at most this."""
@@ -53,7 +53,7 @@ class VideoReader:
     the beginning.
 
     Raises:
-        MediaError: missing, empty or damaged file, only sound, or no media at all.
+        MediaError: missing, empty or damaged file, only sound, or no media at all; a rate out of `timing.FPS_RANGE`.
     """
 
     fps: float
@@ -90,9 +90,7 @@ class VideoReader:
             raise MediaError(f"{self.path} holds only sound: give a video or picture with a face")
         else:
             raise MediaError(f"{self.path} is not a video or picture, or is damaged: check it in a player")
-        if fps is not None and fps <= 0:
-            raise ValueError(f"Got fps {fps} but expected more than 0")
-        self._rate = Fraction(fps).limit_denominator(1001) if fps else self._native
+        self._rate = self._native if fps is None else as_fraction(fps)
         self.fps = float(self._rate)
         self.frame_count = None if self.duration is None else max(1, round(self.duration * self._rate))
 
@@ -144,12 +142,13 @@ class VideoReader:
                 self._last = float(1 / self._native)
                 self.duration = _duration(container, stream)
                 self._longest = _longest_step(container, self.duration)
-                self._coded = _within(*display_size(stream), self._max_edge)
                 first = next(container.decode(stream), None)
+                width, height = display_size(stream)  # some files do not tell it before a frame is decoded
         except (av.error.FFmpegError, ValueError) as error:
             raise MediaError(_undecodable(self.path, error)) from error
-        if first is None:
-            raise MediaError(_undecodable(self.path, "no frames"))
+        if first is None or min(width, height) < 1:
+            raise MediaError(_undecodable(self.path, "no frames" if first is None else f"{width} x {height} pixels"))
+        self._coded = _within(width, height, self._max_edge)
         self._matrix = display_matrix(first)
         self.width, self.height = self._coded if self._matrix[0, 0] else self._coded[::-1]
         self._timed_frames = self._decode

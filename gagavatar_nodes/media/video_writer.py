@@ -15,6 +15,7 @@ from ..errors import MediaError
 from .encoders import FileEncoder, PngEncoder
 from .files import atomic_folder, atomic_output
 from .formats import choose_format, is_png_sequence
+from .timing import as_fraction
 
 _QUEUE = 4
 _POLL_SECONDS = 0.1
@@ -56,8 +57,9 @@ class VideoWriter:
         """
         if not 0 <= crf <= 51:
             raise ValueError(f"Got crf {crf} but expected 0 to 51")
-        if fps <= 0 or min(size) < 1:
-            raise ValueError(f"Got fps {fps} and size {size} but expected positive numbers")
+        if min(size) < 1:
+            raise ValueError(f"Got size {size} but expected positive numbers")
+        rate = as_fraction(fps)
         self.path = Path(path)
         self.frame_count = 0
         self._shape = (size[1], size[0], 4 if alpha else 3)
@@ -67,7 +69,7 @@ class VideoWriter:
         self._output = ExitStack()
         with ExitStack() as guard:
             guard.push(self._output)
-            self._encoder = self._open(Fraction(fps).limit_denominator(1001), audio_from, audio_start, crf, keyframes)
+            self._encoder = self._open(rate, audio_from, audio_start, crf, keyframes)
             guard.pop_all()
         self._thread = threading.Thread(target=self._run, name="video-writer", daemon=True)
         self._thread.start()

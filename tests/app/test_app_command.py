@@ -1,6 +1,10 @@
 """`gagavatar app`, as far as its options and its failures go; skipped without Gradio."""
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -33,3 +37,17 @@ def test_a_port_that_is_taken_is_told_in_one_line(gagavatar, leaving):
     assert left.code == 1
     assert "Choose another --port" in left.err
     assert "Traceback" not in left.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_a_page_that_is_terminated_removes_its_folder(tmp_path):
+    command = [sys.executable, "-m", "gagavatar_nodes.cli", "app", "--no-browser"]
+    with subprocess.Popen(
+        command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert "The page is at" in process.stdout.readline()
+        assert len(list(tmp_path.glob("gagavatar-app-*"))) == 1
+        process.send_signal(signal.SIGTERM)
+        error = process.communicate(timeout=60)[1]
+    assert "Traceback" not in error
+    assert list(tmp_path.glob("gagavatar-app-*")) == []

@@ -8,6 +8,7 @@ from PIL import Image
 
 from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.media.video_reader import VideoReader
+from gagavatar_nodes.media.video_writer import VideoWriter
 
 
 def grey_frames(count, height=48, width=64):
@@ -238,3 +239,22 @@ def test_errors_while_decoding_reach_the_consumer_after_the_good_frames():
     with pytest.raises(MediaError, match="broken"):
         consume()
     assert seen == [1, 2]
+
+
+def test_a_stream_of_no_size_is_said_to_be_damaged(tmp_path):
+    path = encode_video(tmp_path / "raw.avi", grey_frames(3), codec="rawvideo", pixels="bgr24")
+    raw = bytearray(path.read_bytes())
+    header = raw.index(b"strf") + 8
+    raw[header + 4 : header + 12] = bytes(8)  # width and height
+    path.write_bytes(raw)
+    with pytest.raises(MediaError, match=r"raw\.avi has no frame that can be decoded"):
+        VideoReader(path)
+
+
+@pytest.mark.parametrize("fps", [0, -1, 1e-300, 1e300, float("inf"), float("nan")])
+def test_a_rate_that_makes_no_sense_is_refused(tmp_path, fps):
+    path = encode_video(tmp_path / "a.mp4", grey_frames(3))
+    with pytest.raises(MediaError, match=r"frames a second are not possible: choose 0\.01 to 1000"):
+        VideoReader(path, fps=fps)
+    with pytest.raises(MediaError, match="frames a second are not possible"):
+        VideoWriter(tmp_path / "b.mp4", fps, (64, 48))

@@ -3,7 +3,7 @@ import tarfile
 
 import pytest
 
-from gagavatar_nodes.errors import FileFormatError
+from gagavatar_nodes.errors import FileFormatError, MediaError
 from gagavatar_nodes.tracking.emica import archive
 
 CONTENT = {name: name.encode() * 50 for name in archive.FILES}

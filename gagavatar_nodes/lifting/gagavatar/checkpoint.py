@@ -6,12 +6,12 @@ import json
 import logging
 import os
 import pickle
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FileFormatError
+from ...temporary import sweep, temporary_path
 from .config import GAGAvatarConfig
 
 if TYPE_CHECKING:
@@ -163,20 +163,20 @@ def convert(
     stored = {name: value.to(dtype).contiguous() for name, value in state.items()}
     header = {**(notes or {}), "format": "gagavatar-checkpoint", "version": str(CONVERTED_VERSION), "source": stamp}
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=".part", dir=target.parent)
-    os.close(handle)
+    sweep(target.parent)
+    temporary = temporary_path(target)
     try:
         try:
             save_file(stored, temporary, metadata=header)
         except Exception as error:  # the library has its own error type for a full disk
             raise OSError(f"writing failed: {error}") from error
-        written, _ = _read_safetensors(Path(temporary))
+        written, _ = _read_safetensors(temporary)
         if written.keys() != stored.keys() or not all(torch.equal(written[name], stored[name]) for name in stored):
             raise FileFormatError(f"{target}: what was written does not read back the same. Check the disk.")
         del written  # Windows cannot rename a file that is still mapped
         os.replace(temporary, target)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _listed(label: str, names: list[str]) -> str:

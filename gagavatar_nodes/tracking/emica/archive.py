@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
-import tempfile
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ...errors import FileFormatError
+from ...media.files import readable_file
+from ...temporary import sweep, temporary_path
 
 EMICA = "emica/EMICA-CVT_flame2020_notexture.pt"
 SCRFD = "emica/ins_scrfd_10g_bnkps.onnx"
@@ -33,9 +34,11 @@ def unpack(archive: str | os.PathLike, folder: str | os.PathLike, max_file_bytes
     is a link or a device, when a file is too large or comes twice, or when a required file is missing. Members of
     other names are left out.
     """
-    archive, folder = Path(archive), Path(folder)
+    archive, folder = readable_file(archive), Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    sweep(folder.parent)
+    staging = temporary_path(folder)
+    staging.mkdir()
     try:
         found = _extract(archive, staging, max_file_bytes)
         missing = [name for name in REQUIRED if name not in found]

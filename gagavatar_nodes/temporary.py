@@ -1,0 +1,99 @@
+"""Temporary files and folders whose names say whose they are, and the removal of those whose owner is gone.
+
+A program that is killed, or a machine that loses its power, leaves what it was writing. The name of a temporary file
+holds the machine and the process that made it, so that a later run can tell an abandoned one from one in use.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import secrets
+import shutil
+import time
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+_OWNER = re.compile(r"(?P<node>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.tmp(?:\.\w+)?$")
+_STEM_LENGTH = 40
+_REST = 600.0
+"""Seconds without a change after which a file of a process that is gone is abandoned."""
+_LONG_REST = 86400.0
+"""The same for files of other machines, whose processes cannot be seen."""
+_swept: set[Path] = set()
+
+
+def temporary_path(target: Path, suffix: str = "") -> Path:
+    """A new name beside `target`, hidden where names that begin with a dot are, which ends with `suffix`."""
+    return target.with_name(f".{target.stem[:_STEM_LENGTH]}.{owned_name()}{suffix}")
+
+
+def owned_name() -> str:
+    """A new name, or end of one, that says that it is temporary and this process's."""
+    return f"{_node()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+
+
+def sweep(folder: Path) -> None:
+    """Remove the abandoned temporary files and folders in `folder`; once in the life of this process."""
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    try:
+        with os.scandir(folder) as entries:
+            abandoned = [Path(entry) for entry in entries if _is_abandoned(entry)]
+    except OSError:  # it is not there, which its user will be told elsewhere
+        return
+    for path in abandoned:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _is_abandoned(entry: os.DirEntry[str]) -> bool:
+    owner = _OWNER.search(entry.name)
+    if owner is None:
+        return False
+    try:
+        rest = time.time() - entry.stat(follow_symlinks=False).st_mtime
+    except OSError:
+        return False
+    if owner["node"] != _node():
+        return rest > _LONG_REST
+    return rest > _REST and not _runs(int(owner["process"]))
+
+
+def _node() -> str:
+    """This machine, in eight hexadecimal digits."""
+    return f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
+
+
+def _runs(process: int) -> bool:
+    """Whether there is a process of this number; where that is not known, yes."""
+    if os.name == "nt":
+        return _runs_on_windows(process)
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it belongs to somebody else
+        return True
+    return True
+
+
+def _runs_on_windows(process: int) -> bool:
+    import ctypes
+
+    synchronize, timed_out = 0x00100000, 0x102
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined]
+    handle = kernel.OpenProcess(synchronize, False, process)
+    if not handle:
+        invalid_parameter = 87  # there is no such process
+        return ctypes.get_last_error() != invalid_parameter  # type: ignore[attr-defined]
+    try:
+        return kernel.WaitForSingleObject(handle, 0) == timed_out
+    finally:
+        kernel.CloseHandle(handle)
