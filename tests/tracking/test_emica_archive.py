@@ -3,7 +3,7 @@ import tarfile
 
 import pytest
 
-from gagavatar_nodes.errors import FileFormatError, MediaError
+from gagavatar_nodes.errors import FileFormatError, GagavatarError
 from gagavatar_nodes.tracking.emica import archive
 
 CONTENT = {name: name.encode() * 50 for name in archive.FILES}
@@ -84,7 +84,7 @@ def test_damaged_and_incomplete_archives_are_named(tmp_path):
     (tmp_path / "not.tar").write_bytes(b"hello" * 400)
     write_tar(tmp_path / "less.tar", good()[:1])
     for name in ("cut.tar", "not.tar", "less.tar", "missing.tar"):
-        with pytest.raises(FileFormatError, match=name.replace(".", r"\.")):
+        with pytest.raises(GagavatarError, match=name.replace(".", r"\.")):
             archive.unpack(tmp_path / name, tmp_path / "tracker")
         assert not (tmp_path / "tracker").exists()
 
