@@ -1,6 +1,6 @@
-"""ComfyUI-Manager runs this after requirements.txt: adds onnxruntime and OpenCV where no flavour of them is there.
+"""ComfyUI-Manager runs this after requirements.txt: adds onnxruntime and OpenCV where no flavor of them is there.
 
-Users have onnxruntime-gpu, onnxruntime-directml, opencv-python, opencv-contrib-python: a second flavour beside one
+Users have onnxruntime-gpu, onnxruntime-directml, opencv-python, opencv-contrib-python: a second flavor beside one
 of these would take its place, so what can be imported stays as it is.
 """
 

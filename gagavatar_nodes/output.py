@@ -139,11 +139,9 @@ def _drawings(performance: Performance, look: Look, indices: Iterable[int] | Non
 
 
 def _on_black(look: Look) -> bool:
-    from .media.backgrounds import ColourBackground
+    from .media.backgrounds import ColorBackground
 
-    return look.background is None or (
-        isinstance(look.background, ColourBackground) and look.background.colour == BLACK
-    )
+    return look.background is None or (isinstance(look.background, ColorBackground) and look.background.color == BLACK)
 
 
 def _composited(drawings: Iterator[Drawing], fps: float, look: Look) -> Iterator[np.ndarray]:

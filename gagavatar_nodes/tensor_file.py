@@ -55,7 +55,7 @@ class TensorFormat:
             # Written by Python, whose errors say that the disk is full; the library's own do not.
             temporary.write_bytes(save(typed, {"format": self.name, "version": str(self.version), **notes}))
 
-    def recognises(self, path: str | os.PathLike[str]) -> bool:
+    def recognizes(self, path: str | os.PathLike[str]) -> bool:
         """Whether the file's header says that it is of this kind; of any version, and whole or not."""
         try:
             return _notes(self._header(readable_file(path))[0]).get("format") == self.name

@@ -25,7 +25,7 @@ ARCHIVE = "track_resources.tar"
 
 OnFrame = Callable[[int, np.ndarray, "np.ndarray | None", bool], None]
 Square = tuple[np.ndarray, float]
-"""Centre [2] from the picture's centre and half width, in picture heights, of the image of a frame's camera."""
+"""Center [2] from the picture's center and half width, in picture heights, of the image of a frame's camera."""
 
 
 def choose_tracker(tracker: str, settings: PublishedSettings) -> tuple[str, str]:

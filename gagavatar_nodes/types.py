@@ -1,10 +1,10 @@
 """The values that flow from room to room: frozen dataclasses of arrays.
 
 Spaces
-    picture   pixels of the user's picture, x right, y down, pixel centres at integers
+    picture   pixels of the user's picture, x right, y down, pixel centers at integers
     crop      pixels of the square portrait crop, likewise
-    canonical the landmark model's face, centimetres: x to the right of a frontal picture, y up, z to the viewer
-    head      the directions of canonical in FLAME's unit, metres x 5: a centimetre is 0.05 (`HEAD_UNITS_PER_CM`)
+    canonical the landmark model's face, centimeters: x to the right of a frontal picture, y up, z to the viewer
+    head      the directions of canonical in FLAME's unit, meters x 5: a centimeter is 0.05 (`HEAD_UNITS_PER_CM`)
     view      of a camera: x left, y up, z away from the camera, head units
 
 Arrays are numpy unless said otherwise. `Gaussians` may also hold torch tensors on any device; rasterizers return what
@@ -46,7 +46,7 @@ ARKIT_NAMES = (
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera with its principal point at the image centre and square pixels."""
+    """A pinhole camera with its principal point at the image center and square pixels."""
 
     transform: np.ndarray
     """[3, 4] world-to-view `[R | t]` for row vectors: `p_view = p @ R + t`."""
@@ -82,7 +82,7 @@ class HeadPose:
     """Weak-perspective pose: landmarks in pixels are `(x, -y, -z) = scale * R @ canonical + translation`."""
 
     scale: float
-    """Pixels per centimetre."""
+    """Pixels per centimeter."""
     rotation: np.ndarray
     """[3, 3] identity when the face looks into the camera. Yaw > 0 turns it to the image's right, pitch > 0 down."""
     translation: np.ndarray
@@ -96,7 +96,7 @@ class Portrait:
     picture: np.ndarray
     """[H, W, 3] uint8 RGB, the user's picture, upright."""
     crop: np.ndarray
-    """[S, S, 3] uint8 RGB around the head, with the foreground's own colours where the matte is soft."""
+    """[S, S, 3] uint8 RGB around the head, with the foreground's own colors where the matte is soft."""
     alpha: np.ndarray
     """[S, S] float32 0..1, the matte of the person."""
     crop_to_picture: np.ndarray
@@ -106,7 +106,7 @@ class Portrait:
     pose: HeadPose
     """Pose in crop pixels."""
     canonical: np.ndarray
-    """[478, 3] float32 the landmarks taken back by the pose, centimetres."""
+    """[478, 3] float32 the landmarks taken back by the pose, centimeters."""
 
     @property
     def size(self) -> int:
@@ -154,17 +154,17 @@ class Motion:
     rotation: np.ndarray
     """[T, 3, 3] float32, see `HeadPose.rotation`."""
     translation: np.ndarray
-    """[T, 3] float32 centimetres from the picture's centre, y up, z toward the viewer."""
+    """[T, 3] float32 centimeters from the picture's center, y up, z toward the viewer."""
     scale: np.ndarray
-    """[T] float32, picture heights per centimetre; only ratios between frames have a meaning."""
+    """[T] float32, picture heights per centimeter; only ratios between frames have a meaning."""
     neutral: np.ndarray
-    """[478, 3] float32 the driver's canonical landmarks at rest, centimetres."""
+    """[478, 3] float32 the driver's canonical landmarks at rest, centimeters."""
     deltas: np.ndarray
-    """[T, 478, 3] float16 canonical landmarks minus `neutral`, centimetres."""
+    """[T, 478, 3] float16 canonical landmarks minus `neutral`, centimeters."""
     arkit: np.ndarray
     """[T, 52] float32 0..1, in the order of `ARKIT_NAMES`."""
     gaze: np.ndarray
-    """[T, 2, 2] float32 iris offset from the eye's centre in eye widths, x right, y up; the image's left eye first."""
+    """[T, 2, 2] float32 iris offset from the eye's center in eye widths, x right, y up; the image's left eye first."""
     confidence: np.ndarray
     """[T] float32 0..1 the tracker's face score; 0 marks a bridged frame."""
     flame: FlameCodes | None = None
@@ -177,5 +177,5 @@ class Motion:
 
     @property
     def bridged(self) -> list[int]:
-        """Indices of the frames that had no face and were filled in from their neighbours."""
+        """Indices of the frames that had no face and were filled in from their neighbors."""
         return np.flatnonzero(self.confidence == 0).tolist()

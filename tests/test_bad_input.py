@@ -55,7 +55,7 @@ def picture(path: Path, content: np.ndarray) -> Path:
 
 
 def small_face(size: int) -> np.ndarray:
-    """The example portrait, `size` pixels wide, on grey."""
+    """The example portrait, `size` pixels wide, on gray."""
     canvas = np.full((400, 400, 3), 120, np.uint8)
     face = cv2.resize(cv2.imread(str(PORTRAIT))[..., ::-1], (size, size), interpolation=cv2.INTER_AREA)
     canvas[100 : 100 + size, 100 : 100 + size] = face
@@ -126,9 +126,9 @@ def test_a_very_wide_picture_is_shrunk_while_it_is_read(gagavatar, tmp_path):
 
 def bad_driver(name: str, folder: Path, avatar_file: Path) -> Path:
     path = folder / name
-    grey = np.full((120, 160, 3), 100, np.uint8)
+    gray = np.full((120, 160, 3), 100, np.uint8)
     if name == "noface.mp4":
-        return encode_video(path, [grey] * 5)
+        return encode_video(path, [gray] * 5)
     if name == "single.mp4":
         return encode_video(path, [np.ascontiguousarray(cv2.imread(str(PORTRAIT))[::2, ::2, ::-1])])
     if name in ("sound.mp4", "sound.m4a"):

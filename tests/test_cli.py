@@ -217,20 +217,20 @@ def test_an_odd_video_is_extended_by_a_pixel(render):
 
 
 @pytest.mark.parametrize(
-    ("text", "colour"), [("#ff8000", (255, 128, 0)), ("white", (255, 255, 255)), ("0, 0, 200", (0, 0, 200))]
+    ("text", "color"), [("#ff8000", (255, 128, 0)), ("white", (255, 255, 255)), ("0, 0, 200", (0, 0, 200))]
 )
-def test_a_background_colour_fills_what_the_head_leaves(render, text, colour):
+def test_a_background_color_fills_what_the_head_leaves(render, text, color):
     picture = np.asarray(Image.open(render("out.png", "--background", text)))
     assert picture.shape == (96, 96, 3)
-    assert (picture[:6, :6] == colour).all()
+    assert (picture[:6, :6] == color).all()
 
 
 def test_a_background_picture_and_video_fill_what_the_head_leaves(render, tmp_path):
     Image.fromarray(gradient(96, 96)).save(tmp_path / "behind.png")
     picture = np.asarray(Image.open(render("out.png", "--background", tmp_path / "behind.png")))
     assert np.abs(picture[:8, :8].astype(int) - gradient(96, 96)[:8, :8]).max() <= 1
-    greys = [np.full((96, 96, 3), 40 * i, np.uint8) for i in range(1, 4)]
-    video = render("out.mp4", "--background", encode_video(tmp_path / "behind.mp4", greys, fps=25))
+    grays = [np.full((96, 96, 3), 40 * i, np.uint8) for i in range(1, 4)]
+    video = render("out.mp4", "--background", encode_video(tmp_path / "behind.mp4", grays, fps=25))
     shown = [frame[:6, :6].mean() for frame in frames(video)]
     assert np.abs(np.array(shown) - [40, 80, 120, 40, 80]).max() < 6  # it starts again
 

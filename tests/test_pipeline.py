@@ -12,7 +12,7 @@ from PIL import Image
 from gagavatar_nodes import assets, pipeline
 from gagavatar_nodes.driving.operations import still
 from gagavatar_nodes.errors import FaceError, FileFormatError, GagavatarError, MediaError
-from gagavatar_nodes.media.backgrounds import ColourBackground
+from gagavatar_nodes.media.backgrounds import ColorBackground
 from gagavatar_nodes.pipeline import Look
 from gagavatar_nodes.rendering.stitching import Stitcher
 
@@ -38,7 +38,7 @@ def test_a_point_on_a_face_counts_in_pixels_of_the_file(tmp_path, monkeypatch):
         "gagavatar_nodes.tracking.portrait.track_portrait",
         lambda rgb, alpha, face, size: asked.append((rgb.shape, face)),
     )
-    Image.new("RGB", (8192, 2000), "grey").save(tmp_path / "large.jpg")
+    Image.new("RGB", (8192, 2000), "gray").save(tmp_path / "large.jpg")
     pipeline.read_portrait(tmp_path / "large.jpg", (6000.0, 1000.0))
     pipeline.read_portrait(tmp_path / "large.jpg", 1)
     assert asked == [((1000, 4096, 3), (3000, 500)), ((1000, 4096, 3), 1)]
@@ -57,7 +57,7 @@ def test_transparency_of_a_picture_is_its_matte(tmp_path):
 
 
 def test_errors_name_the_file(tmp_path):
-    Image.new("RGB", (200, 200), "grey").save(tmp_path / "wall.png")
+    Image.new("RGB", (200, 200), "gray").save(tmp_path / "wall.png")
     with pytest.raises(FaceError, match=r"wall\.png"):
         pipeline.read_portrait(tmp_path / "wall.png")
     with pytest.raises(FaceError, match=r"wall\.png"):
@@ -137,8 +137,8 @@ def test_chosen_frames_come_alone_and_in_order(avatar):
 def test_a_background_is_seen_through_what_is_not_opaque(avatar):
     performance = avatar.perform(still(1))
     black, white, cut = (
-        next(pipeline.finished_frames(performance, 25, Look(64, 64, ColourBackground(colour)))).astype(float)
-        for colour in ((0, 0, 0), (255, 255, 255), None)
+        next(pipeline.finished_frames(performance, 25, Look(64, 64, ColorBackground(color)))).astype(float)
+        for color in ((0, 0, 0), (255, 255, 255), None)
     )
     alpha = cut[..., 3:] / 255
     assert np.abs(cut[..., :3] * alpha - black).max() <= 2

@@ -123,7 +123,7 @@ def test_auto_is_the_embedded_model_elsewhere_and_says_what_is_missing(gagavatar
     assert pipeline.choose_model(weights=checkpoint)[0] == "gagavatar"  # a file stands for itself and its folder
 
 
-def test_missing_files_are_named_with_place_address_and_licence_before_the_work(gagavatar, lifted, tmp_path):
+def test_missing_files_are_named_with_place_address_and_license_before_the_work(gagavatar, lifted, tmp_path):
     for command in (
         ("animate", PORTRAIT, "nod", "-o", tmp_path / "o.mp4", "--avatar", "gagavatar", "--weights", tmp_path),
         ("render", lifted[0], "nod", "-o", tmp_path / "o.mp4", "--weights", tmp_path),
@@ -137,7 +137,7 @@ def test_missing_files_are_named_with_place_address_and_licence_before_the_work(
         assert "https://flame.is.tue.mpg.de" in done.err
         assert done.err.count("\n") == 1
     torch.save(synthetic_flame(0), tmp_path / "FLAME_with_eye.pt")
-    with pytest.raises(WeightsError, match=r"GAGAvatar\.pt is missing.*licence: MIT"):
+    with pytest.raises(WeightsError, match=r"GAGAvatar\.pt is missing.*license: MIT"):
         load_avatar(lifted[0], weights=tmp_path)
     with pytest.raises(WeightsError, match=r"none\.pt does not exist"):
         pipeline.check_model("gagavatar", weights=tmp_path, flame=tmp_path / "none.pt")

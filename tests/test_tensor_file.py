@@ -59,15 +59,15 @@ def test_arrays_and_notes_come_back_as_they_were(path):
     assert list(reader.tensors({"marks": KINDS["marks"]})) == ["marks"]
 
 
-def test_the_format_is_recognised_whatever_its_version_and_state(path, tmp_path):
-    assert FORMAT.recognises(path)
-    assert not TensorFormat("test.box", 1, "box", "x").recognises(path)
+def test_the_format_is_recognized_whatever_its_version_and_state(path, tmp_path):
+    assert FORMAT.recognizes(path)
+    assert not TensorFormat("test.box", 1, "box", "x").recognizes(path)
     path.write_bytes(path.read_bytes()[:-20])
-    assert FORMAT.recognises(path)
+    assert FORMAT.recognizes(path)
     changed(path, lambda header: header["__metadata__"].update(version="9"))
-    assert FORMAT.recognises(path)
-    assert not FORMAT.recognises(tmp_path)
-    assert not FORMAT.recognises(tmp_path / "none")
+    assert FORMAT.recognizes(path)
+    assert not FORMAT.recognizes(tmp_path)
+    assert not FORMAT.recognizes(tmp_path / "none")
 
 
 def test_a_dimension_may_be_missing_and_sizes_must_agree(tmp_path):

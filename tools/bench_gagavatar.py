@@ -60,7 +60,7 @@ def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]], hea
         avatar = GAGAvatarPredictor.from_state_dict(recipe.published_state_dict(0), chosen)
     inputs = recipe.case_inputs(0)
     report = _setting(avatar, options)
-    timed = _synchronised(measure, avatar.device)
+    timed = _synchronized(measure, avatar.device)
     if options.checkpoint or not options.no_lift:
         lifted = avatar.lift(inputs["image"], inputs["source_camera"])
         if not options.no_lift:
@@ -141,7 +141,7 @@ def _streamed(avatar: Any, lifted: Any, points: np.ndarray, camera: np.ndarray, 
 
 
 def _head_model(device: Any) -> Any:
-    """FLAME with random blendshapes of the real sizes: the real ones need the user's consent to their licence."""
+    """FLAME with random blendshapes of the real sizes: the real ones need the user's consent to their license."""
     import parity_recipe
 
     from gagavatar_nodes.heads.flame import Flame
@@ -160,7 +160,7 @@ def _psnr(avatar: Any, scene: Any, points: np.ndarray, camera: np.ndarray) -> fl
         return round(float(-10 * torch.log10(difference.square().mean().clamp_min(1e-20))), 1)
 
 
-def _synchronised(measure: Callable[..., dict[str, Any]], device: Any) -> Callable[..., dict[str, Any]]:
+def _synchronized(measure: Callable[..., dict[str, Any]], device: Any) -> Callable[..., dict[str, Any]]:
     """`measure` of work that is done when it returns, after warm-up calls (compilation, autotuning, graph capture)."""
     import torch
 

@@ -76,7 +76,7 @@ def bench_pictures() -> None:
     alpha = np.clip((180 - np.hypot(x - 256, y - 280)) / 8, 0, 1).astype(np.float32)
     rgb = alpha[..., None] * rng.random((SIZE, SIZE, 3), dtype=np.float32)
     picture = rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
-    for name, background in (("black", (0, 0, 0)), ("colour", (9, 99, 199)), ("picture", picture), ("alpha", None)):
+    for name, background in (("black", (0, 0, 0)), ("color", (9, 99, 199)), ("picture", picture), ("alpha", None)):
         report(f"composite {name}", lambda background=background: composite(rgb, alpha, background), 1, 50)
     landmarks = np.zeros((478, 3), np.float32)
     portrait = Portrait(

@@ -18,11 +18,11 @@ from gagavatar_nodes.tracking.landmarks.face_model import INDICES
 from gagavatar_nodes.types import ARKIT_NAMES
 
 JAW_JOINT = np.array([0.0, 1.0, -4.0])
-"""Canonical centimetres, between the ears."""
+"""Canonical centimeters, between the ears."""
 JAW_OPEN = 0.25
 """Radians that jawOpen turns the jaw."""
 ORIGIN = np.array([0.0, 0.0, -3.0])
-"""Of the stand-in's space in canonical centimetres."""
+"""Of the stand-in's space in canonical centimeters."""
 _TARGET = 1 / 3  # of an ARKit target's weight per expression code: a full one is three deviations
 _SHAPE_CM, _WAVELENGTHS_CM = 0.35, (8.0, 40.0)
 
@@ -87,7 +87,7 @@ def _skinning(points: np.ndarray, opening: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _smooth_fields(points: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """[N, 3, count] symmetric random fields in centimetres, the coarse ones first and larger."""
+    """[N, 3, count] symmetric random fields in centimeters, the coarse ones first and larger."""
     fields = np.empty((len(points), 3, count))
     mirrored = points * [-1, 1, 1]
     for k in range(count):

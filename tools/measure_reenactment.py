@@ -32,7 +32,7 @@ from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import ARKIT_NAMES
 
 SIZE = 512
-GREY = (128, 128, 128)
+GRAY = (128, 128, 128)
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def track_back(path: Path, truth: np.ndarray) -> dict[str, float]:
 
     def output() -> Iterator[np.ndarray]:
         for index in range(len(performance)):
-            yield composite(*rasterize(performance.gaussians(index), avatar.camera(), SIZE, SIZE), background=GREY)
+            yield composite(*rasterize(performance.gaussians(index), avatar.camera(), SIZE, SIZE), background=GRAY)
 
     back = track_video(output(), fps)
     turn = back.rotation.astype(np.float64)

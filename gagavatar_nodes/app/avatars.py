@@ -30,7 +30,7 @@ def lifted(session: Session, portrait: Source, model: str = "auto") -> Avatar:
         FaceError: the portrait shows no face.
     """
     graph = graphs.avatar(portrait, model)
-    session.cancelled.clear()
+    session.canceled.clear()
     with _lifting:
         outputs = execute(graph, session.program(lambda done, total, picture: None), session.kept, wanted=["lift"])
     return outputs["lift"][0][0]

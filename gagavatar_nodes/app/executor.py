@@ -64,7 +64,7 @@ def execute(
 
     Args:
         graph: in API form.
-        program: folders, progress and cancelling.
+        program: folders, progress and canceling.
         kept: results of earlier runs.
         on_node: called with the id and the class of each node before it runs.
         wanted: ids of the nodes whose results are wanted; None for all output nodes.
@@ -160,7 +160,7 @@ class _Run:
 
     def all(self, wanted: list[str]) -> dict[str, Outputs]:
         for id_ in self._ordered(wanted):
-            self._program.check_cancelled()
+            self._program.check_canceled()
             self._done[id_] = self._node(id_)
         return self._done
 

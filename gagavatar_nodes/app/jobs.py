@@ -55,15 +55,15 @@ def run_job(session: Session, graph: Graph, wanted: list[str] | None = None) -> 
     Where a GPU is lent for it, of the outputs only texts come back, such as the names of files.
 
     Raises:
-        CancelledError: the user has stopped it.
+        CanceledError: the user has stopped it.
         GagavatarError: what a node raised.
     """
-    session.cancelled.clear()
+    session.canceled.clear()
     if not (zero_gpu.is_here() and uses_network(graph)):
         yield from _run_here(session, graph, wanted)
         return
     for report in _run_on_lent_gpu(session.folder, graph, wanted):
-        session.check_cancelled()
+        session.check_canceled()
         yield report
 
 
@@ -124,5 +124,5 @@ def _run_here(session: Session, graph: Graph, wanted: list[str] | None) -> Itera
             return
     finally:
         if not ended:
-            session.cancelled.set()
+            session.canceled.set()
             thread.join(_JOIN_SECONDS)

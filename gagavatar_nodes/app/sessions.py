@@ -24,7 +24,7 @@ _LONGEST_NAME = 80
 FOLDER_PREFIX = "gagavatar-app-"
 
 
-class CancelledError(GagavatarError):
+class CanceledError(GagavatarError):
     """The user has stopped the job."""
 
 
@@ -34,7 +34,7 @@ class Session:
 
     folder: Path
     kept: Kept = field(default_factory=Kept)
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    canceled: threading.Event = field(default_factory=threading.Event)
     values: dict[str, Any] = field(default_factory=dict)
     """State of the interactive tabs, by their names."""
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -44,12 +44,12 @@ class Session:
     def program(self, show: Any) -> host.Host:
         """The host in which this visitor's nodes run; `show` as in `Host.show`."""
         output, inputs, temporary = (self._subfolder(name) for name in ("output", "input", "temporary"))
-        return host.Host(output, inputs, temporary, show, self.check_cancelled, FileVideo, FrameVideo)
+        return host.Host(output, inputs, temporary, show, self.check_canceled, FileVideo, FrameVideo)
 
-    def check_cancelled(self) -> None:
-        """Raises `CancelledError` where the user has pressed Stop."""
-        if self.cancelled.is_set():
-            raise CancelledError("Stopped.")
+    def check_canceled(self) -> None:
+        """Raises `CanceledError` where the user has pressed Stop."""
+        if self.canceled.is_set():
+            raise CanceledError("Stopped.")
 
     def take_in(self, upload: str | os.PathLike[str]) -> str:
         """Copies an uploaded file into the input folder; returns the name by which graphs mean it."""
@@ -129,5 +129,5 @@ def _own_folder() -> Path:
 
 
 def _remove(session: Session) -> None:
-    session.cancelled.set()
+    session.canceled.set()
     shutil.rmtree(session.folder, ignore_errors=True)

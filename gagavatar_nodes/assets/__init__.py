@@ -1,4 +1,4 @@
-"""Bundled data: what the embedded default needs, a few megabytes. Origins and licences are in NOTICE."""
+"""Bundled data: what the embedded default needs, a few megabytes. Origins and licenses are in NOTICE."""
 
 from pathlib import Path
 

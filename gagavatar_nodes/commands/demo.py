@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _COLUMNS = 6
 _ORBIT_DEGREES = 30.0
 _BUILTINS = ("smile", "surprise", "talk", "blink", "nod", "look_around")
-_GREY = (128, 128, 128)
+_GRAY = (128, 128, 128)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -77,7 +77,7 @@ def contact_sheet(portrait: Portrait, avatar: Avatar, performance: Performance, 
         expressions += _pictures(avatar.perform(motion), [_liveliest(motion)])
     matted = portrait.crop / np.float32(255) * portrait.alpha[..., None]
     rows = [
-        [portrait.picture, composite(matted, portrait.alpha, _GREY)],
+        [portrait.picture, composite(matted, portrait.alpha, _GRAY)],
         driving,
         _pictures(performance, chosen),
         _pictures(turning, [index % len(turning) for index in sides]),
@@ -97,4 +97,4 @@ def _liveliest(motion: Motion) -> int:
 def _pictures(performance: Performance, indices: list[int]) -> list[np.ndarray]:
     from ..rendering.compositing import composite
 
-    return [composite(rgb, alpha, _GREY) for rgb, alpha in performance.frames(512, 512, indices)]
+    return [composite(rgb, alpha, _GRAY) for rgb, alpha in performance.frames(512, 512, indices)]

@@ -138,7 +138,7 @@ def add_look(parser: argparse.ArgumentParser) -> None:
         "--background",
         default="black",
         metavar="B",
-        help="#rrggbb, a colour's name, a picture, a video, or 'transparent' (default: black)",
+        help="#rrggbb, a color's name, a picture, a video, or 'transparent' (default: black)",
     )
     group.add_argument(
         "--seed",

@@ -15,7 +15,7 @@ _EXAMPLES = """\
 examples:
   gagavatar weights list
   gagavatar weights download GAGAvatar.pt
-  gagavatar weights download FLAME_with_eye.pt --accept-licence
+  gagavatar weights download FLAME_with_eye.pt --accept-license
   gagavatar weights download GAGAvatar.pt --folder D:/models/gagavatar
   gagavatar weights import-flame generic_model.pkl
 
@@ -28,20 +28,20 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "weights",
         help="list, download and verify the files of the published network",
-        description="Files that do not ship with the package: where they come from, their licences, their download.",
+        description="Files that do not ship with the package: where they come from, their licenses, their download.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    _action(actions, "list", _list, "what can be downloaded, under which licence")
+    _action(actions, "list", _list, "what can be downloaded, under which license")
     _action(actions, "status", _status, "what is here, and in which state")
     download = _action(actions, "download", _download, "fetch files from the hub; goes on where it was interrupted")
     download.add_argument("names", nargs="+", metavar="NAME", help="a name from `weights list`, or 'all'")
     download.add_argument(
-        "--accept-licence",
         "--accept-license",
+        "--accept-licence",
         action="store_true",
-        help="I have read and accepted the licences that `weights list` names",
+        help="I have read and accepted the licenses that `weights list` names",
     )
     verify = _action(actions, "verify", _verify, "read every byte and compare with the recorded hashes")
     verify.add_argument("names", nargs="*", metavar="NAME", help="default: every file that is here")
@@ -76,8 +76,8 @@ def _list(args: argparse.Namespace) -> int:
         return _print_json([asdict(entry) | {"address": entry.address} for entry in manifest().values()])
     for entry in manifest().values():
         size = "size unknown" if entry.size is None else f"{entry.size / 1e6:,.0f} MB"
-        consent = "; needs --accept-licence" if entry.gated else ""
-        print(f"{entry.name}\n  {entry.purpose}\n  {entry.licence} ({entry.licence_url}){consent}")
+        consent = "; needs --accept-license" if entry.gated else ""
+        print(f"{entry.name}\n  {entry.purpose}\n  {entry.license} ({entry.license_url}){consent}")
         print(f"  {entry.address} ({size})")
     return 0
 
@@ -120,7 +120,7 @@ def _download(args: argparse.Namespace) -> int:
     done = {}
     for name in names:
         with _Bar(name) as bar:
-            path = download(name, args.folder, args.accept_licence, _ask, bar.update, _say)
+            path = download(name, args.folder, args.accept_license, _ask, bar.update, _say)
         done[name] = str(path)
         if not args.json:
             print(path)
@@ -184,7 +184,7 @@ def _import_flame(args: argparse.Namespace) -> int:
 def _ask(entry: WeightFile) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    print(f"{entry.name} is under the {entry.licence}: {entry.licence_url}", file=sys.stderr)
+    print(f"{entry.name} is under the {entry.license}: {entry.license_url}", file=sys.stderr)
     print("Have you read and accepted it? [yes/no] ", end="", file=sys.stderr, flush=True)
     return input().strip().lower() == "yes"
 

@@ -67,7 +67,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], beside: Mapping[st
 
 def is_motion_file(path: str | os.PathLike[str]) -> bool:
     """Whether the file's header says that it holds a motion; of any version, and whole or not."""
-    return _FORMAT.recognises(path)
+    return _FORMAT.recognizes(path)
 
 
 def load_motion(path: str | os.PathLike[str]) -> Motion:

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _STILL_SCALE = 1 / 40
-"""Picture heights per centimetre of a made motion: a head and shoulders fill the picture."""
+"""Picture heights per centimeter of a made motion: a head and shoulders fill the picture."""
 _BLOCK = 512
 """Frames whose landmarks are worked on in full precision at once."""
 

@@ -17,7 +17,7 @@ class Performance:
     head: Keys = ((0.0, 0.0, 0.0, 0.0),)
     """(second, yaw, pitch, roll) degrees, see `yaw_pitch_roll`."""
     shift: Keys = ((0.0, 0.0, 0.0, 0.0),)
-    """(second, x, y, z) centimetres, see `Motion.translation`."""
+    """(second, x, y, z) centimeters, see `Motion.translation`."""
     gaze: Keys = ((0.0, 0.0, 0.0),)
     """(second, x, y) -1..1 of the eyes' reach, x to the image's right, y up."""
     blinks: tuple[float, ...] = ()

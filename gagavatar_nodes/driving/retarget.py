@@ -30,7 +30,7 @@ from ..face.topology import (
 from ..types import AUTHORED_NEUTRAL, Motion
 
 NECK_PIVOT = np.array([0.0, -9.0, -4.5])
-"""Canonical point about which a head turns, between the upper neck vertebrae, centimetres."""
+"""Canonical point about which a head turns, between the upper neck vertebrae, centimeters."""
 
 _OPEN_PERCENTILE = 75  # of the driver's lid openness: what counts as open eyes
 _CLOSING = 0.7  # share of the open eye's openness under which lids are on their way to shut
@@ -51,7 +51,7 @@ class HeadPlacement:
     scale: float
     """Size relative to the reference moment."""
     shift: np.ndarray
-    """[3] centimetres that the neck's pivot moved since the reference moment."""
+    """[3] centimeters that the neck's pivot moved since the reference moment."""
 
 
 class Retargeter:
@@ -59,7 +59,7 @@ class Retargeter:
 
     Args:
         motion: the driver.
-        canonical: [478, 3] the portrait's canonical landmarks, centimetres.
+        canonical: [478, 3] the portrait's canonical landmarks, centimeters.
         reference: the driver's moment that corresponds to the portrait: "neutral" (the motion's neutral face), a frame
             index, or "same" where driver and portrait are one person, so that landmarks need no differences. "auto"
             finds out whether they are, and else takes "neutral".
@@ -95,7 +95,7 @@ class Retargeter:
         return following
 
     def displacements(self, index: int) -> np.ndarray:
-        """[478, 3] offsets of the portrait's canonical landmarks at a frame, centimetres."""
+        """[478, 3] offsets of the portrait's canonical landmarks at a frame, centimeters."""
         driver = self.motion.neutral + self.motion.deltas[index].astype(np.float64)
         moved = driver - self._rest
         self._set_lids(moved, driver)
@@ -128,7 +128,7 @@ class Retargeter:
         return neutral + self.motion.deltas[reference], self.motion.gaze[reference]
 
     def _pivot(self, index: int) -> np.ndarray:
-        """Stage position of the driver's neck pivot, in the reference's centimetres; depth is not observed."""
+        """Stage position of the driver's neck pivot, in the reference's centimeters; depth is not observed."""
         motion = self.motion
         position = motion.translation[index] + motion.rotation[index] @ NECK_PIVOT
         position = position * (motion.scale[index] / self._rest_scale)

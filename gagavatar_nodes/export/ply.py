@@ -17,7 +17,7 @@ _FIELDS = (
 
 
 def write_ply(gaussians: Gaussians, path: str | os.PathLike[str]) -> int:
-    """Write Gaussians as a binary 3DGS `.ply`: f_dc colours, logit opacities, logarithmic scales, w x y z rotations.
+    """Write Gaussians as a binary 3DGS `.ply`: f_dc colors, logit opacities, logarithmic scales, w x y z rotations.
 
     The frame is that of `Splats.y_down`, in which viewers show the head upright. Invisible Gaussians are left
     out, and of the features only RGB is kept.
@@ -32,7 +32,7 @@ def write_ply(gaussians: Gaussians, path: str | os.PathLike[str]) -> int:
     splats = to_splats(gaussians).y_down()
     rows = np.zeros((len(splats), len(_FIELDS)), "<f4")
     rows[:, 0:3] = splats.means
-    rows[:, 6:9] = (splats.colours - 0.5) / SH_C0
+    rows[:, 6:9] = (splats.colors - 0.5) / SH_C0
     rows[:, 9] = np.log(splats.opacities / (1 - splats.opacities))
     rows[:, 10:13] = np.log(splats.scales)
     rows[:, 13:17] = splats.quaternions

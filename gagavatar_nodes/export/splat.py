@@ -28,7 +28,7 @@ def write_splat(gaussians: Gaussians, path: str | os.PathLike[str]) -> int:
     rows = np.zeros(len(splats), _ROW)
     rows["mean"] = splats.means
     rows["scale"] = splats.scales
-    rows["rgba"][:, :3] = np.round(255 * splats.colours)
+    rows["rgba"][:, :3] = np.round(255 * splats.colors)
     rows["rgba"][:, 3] = np.round(255 * splats.opacities)
     rows["quaternion"] = np.clip(np.round(128 * splats.quaternions + 128), 0, 255)
     with atomic_output(path) as temporary:

@@ -10,7 +10,7 @@ from ..rendering.covariance import quaternions_from_covariances
 from ..types import Array, Gaussians
 
 SH_C0 = 0.28209479177387814
-"""The constant spherical harmonic: colour = 0.5 + SH_C0 * f_dc."""
+"""The constant spherical harmonic: color = 0.5 + SH_C0 * f_dc."""
 
 _FAINTEST = 1 / 255
 _SMALLEST = 1e-6
@@ -28,7 +28,7 @@ class Splats:
     """[N, 4] float32 w, x, y, z, unit length."""
     opacities: np.ndarray
     """[N] float32, inside 0..1."""
-    colours: np.ndarray
+    colors: np.ndarray
     """[N, 3] float32 RGB 0..1."""
 
     def __len__(self) -> int:
@@ -45,10 +45,10 @@ class Splats:
 
 
 def to_splats(gaussians: Gaussians) -> Splats:
-    """Scales, rotations and colours of those Gaussians that can be seen.
+    """Scales, rotations and colors of those Gaussians that can be seen.
 
     Raises:
-        ValueError: none is left to export, or there are no three colour features.
+        ValueError: none is left to export, or there are no three color features.
     """
     means, covariances = _numpy(gaussians.means), _numpy(gaussians.covariances)
     opacities, features = _numpy(gaussians.opacities).reshape(-1), _numpy(gaussians.features)
@@ -64,7 +64,7 @@ def to_splats(gaussians: Gaussians) -> Splats:
         scales=np.maximum(scales, _SMALLEST).astype(np.float32),
         quaternions=quaternions.astype(np.float32),
         opacities=np.clip(opacities[kept], _FAINTEST, 1 - 1e-4),
-        colours=np.clip(features[kept, :3], 0, 1),
+        colors=np.clip(features[kept, :3], 0, 1),
     )
 
 

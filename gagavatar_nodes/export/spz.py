@@ -14,7 +14,7 @@ from .splats import SH_C0, to_splats
 
 _MAGIC, _VERSION = 0x5053474E, 2
 _FRACTION_BITS = 12  # a 4096th of a head unit is 0.05 mm
-_COLOUR_SCALE = 0.15
+_COLOR_SCALE = 0.15
 
 
 def write_spz(gaussians: Gaussians, path: str | os.PathLike[str]) -> int:
@@ -29,14 +29,14 @@ def write_spz(gaussians: Gaussians, path: str | os.PathLike[str]) -> int:
     """
     splats = to_splats(gaussians)
     fixed = np.clip(np.round(splats.means * 2**_FRACTION_BITS), -(2**23), 2**23 - 1).astype("<i4")
-    harmonics = (splats.colours - 0.5) / SH_C0
+    harmonics = (splats.colors - 0.5) / SH_C0
     # Three components are kept: the reader takes w to be positive.
     vectors = splats.quaternions[:, 1:] * np.where(splats.quaternions[:, :1] < 0, -1, 1)
     parts = [
         struct.pack("<IIIBBBB", _MAGIC, _VERSION, len(splats), 0, _FRACTION_BITS, 0, 0),
         fixed.view(np.uint8).reshape(-1, 3, 4)[:, :, :3].tobytes(),
         _bytes(255 * splats.opacities),
-        _bytes(255 * (_COLOUR_SCALE * harmonics + 0.5)),
+        _bytes(255 * (_COLOR_SCALE * harmonics + 0.5)),
         _bytes(16 * (np.log(splats.scales) + 10)),
         _bytes(127.5 * (vectors + 1)),
     ]

@@ -21,7 +21,7 @@ _LEADING = (
     "browInnerUp", "eyeBlinkLeft", "eyeBlinkRight", "jawOpen", "mouthFunnel", "mouthPucker", "mouthSmileLeft",
     "mouthSmileRight",
 )  # fmt: skip
-"""Targets that explain most of what faces do: they are to be tried before their small neighbours."""
+"""Targets that explain most of what faces do: they are to be tried before their small neighbors."""
 _RIDGE_CM = {True: 0.6, False: 3.0}
 """Cost of a weight of a leading target, and of another."""
 _LIDS, _LIPS = 8.0, 2.0  # emphasis on what is small and matters most; the irises have the lips'
@@ -58,14 +58,14 @@ def _index(name: str) -> int:
 
 
 def arkit_deltas(weights: Mapping[str, float] | np.ndarray) -> np.ndarray:
-    """Canonical landmark offsets [..., 478, 3] float32 of weights [..., 52], centimetres: linear, see `arkit_basis`."""
+    """Canonical landmark offsets [..., 478, 3] float32 of weights [..., 52], centimeters: linear, see `arkit_basis`."""
     array = arkit_weights(weights)
     basis = arkit_basis().reshape(len(ARKIT_NAMES), -1).astype(np.float32)
     return (array @ basis).reshape(*array.shape[:-1], 478, 3)
 
 
 def fit_arkit(deltas: np.ndarray) -> np.ndarray:
-    """ARKit weights [T, 52] float32 in 0..1 that explain canonical landmark offsets [T, 478, 3] in centimetres.
+    """ARKit weights [T, 52] float32 in 0..1 that explain canonical landmark offsets [T, 478, 3] in centimeters.
 
     Least squares with a ridge and both bounds, by accelerated projected gradient with restarts (O'Donoghue and Candes,
     "Adaptive restart for accelerated gradient schemes", 2015) on coordinates scaled by the Gram matrix's diagonal, all
@@ -128,7 +128,7 @@ def _row_weights() -> np.ndarray:
 
 
 def gaze_of(canonical: np.ndarray) -> np.ndarray:
-    """Iris offsets [..., 2, 2] from the eyes' centres in eye widths, of landmarks [..., 478, 3]; see `Motion.gaze`."""
+    """Iris offsets [..., 2, 2] from the eyes' centers in eye widths, of landmarks [..., 478, 3]; see `Motion.gaze`."""
     sides = []
     for corners, iris in zip(EYE_CORNERS, IRISES, strict=True):
         outer, inner = (canonical[..., i, :] for i in corners)

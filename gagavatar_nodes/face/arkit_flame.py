@@ -52,7 +52,7 @@ class ArkitFlame:
     eyes: np.ndarray
     """[52, 6] axis-angle at weight 1, left then right."""
     moves: np.ndarray
-    """[103, 204] landmark offsets in weighted centimetres per expression code and per radian of the jaw."""
+    """[103, 204] landmark offsets in weighted centimeters per expression code and per radian of the jaw."""
     targets: np.ndarray
     """[52, 204] the same per ARKit weight, of the bundled head."""
 

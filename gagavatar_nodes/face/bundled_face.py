@@ -2,7 +2,7 @@
 
 The landmark binding of the head was found by looking at pictures of it, so some points hang on the wrong fold of skin,
 mostly on the lids. Head and canonical face are symmetric: of the two bindings of a mirrored pair, the one that agrees
-with its neighbourhood counts, and lid points that are lost on both sides follow their row.
+with its neighborhood counts, and lid points that are lost on both sides follow their row.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .topology import (
 )
 
 _SKIN_POINTS = 468
-_AGREEMENT_CM = 0.25  # landmarks this near to their neighbourhood's median offset count fully
+_AGREEMENT_CM = 0.25  # landmarks this near to their neighborhood's median offset count fully
 _LOST_CM = 1.0
 _LIP_GAP_CM = 0.04  # what the tracker reads between closed lips
 _IRIS_RADIUS_CM = 0.57  # as the landmark model draws it on the canonical face
@@ -42,7 +42,7 @@ _EYEBALLS = (RIGHT_EYE, LEFT_EYE)
 
 @cache
 def bundled_neutral() -> np.ndarray:
-    """[478, 3] float64 canonical landmarks of the bundled head at rest, lips closed, eyes open, centimetres."""
+    """[478, 3] float64 canonical landmarks of the bundled head at rest, lips closed, eyes open, centimeters."""
     face, (_, skin, _) = canonical_face().vertices, _aligned()
     landmarks = np.zeros((478, 3))
     landmarks[:_SKIN_POINTS] = face + _mend(skin - face)
@@ -60,7 +60,7 @@ _IRIS_POINTS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]
 
 @cache
 def arkit_basis() -> np.ndarray:
-    """[52, 478, 3] float64 canonical landmark offsets at weight 1 of each of `ARKIT_NAMES`, centimetres.
+    """[52, 478, 3] float64 canonical landmark offsets at weight 1 of each of `ARKIT_NAMES`, centimeters.
 
     Offsets of the skin come from the bundled head's targets; irises follow the eyeballs in the eyeLook targets; the
     eyeBlink targets shut the lids of `bundled_neutral` exactly.
@@ -135,11 +135,11 @@ def _trust() -> tuple[np.ndarray, np.ndarray]:
     face = canonical_face()
     own = _aligned()[1] - face.vertices
     candidates = np.stack([own, own[_mirror_pairs()] * _MIRROR])
-    neighbours = [np.unique(face.triangles[(face.triangles == i).any(1)]) for i in range(_SKIN_POINTS)]
+    neighbors = [np.unique(face.triangles[(face.triangles == i).any(1)]) for i in range(_SKIN_POINTS)]
     agreed = candidates.mean(0)
     for _ in range(6):
         around = np.stack(
-            [np.median(np.concatenate([*candidates[:, near], agreed[near]]), axis=0) for near in neighbours]
+            [np.median(np.concatenate([*candidates[:, near], agreed[near]]), axis=0) for near in neighbors]
         )
         distance = np.linalg.norm(candidates - around, axis=-1)
         trust = np.exp(-((distance / _AGREEMENT_CM) ** 2)) + 1e-12

@@ -6,7 +6,7 @@ FLAME file works with it; its edition, "embedded", keeps the codes of both apart
     vertices    the bundled head's, then one at each of the 70 landmarks, then middles of the longest edges
     shape       smooth, symmetric deformations: linear and quadratic polynomials of the place; the rest is zero
     expression  the 52 ARKit targets, in the order of `ARKIT_NAMES`, at code 1; the rest is zero
-    joints      the eyeballs turn about their centres; the jaw moves by the targets alone
+    joints      the eyeballs turn about their centers; the jaw moves by the targets alone
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _VERTICES, _FACES, _LANDMARKS, _CODES = 5023, 9976, 70, 400
 _SHAPES = 300
 _ORIGIN_CM = np.array([0.0, 0.0, -2.0])
 """Canonical point at FLAME's origin, inside the head."""
-_METRES = 0.01
+_METERS = 0.01
 _RADIUS_CM = 10.0
 _LINEAR, _QUADRATIC = 0.04, 0.03
 """Share of the radius by which a shape code of 1 moves points at the radius."""
@@ -66,8 +66,8 @@ def _arrays() -> dict[str, dict[str, np.ndarray]]:
     mesh, (points, offsets) = head_mesh(), _points()
     shapes = _shape_directions(points)
     directions = np.zeros((_VERTICES, 3, _CODES), np.float32)
-    directions[:, :, : shapes.shape[-1]] = shapes * _METRES
-    directions[:, :, _SHAPES : _SHAPES + len(offsets)] = offsets.transpose(1, 2, 0) * _METRES
+    directions[:, :, : shapes.shape[-1]] = shapes * _METERS
+    directions[:, :, _SHAPES : _SHAPES + len(offsets)] = offsets.transpose(1, 2, 0) * _METERS
     skinning, regressor = np.zeros((_VERTICES, 5), np.float32), np.zeros((5, _VERTICES), np.float32)
     skinning[:, _NECK] = 1
     regressor[:_FIRST_EYE] = 1 / _VERTICES
@@ -85,7 +85,7 @@ def _arrays() -> dict[str, dict[str, np.ndarray]]:
     return {
         "model": {
             "f": faces,
-            "v_template": ((points - _ORIGIN_CM) * _METRES).astype(np.float32),
+            "v_template": ((points - _ORIGIN_CM) * _METERS).astype(np.float32),
             "shapedirs": directions,
             "posedirs": np.zeros((_VERTICES, 3, 36), np.float32),
             "J_regressor": regressor,
@@ -97,7 +97,7 @@ def _arrays() -> dict[str, dict[str, np.ndarray]]:
 
 
 def _points() -> tuple[np.ndarray, np.ndarray]:
-    """Canonical vertices [5023, 3] at rest and their offsets [52, 5023, 3] by each of `ARKIT_NAMES`, centimetres."""
+    """Canonical vertices [5023, 3] at rest and their offsets [52, 5023, 3] by each of `ARKIT_NAMES`, centimeters."""
     mesh, face = head_mesh(), canonical_face()
     scale, R, translation = similarity(mesh.landmarks(mesh.vertices), face.vertices, face.pose_weights)
     linear = scale * R.T
@@ -129,7 +129,7 @@ def _longest_edges(vertices: np.ndarray, count: int) -> np.ndarray:
 
 
 def _shape_directions(points: np.ndarray) -> np.ndarray:
-    """[V, 3, 15] offsets in centimetres at code 1: polynomials of the place that keep left and right alike."""
+    """[V, 3, 15] offsets in centimeters at code 1: polynomials of the place that keep left and right alike."""
     x, y, z = ((points - _ORIGIN_CM) / _RADIUS_CM).T
     sideways = [(x, _LINEAR), (x * y, _QUADRATIC), (x * z, _QUADRATIC)]
     others = [(v, _LINEAR) for v in (y, z)] + [(v, _QUADRATIC) for v in (x * x, y * y, z * z, y * z)]

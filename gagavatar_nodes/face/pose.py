@@ -25,8 +25,8 @@ def solve_poses(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray,
         points: [T, 478, 3] landmarks in pixels, z away from the camera.
 
     Returns:
-        Scales [T] in pixels per centimetre, rotations [T, 3, 3] and translations [T, 3] as in `HeadPose`, and the
-        landmarks without them [T, 478, 3] in centimetres, all float64.
+        Scales [T] in pixels per centimeter, rotations [T, 3, 3] and translations [T, 3] as in `HeadPose`, and the
+        landmarks without them [T, 478, 3] in centimeters, all float64.
     """
     face = canonical_face()
     used = np.flatnonzero(face.pose_weights)

@@ -6,7 +6,7 @@ LEFT_EYE_RING = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 1
 RIGHT_EYE_RING = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
 LEFT_IRIS = slice(468, 473)
 RIGHT_IRIS = slice(473, 478)
-"""An iris is its centre, then four points on its rim."""
+"""An iris is its center, then four points on its rim."""
 
 EYE_RINGS = (LEFT_EYE_RING, RIGHT_EYE_RING)
 IRISES = (LEFT_IRIS, RIGHT_IRIS)

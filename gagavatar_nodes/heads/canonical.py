@@ -15,7 +15,7 @@ _LEVEL = np.radians(4.0)
 
 @dataclass(frozen=True)
 class CanonicalFace:
-    """The canonical face, centimetres, looking along +z with y up."""
+    """The canonical face, centimeters, looking along +z with y up."""
 
     vertices: np.ndarray
     """[468, 3] float64."""

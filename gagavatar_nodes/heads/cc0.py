@@ -18,7 +18,7 @@ _TARGET_STEP = 1e-3  # targets are stored as integers of a thousandth of the mes
 
 @dataclass(frozen=True)
 class HeadMesh:
-    """The bundled head. Its unit is about a decimetre; the origin is at the body's feet, not in the head."""
+    """The bundled head. Its unit is about a decimeter; the origin is at the body's feet, not in the head."""
 
     vertices: np.ndarray
     """[V, 3] float64."""

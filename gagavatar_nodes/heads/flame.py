@@ -1,7 +1,7 @@
 """FLAME: a head mesh from shape, expression and joint rotations ("Learning a model of facial shape and expression
 from 4D scans", Li et al. 2017), by linear blend skinning with pose correctives.
 
-The model files are under FLAME's own licences and come from the user; `flame_files` reads and converts them.
+The model files are under FLAME's own licenses and come from the user; `flame_files` reads and converts them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHAPES, EXPRESSIONS = 300, 100
 LANDMARKS = 70
 """The 68 landmarks of the iBUG scheme, then the pupils: right, left of the subject."""
 SCALE = 5.0
-"""Head units in a metre, FLAME's own unit."""
+"""Head units in a meter, FLAME's own unit."""
 PUBLISHED_EDITION = "2020"
 """Edition of the published network's file, which names none itself."""
 
@@ -48,7 +48,7 @@ def rotation_matrices(axis_angle: Tensor) -> Tensor:
 class Flame(nn.Module):
     """The posed FLAME mesh and its landmarks, batched and differentiable. Holds no trainable parameters."""
 
-    template: Tensor  # [V, 3] metres
+    template: Tensor  # [V, 3] meters
     directions: Tensor  # [V, 3, 400] shape, then expression
     corrections: Tensor  # [V, 3, 36] offsets per entry of the four joints' R - I
     joint_template: Tensor  # [5, 3] root, neck, jaw, left eye, right eye
@@ -92,7 +92,7 @@ class Flame(nn.Module):
         root: Tensor | None = None,
         scale: float = SCALE,
     ) -> Tensor:
-        """Vertices [B, 5023, 3] in metres x `scale`.
+        """Vertices [B, 5023, 3] in meters x `scale`.
 
         `shape` [B or 1, 300], `expression` [B or 1, 100]; `jaw`, `neck`, `root` [B, 3] and `eyes` [B, 6] (left, then
         right) are axis-angle in radians, zero by default.
@@ -100,7 +100,7 @@ class Flame(nn.Module):
         return self.posed(*self.rest(shape, expression), jaw, eyes, neck, root, scale)
 
     def rest(self, shape: Tensor, expression: Tensor) -> tuple[Tensor, Tensor]:
-        """Unposed vertices [B, 5023, 3] and joints [B, 5, 3] in metres, for `posed`; codes as in `forward`."""
+        """Unposed vertices [B, 5023, 3] and joints [B, 5, 3] in meters, for `posed`; codes as in `forward`."""
         batch = max(len(shape), len(expression))
         betas = torch.cat([shape.expand(batch, -1), expression.expand(batch, -1)], -1)
         return self.template + _blend(betas, self.directions), self.joint_template + _blend(
@@ -160,7 +160,7 @@ def _blend(weights: Tensor, directions: Tensor) -> Tensor:
 def evaluate(
     asset: Mapping[str, Any], shape: np.ndarray, expression: np.ndarray, pose: np.ndarray, eye_pose: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """FLAME on arrays: vertices [B, 5023, 3] and landmarks [B, 70, 3], float32 head units (metres x 5).
+    """FLAME on arrays: vertices [B, 5023, 3] and landmarks [B, 70, 3], float32 head units (meters x 5).
 
     `shape` [B, 300], `expression` [B, 100], `pose` [B, 6] (root and jaw axis-angle), `eye_pose` [B, 6] (left, right).
     """

@@ -1,4 +1,4 @@
-"""What stands behind the head: a colour, a picture, a video, or nothing."""
+"""What stands behind the head: a color, a picture, a video, or nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .images import read_image
 from .kinds import media_kind
 from .video_reader import VideoReader
 
-_COLOURS = {
+_COLORS = {
     "black": (0, 0, 0),
     "white": (255, 255, 255),
     "grey": (128, 128, 128),
@@ -42,20 +42,20 @@ class Background(Protocol):
     """Gives what `rendering.compositing.composite` takes, one value a frame."""
 
     def frames(self, size: tuple[int, int], fps: float) -> Iterator[tuple[int, int, int] | np.ndarray | None]:
-        """Endless: a colour, [H, W, 3] uint8 of `size` (width, height), or None for transparency."""
+        """Endless: a color, [H, W, 3] uint8 of `size` (width, height), or None for transparency."""
         ...
 
 
-class ColourBackground:
-    """One 8-bit RGB colour, or None for transparency."""
+class ColorBackground:
+    """One 8-bit RGB color, or None for transparency."""
 
-    def __init__(self, colour: tuple[int, int, int] | None) -> None:
-        self.colour = colour
+    def __init__(self, color: tuple[int, int, int] | None) -> None:
+        self.color = color
 
     def frames(self, size: tuple[int, int], fps: float) -> Iterator[tuple[int, int, int] | None]:
         """See `Background`."""
         while True:
-            yield self.colour
+            yield self.color
 
 
 class PictureBackground:
@@ -98,29 +98,29 @@ def is_transparent(text: str | os.PathLike[str]) -> bool:
 
 
 def parse_background(text: str | os.PathLike[str]) -> Background:
-    """A background from `#rgb`, `#rrggbb`, `r,g,b`, a colour's name, `transparent`, or a picture's or video's path.
+    """A background from `#rgb`, `#rrggbb`, `r,g,b`, a color's name, `transparent`, or a picture's or video's path.
 
     Raises:
         MediaError: none of these, or the file cannot be read.
     """
     if is_transparent(text):
-        return ColourBackground(None)
-    colour = parse_colour(str(text))
-    if colour is not None:
-        return ColourBackground(colour)
+        return ColorBackground(None)
+    color = parse_color(str(text))
+    if color is not None:
+        return ColorBackground(color)
     if not Path(text).exists():
         raise MediaError(
-            f"Background {text!s} is neither a colour (#rrggbb, {', '.join(list(_COLOURS)[:4])}, ...), "
+            f"Background {text!s} is neither a color (#rrggbb, {', '.join(list(_COLORS)[:4])}, ...), "
             "'transparent', nor a picture or video that exists: check its spelling"
         )
     return PictureBackground(text) if media_kind(text) == "image" else VideoBackground(text)
 
 
-def parse_colour(text: str) -> tuple[int, int, int] | None:
+def parse_color(text: str) -> tuple[int, int, int] | None:
     """8-bit RGB of `#rgb`, `#rrggbb`, `r,g,b`, `rgb(r, g, b)` or a name; None when it is none of these."""
     word = text.strip().lower()
-    if word in _COLOURS:
-        return _COLOURS[word]
+    if word in _COLORS:
+        return _COLORS[word]
     if _HEX.fullmatch(word):
         digits = word[1:] if len(word) == 7 else "".join(2 * digit for digit in word[1:])
         return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)

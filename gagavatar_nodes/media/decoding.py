@@ -58,7 +58,7 @@ def flatten(image: Image.Image, max_edge: int) -> tuple[np.ndarray, np.ndarray |
     profile = image.info.get("icc_profile")
     transparent = "transparency" in image.info
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _deep_grey(image)
+        image = _deep_gray(image)
     if image.mode == "P":
         image = image.convert("RGBA" if transparent else "RGB")
     elif image.mode in ("PA", "La", "LA", "RGBa") or (transparent and image.mode in ("1", "L", "RGB")):
@@ -71,8 +71,8 @@ def flatten(image: Image.Image, max_edge: int) -> tuple[np.ndarray, np.ndarray |
     return np.array(image.convert("RGB")), alpha
 
 
-def _deep_grey(image: Image.Image) -> Image.Image:
-    """Grey of more than 8 bits to 8 bits."""
+def _deep_gray(image: Image.Image) -> Image.Image:
+    """Gray of more than 8 bits to 8 bits."""
     from PIL import Image
 
     values = np.asarray(image)
@@ -98,7 +98,7 @@ def _limited(image: Image.Image, max_edge: int) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert by the embedded colour profile: phones write Display P3, printers CMYK."""
+    """Convert by the embedded color profile: phones write Display P3, printers CMYK."""
     if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L"):
         return image
     from PIL import ImageCms

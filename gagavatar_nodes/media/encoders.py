@@ -106,7 +106,7 @@ class FileEncoder:
         return picture.reformat(format=self._codec.pixels, dst_colorspace=_BT709)
 
     def _indexed(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Indices [H, W] uint8 and colours [256, 4] ARGB. A palette is kept while it fits, so that nothing shimmers."""
+        """Indices [H, W] uint8 and colors [256, 4] ARGB. A palette is kept while it fits, so that nothing shimmers."""
         if self._palette is None:
             self._palette = Palette(frame)
         indices, error = self._palette.indices(frame)
@@ -117,17 +117,17 @@ class FileEncoder:
 
 
 class Palette:
-    """The 256 colours that suit a picture best."""
+    """The 256 colors that suit a picture best."""
 
     def __init__(self, frame: np.ndarray) -> None:
         from PIL import Image
 
         self._image = Image.fromarray(frame).quantize(256, Image.Quantize.MEDIANCUT)
-        colours = np.frombuffer(self._image.palette.tobytes(), np.uint8).reshape(-1, 3)
+        colors = np.frombuffer(self._image.palette.tobytes(), np.uint8).reshape(-1, 3)
         self.argb = np.zeros((256, 4), np.uint8)
         """[256, 4] uint8."""
         self.argb[:, 0] = 255
-        self.argb[: len(colours), 1:] = colours
+        self.argb[: len(colors), 1:] = colors
         self.error = self.indices(frame)[1]
         """Mean difference from the picture it was made for, 0 to 255."""
 

@@ -47,7 +47,7 @@ class Picture:
 
 
 def read_image(path: str | os.PathLike[str], max_edge: int = MAX_EDGE) -> Picture:
-    """Read a picture of any kind Pillow knows: EXIF rotation applied, colour profile and bit depth taken to 8-bit sRGB.
+    """Read a picture of any kind Pillow knows: EXIF rotation applied, color profile and bit depth taken to 8-bit sRGB.
 
     Of an animation the first frame is taken. A longer edge above `max_edge` is shrunk to it.
 
@@ -124,7 +124,7 @@ def check_picture_format(path: str | os.PathLike[str], alpha: bool) -> None:
 
 
 def write_image(path: str | os.PathLike[str], image: np.ndarray, quality: int = 95) -> None:
-    """Write `image` ([H, W, 3] RGB, [H, W, 4] straight RGBA or [H, W] grey, uint8) as PNG, JPEG or WebP, atomically.
+    """Write `image` ([H, W, 3] RGB, [H, W, 4] straight RGBA or [H, W] gray, uint8) as PNG, JPEG or WebP, atomically.
 
     Raises:
         MediaError: the extension is unknown, the format has no transparency, or the file cannot be written.

@@ -38,14 +38,14 @@ def as_result(path: Path) -> dict[str, str]:
     return {"filename": path.name, "subfolder": subfolder, "type": "output"}
 
 
-def listed(recognises: Callable[[Path], bool]) -> list[str]:
+def listed(recognizes: Callable[[Path], bool]) -> list[str]:
     """Files of a kind in the output and input folders, newest first, as `name [output]`; then `(none)`."""
     found = []
     for label, folder in _folders().items():
         for root, _, names in os.walk(folder):
             for name in names:
                 path = Path(root) / name
-                if name.endswith(".safetensors") and not name.startswith(".") and recognises(path):
+                if name.endswith(".safetensors") and not name.startswith(".") and recognizes(path):
                     found.append((path.stat().st_mtime, f"{path.relative_to(folder).as_posix()} [{label}]"))
     return [name for _, name in sorted(found, reverse=True)] + [NONE]
 

@@ -30,8 +30,8 @@ class Host:
     temporary: Path
     show: Callable[[int, int | None, np.ndarray | None], None]
     """Called with the number of steps done, how many there are (or None), a picture [H, W, 3 or 4] uint8 (or None)."""
-    check_cancelled: Callable[[], None]
-    """Raises where the user has cancelled."""
+    check_canceled: Callable[[], None]
+    """Raises where the user has canceled."""
     open_video: Callable[[Path], Any]
     """A VIDEO that reads a file."""
     join_video: Callable[[Any, Any, float], Any]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..avatars import Avatar, Drawing, Performance
 from ..errors import GagavatarError
-from ..media.backgrounds import Background, ColourBackground, parse_colour
+from ..media.backgrounds import Background, ColorBackground, parse_color
 from ..types import Camera, Gaussians, Motion
 from . import spec, tensors
 from .models import manage
@@ -29,7 +29,7 @@ def perform(
 
 @dataclass(frozen=True)
 class CoarsePerformance:
-    """A performance whose Gaussians are drawn in their own colours, without the network that refines them."""
+    """A performance whose Gaussians are drawn in their own colors, without the network that refines them."""
 
     refined: Performance
 
@@ -64,19 +64,19 @@ def seed_input() -> spec.Spec:
     )
 
 
-def choose_background(kind: str, colour: str, images: torch.Tensor | None) -> Background:
+def choose_background(kind: str, color: str, images: torch.Tensor | None) -> Background:
     """What stands behind the head.
 
     Raises:
-        GagavatarError: the colour is none, or no picture is connected.
+        GagavatarError: the color is none, or no picture is connected.
     """
     if kind == "transparent":
-        return ColourBackground(None)
+        return ColorBackground(None)
     if kind == "image":
         if images is None:
             raise GagavatarError("The background is 'image', but none is connected: connect 'background_image'")
         return tensors.ImageBackground(images)
-    rgb = parse_colour(colour)
+    rgb = parse_color(color)
     if rgb is None:
-        raise GagavatarError(f"'{colour}' is no colour: give #rrggbb, or a name such as black, white or green")
-    return ColourBackground(rgb)
+        raise GagavatarError(f"'{color}' is no color: give #rrggbb, or a name such as black, white or green")
+    return ColorBackground(rgb)

@@ -135,7 +135,7 @@ class LiftPortrait:
 
 
 def _crop(portrait: Portrait) -> np.ndarray:
-    """[S, S, 3] uint8 what the picture shows in the crop's square; `Portrait.crop` has other colours at soft edges."""
+    """[S, S, 3] uint8 what the picture shows in the crop's square; `Portrait.crop` has other colors at soft edges."""
     from ..tracking.crop import cut_square
 
     scale = portrait.crop_to_picture[0, 0]

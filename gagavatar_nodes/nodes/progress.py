@@ -1,4 +1,4 @@
-"""Progress with a live preview, and cancelling: within a second, whatever the thread at work is doing."""
+"""Progress with a live preview, and canceling: within a second, whatever the thread at work is doing."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ class AbandonedError(Exception):
     """Ends the work of a thread for which nobody waits any more."""
 
 
-def check_cancelled() -> None:
-    """Raises ComfyUI's own exception when the user has cancelled the prompt."""
+def check_canceled() -> None:
+    """Raises ComfyUI's own exception when the user has canceled the prompt."""
     abandoned = _abandoned.get()
     if abandoned is not None and abandoned.is_set():
         raise AbandonedError
     program = host.current.get()
     if program is not None:
-        program.check_cancelled()
+        program.check_canceled()
     management = host.module("comfy.model_management")
     if management is not None:
         management.throw_exception_if_processing_interrupted()
 
 
 class Progress:
-    """The bar on the node that runs. Every call also looks whether the user has cancelled."""
+    """The bar on the node that runs. Every call also looks whether the user has canceled."""
 
     def __init__(self, total: int | None) -> None:
         self._total = total
@@ -51,7 +51,7 @@ class Progress:
 
     def __call__(self, done: int, total: int | None = None, picture: np.ndarray | None = None) -> None:
         """`done` of `total` (None: as said before), with a picture [H, W, 3 or 4] uint8 as preview, now and then."""
-        check_cancelled()
+        check_canceled()
         self._total = total or self._total
         program = host.current.get()
         if program is not None:
@@ -71,9 +71,9 @@ class Progress:
 
 
 def watched(items: Iterable[T]) -> Iterator[T]:
-    """Computes the items in a thread of its own and gives them on, so that waiting for a long one can be cancelled.
+    """Computes the items in a thread of its own and gives them on, so that waiting for a long one can be canceled.
 
-    A cancelled thread ends after the item at which it is, or where it looks whether it is cancelled. It is outside of
+    A canceled thread ends after the item at which it is, or where it looks whether it is canceled. It is outside of
     the inference mode in which ComfyUI calls nodes. Items must not be written over by their successors.
     """
     ahead: queue.Queue[tuple[bool, Any]] = queue.Queue(_AHEAD)
@@ -107,7 +107,7 @@ def watched(items: Iterable[T]) -> Iterator[T]:
     threading.Thread(target=context.run, args=(work,), name="gagavatar-node", daemon=True).start()
     try:
         while True:
-            check_cancelled()
+            check_canceled()
             try:
                 alive, item = ahead.get(timeout=_POLL_SECONDS)
             except queue.Empty:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..avatars import Avatar, Performance
 from ..errors import GagavatarError
-from ..media.backgrounds import Background, ColourBackground
+from ..media.backgrounds import Background, ColorBackground
 from ..types import Motion, Portrait
 from . import files, host, spec, tensors
 from .driving import file_of
@@ -41,7 +41,7 @@ class RenderAvatar:
     RETURN_TYPES = ("IMAGE", "MASK", "VIDEO", "FLOAT")
     RETURN_NAMES = ("images", "mask", "video", "fps")
     OUTPUT_TOOLTIPS = (
-        "One picture a frame. With a transparent background: the head's own colours up to its edge.",
+        "One picture a frame. With a transparent background: the head's own colors up to its edge.",
         "White where the head is (alpha). Join Image with Alpha wants it inverted.",
         "The same as VIDEO, with the sound.",
         "Frames a second.",
@@ -165,7 +165,7 @@ class RenderAvatarToVideo:
         behind = choose_background(background, background_color, background_image)
         stitcher = None if stitch_into is None else cancellable(lambda: Stitcher(avatar.framed(stitch_into)))
         size = (width, height) if stitcher is None else stitcher.size
-        transparent = stitcher is None and behind.colour is None if isinstance(behind, ColourBackground) else False
+        transparent = stitcher is None and behind.color is None if isinstance(behind, ColorBackground) else False
         if transparent and beside_portrait is not None:
             raise GagavatarError("Pictures side by side cannot be transparent: choose another background")
         path = files.next_file(filename_prefix, f".{format}", *size)
@@ -233,9 +233,9 @@ def _look_inputs() -> dict[str, spec.Spec]:
         "width": spec.whole(512, *SIZES, "Pixels. The head fills the shorter edge.", step=8),
         "height": spec.whole(512, *SIZES, "Pixels; as width for stitching.", step=8),
         "background": spec.choice(
-            ["color", "image", "transparent"], "A colour, the connected background_image, or none at all."
+            ["color", "image", "transparent"], "A color, the connected background_image, or none at all."
         ),
-        "background_color": spec.text("black", "#rrggbb, or a name such as black, white, grey, green or blue."),
+        "background_color": spec.text("black", "#rrggbb, or a name such as black, white, gray, green or blue."),
     }
 
 

@@ -90,6 +90,6 @@ def _splat(gaussians: Gaussians) -> Any:
         "scales": splats.scales,
         "rotations": splats.quaternions,
         "opacities": splats.opacities[:, None],
-        "sh": ((splats.colours - 0.5) / SH_C0)[:, None],
+        "sh": ((splats.colors - 0.5) / SH_C0)[:, None],
     }
     return host.make_value("SPLAT", **{name: torch.from_numpy(array.copy())[None] for name, array in arrays.items()})

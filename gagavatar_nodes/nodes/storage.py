@@ -142,9 +142,9 @@ class LoadMotion:
         return motion, motion.fps, report(motion)
 
 
-def _load_inputs(recognises: Any, noun: str) -> dict[str, Any]:
+def _load_inputs(recognizes: Any, noun: str) -> dict[str, Any]:
     return {
-        "required": {"file": spec.choice(files.listed(recognises), _FILE_TIP)},
+        "required": {"file": spec.choice(files.listed(recognizes), _FILE_TIP)},
         "optional": {"path": spec.linked_text(_PATH_TIP.format(noun))},
     }
 

@@ -33,7 +33,7 @@ def check_images(images: torch.Tensor, name: str) -> None:
 
 
 def rgb_frame(images: torch.Tensor, index: int) -> np.ndarray:
-    """[H, W, 3] uint8 of one picture; grey becomes RGB, transparency is left out."""
+    """[H, W, 3] uint8 of one picture; gray becomes RGB, transparency is left out."""
     picture = images[index]
     picture = picture.expand(-1, -1, 3) if picture.shape[2] == 1 else picture[..., :3]
     return _bytes(picture)

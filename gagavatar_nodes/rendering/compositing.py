@@ -20,7 +20,7 @@ def composite(
     Args:
         rgb: [H, W, 3] float32 0..1, multiplied by alpha, as rasterizers give it. Values outside are clipped.
         alpha: [H, W] float32 0..1; may be left out for a black background.
-        background: 8-bit RGB colour, [H, W, 3] uint8 picture, or None for a transparent result.
+        background: 8-bit RGB color, [H, W, 3] uint8 picture, or None for a transparent result.
 
     Returns:
         [H, W, 3] uint8 RGB; [H, W, 4] straight RGBA when `background` is None.
@@ -52,15 +52,15 @@ def _given(alpha: np.ndarray | None) -> np.ndarray:
 
 
 def _straight_rgba(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Divide by alpha. Where there is next to none, take the colour of the neighbourhood: video codecs share colour
-    among neighbouring pixels, and black would seep into the edge."""
+    """Divide by alpha. Where there is next to none, take the color of the neighborhood: video codecs share color
+    among neighboring pixels, and black would seep into the edge."""
     import cv2
 
     floor = cv2.max(alpha, _OPAQUE_ENOUGH)
-    colour = to_uint8(cv2.divide(rgb, cv2.merge([floor] * 3)))
+    color = to_uint8(cv2.divide(rgb, cv2.merge([floor] * 3)))
     alpha8 = to_uint8(alpha)
     size = (_BLEED_PIXELS, _BLEED_PIXELS)
     weight = cv2.max(cv2.blur(alpha8, size), 1)
     around = cv2.divide(cv2.blur(to_uint8(rgb), size), cv2.merge([weight] * 3), scale=255)
     faint = cv2.compare(alpha, _OPAQUE_ENOUGH, cv2.CMP_LT)
-    return cv2.merge([*cv2.split(cv2.copyTo(around, faint, colour)), alpha8])
+    return cv2.merge([*cv2.split(cv2.copyTo(around, faint, color)), alpha8])

@@ -85,7 +85,7 @@ def _row(images: Sequence[np.ndarray], label: str | Sequence[str], cell: int) ->
 
 
 def _written(
-    image: np.ndarray, texts: list[tuple[int, str]], top: int, size: int, colour: tuple[int, int, int]
+    image: np.ndarray, texts: list[tuple[int, str]], top: int, size: int, color: tuple[int, int, int]
 ) -> np.ndarray:
     """Lines of text whose left edges are given, in Pillow's own font."""
     from PIL import Image, ImageDraw, ImageFont
@@ -94,7 +94,7 @@ def _written(
     font = ImageFont.load_default(size)
     draw = ImageDraw.Draw(canvas)
     for left, text in texts:
-        draw.text((left, top), text, fill=colour, font=font)
+        draw.text((left, top), text, fill=color, font=font)
     return np.array(canvas)
 
 

@@ -21,7 +21,7 @@ _HALO = 0.02
 class Stitcher:
     """Puts renderings of a portrait's crop into its picture: made once, then `stitch` for each frame.
 
-    The person is removed from the picture inside the crop, so that nothing of it shows beside the moved head. Towards
+    The person is removed from the picture inside the crop, so that nothing of it shows beside the moved head. Toward
     the crop's border the rendering gives way to the picture, so that a body which the crop cuts goes on.
     """
 
@@ -150,7 +150,7 @@ def _shrunk(picture: np.ndarray, matrix: np.ndarray, max_edge: int | None) -> tu
     size = max(1, round(width * scale)), max(1, round(height * scale))
     factors = np.array([[size[0] / width], [size[1] / height]])
     shrunk = factors * matrix
-    shrunk[:, 2:] += (factors - 1) / 2  # pixel centres are at integers
+    shrunk[:, 2:] += (factors - 1) / 2  # pixel centers are at integers
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), shrunk
 
 

@@ -7,13 +7,13 @@ import numpy as np
 from .opencv import opencv
 
 _EPSILON = 1e-5
-"""Regularisation of the windows' colour covariance, colours 0..1 (eq. 12)."""
+"""Regularization of the windows' color covariance, colors 0..1 (eq. 12)."""
 _ITERATIONS = 120
 _TOLERANCE = 1e-3
 
 
 def closed_form_alpha(image: np.ndarray, trimap: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Alpha [H, W] float32 0..1 that is locally an affine function of colour.
+    """Alpha [H, W] float32 0..1 that is locally an affine function of color.
 
     Args:
         image: [H, W, 3] uint8 RGB.

@@ -10,7 +10,7 @@ _ENLARGE, _ENLARGE_LEAST = 2.5, 1.9
 """Edge of the crop over the longer edge of the landmarks' box: hair and shoulders fit in. The smaller value is for
 pictures that show no more: resolution is not spent on what lies outside of them."""
 _RAISE = 0.02
-"""Of the crop's edge, by which its centre lies above the box's: hair needs more room than the chin."""
+"""Of the crop's edge, by which its center lies above the box's: hair needs more room than the chin."""
 
 
 def portrait_square(box: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int]:

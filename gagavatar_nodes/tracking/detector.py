@@ -108,7 +108,7 @@ class FaceDetector:
 
 @cache
 def _anchors() -> np.ndarray:
-    """[896, 2] anchor centres 0..1: two per cell of a 16x16 grid, six per cell of an 8x8 grid."""
+    """[896, 2] anchor centers 0..1: two per cell of a 16x16 grid, six per cell of an 8x8 grid."""
     grids = []
     for cells, repeats in ((16, 2), (8, 6)):
         y, x = np.mgrid[0:cells, 0:cells]

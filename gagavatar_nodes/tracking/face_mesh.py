@@ -158,7 +158,7 @@ def _shrink_around(image: np.ndarray, to_picture: np.ndarray, factor: int) -> tu
     small = cv2.resize(part, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA)
     scale = size / (high - low)
     shifted = to_picture.copy()
-    shifted[:, 2] += 0.5 - low  # pixel centres: (x + 0.5 - low) * scale - 0.5
+    shifted[:, 2] += 0.5 - low  # pixel centers: (x + 0.5 - low) * scale - 0.5
     shifted *= scale[:, None]
     shifted[:, 2] -= 0.5
     return small, shifted

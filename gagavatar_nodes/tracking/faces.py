@@ -18,7 +18,7 @@ _DOUBTFUL = 0.5
 _SURE_DETECTION, _SURE_LANDMARKS = 0.75, 0.95
 """Scores: real faces have 0.9 and 1.0 but for profiles and paintings, random blobs 0.5 to 0.7 and anything."""
 _REACH = 1.0
-"""A point may lie this many face sizes from a face's centre."""
+"""A point may lie this many face sizes from a face's center."""
 
 
 def find_faces(image: np.ndarray, *, small: bool = False) -> list[Landmarks]:

@@ -1,4 +1,4 @@
-"""The foreground's own colours where a matte is soft."""
+"""The foreground's own colors where a matte is soft."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _RADII = (45, 4)
 
 
 def estimate_foreground(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colours [S, S, 3] uint8 of the foreground of `image` [S, S, 3] uint8 under `alpha` [S, S] float32 0..1.
+    """Colors [S, S, 3] uint8 of the foreground of `image` [S, S, 3] uint8 under `alpha` [S, S] float32 0..1.
 
-    Blur fusion, twice: Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021, eqs. 5-7. Where `alpha` is 1
-    the picture is returned unchanged; where it is 0 the nearest foreground colours spread.
+    Blur fusion, twice: Forte, "Approximate Fast Foreground Color Estimation", ICIP 2021, eqs. 5-7. Where `alpha` is 1
+    the picture is returned unchanged; where it is 0 the nearest foreground colors spread.
     """
     observed = image.astype(np.float32) / 255
     a = np.asarray(alpha, np.float32)[..., None]

@@ -112,7 +112,7 @@ def _trimap(mask: np.ndarray, segmentation: np.ndarray) -> np.ndarray:
 
 
 def _guided_alpha(crop: np.ndarray, trimap: np.ndarray) -> np.ndarray:
-    """Colour guided filter: He, Sun and Tang, "Guided Image Filtering", PAMI 2013, section 3.5."""
+    """Color guided filter: He, Sun and Tang, "Guided Image Filtering", PAMI 2013, section 3.5."""
     guide = crop.astype(np.float32) / 255
     radius, epsilon = max(2, round(10 * crop.shape[0] / 512)), 1e-4
     mean_guide, mean = _box(guide, radius), _box(trimap, radius)

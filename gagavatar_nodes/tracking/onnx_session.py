@@ -22,7 +22,7 @@ def session(name: str) -> onnxruntime.InferenceSession:
     from rendering.
 
     Raises:
-        GagavatarError: no flavour of onnxruntime is installed.
+        GagavatarError: no flavor of onnxruntime is installed.
     """
     with _lock:
         if name not in _sessions:

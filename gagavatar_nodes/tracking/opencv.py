@@ -11,7 +11,7 @@ def opencv() -> ModuleType:
     """The `cv2` module.
 
     Raises:
-        GagavatarError: no flavour of OpenCV is installed.
+        GagavatarError: no flavor of OpenCV is installed.
     """
     try:
         import cv2

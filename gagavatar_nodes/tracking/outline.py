@@ -30,7 +30,7 @@ def head_outline(landmarks: np.ndarray) -> np.ndarray:
 
 @cache
 def _skull() -> np.ndarray:
-    """[N, 3] skin of the bundled head above the brows, and so without ears, on the canonical face, centimetres."""
+    """[N, 3] skin of the bundled head above the brows, and so without ears, on the canonical face, centimeters."""
     head, face = head_mesh(), canonical_face()
     skin = np.unique(head.triangles[head.parts == SKIN])
     scale, R, translation = similarity(head.landmarks(head.vertices), face.vertices, face.pose_weights)

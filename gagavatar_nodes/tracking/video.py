@@ -25,7 +25,7 @@ def track_video(
 ) -> Motion:
     """Follows one face through a video. The frames are streamed; only 3 KB of motion stay of each.
 
-    A frame that does not show the face is bridged: filled in between its neighbours, or held at either end, with
+    A frame that does not show the face is bridged: filled in between its neighbors, or held at either end, with
     confidence 0 (`Motion.bridged` lists it).
 
     Args:

@@ -93,7 +93,7 @@ class VideoTracker:
 
 
 def _distance(face: Landmarks, other: Landmarks | None) -> float:
-    """Between the faces' centres, in sizes of `other`, plus how much their sizes differ."""
+    """Between the faces' centers, in sizes of `other`, plus how much their sizes differ."""
     if other is None:
         return 0.0
     move = (face.box.reshape(2, 2).mean(0) - other.box.reshape(2, 2).mean(0)) / other.size

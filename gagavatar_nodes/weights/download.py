@@ -43,7 +43,7 @@ class RemoteFile:
 def download(
     name: str,
     folder: Folders = None,
-    accept_licence: bool = False,
+    accept_license: bool = False,
     ask: Callable[[WeightFile], bool] | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
@@ -53,8 +53,8 @@ def download(
     Args:
         name: its name in the manifest.
         folder: where to put it; None means $GAGAVATAR_WEIGHTS if that is set, else the hub cache.
-        accept_licence: the user has accepted the licence of a gated file.
-        ask: asks the user to accept a gated file's licence, showing its address.
+        accept_license: the user has accepted the license of a gated file.
+        ask: asks the user to accept a gated file's license, showing its address.
         progress: called with the bytes there so far and the total, if known.
         say: called with a line when another process holds the download and this one waits.
 
@@ -62,16 +62,16 @@ def download(
         Path of the verified file.
 
     Raises:
-        WeightsError: licence not accepted, no huggingface_hub, no access, no network, no room, a broken or wrong file.
+        WeightsError: license not accepted, no huggingface_hub, no access, no network, no room, a broken or wrong file.
     """
     entry = weight(name)
     if found := find_weight(name, folder):
         check(entry, found)
         return found
-    if entry.gated and not (accept_licence or (ask is not None and ask(entry))):
+    if entry.gated and not (accept_license or (ask is not None and ask(entry))):
         raise WeightsError(
-            f"{entry.name} is under the {entry.licence}: read it at {entry.licence_url}, then run `gagavatar weights "
-            f"download {entry.name} --accept-licence`, or place the file at {hand_path(entry.name, folder)}."
+            f"{entry.name} is under the {entry.license}: read it at {entry.license_url}, then run `gagavatar weights "
+            f"download {entry.name} --accept-license`, or place the file at {hand_path(entry.name, folder)}."
         )
     try:
         import huggingface_hub.utils  # noqa: F401

@@ -65,7 +65,7 @@ def require_weight(name: str, folder: Folders = None) -> Path:
     """Find a weights file and verify it against the manifest and the lock file; the loaders' way in.
 
     Raises:
-        WeightsError: it is missing (the message names the path, the address and the licence), truncated or changed.
+        WeightsError: it is missing (the message names the path, the address and the license), truncated or changed.
     """
     path = find_weight(name, folder)
     if path is None:
@@ -90,9 +90,9 @@ def require_flame(folder: Folders = None) -> Path:
 
 
 def missing_message(entry: WeightFile, folder: Folders = None) -> str:
-    """What to tell a user who lacks a file: the command, the address, the licence and the place."""
-    accept = " --accept-licence" if entry.gated else ""
-    terms = f"once you have accepted its licence ({entry.licence_url})" if entry.gated else f"licence: {entry.licence}"
+    """What to tell a user who lacks a file: the command, the address, the license and the place."""
+    accept = " --accept-license" if entry.gated else ""
+    terms = f"once you have accepted its license ({entry.license_url})" if entry.gated else f"license: {entry.license}"
     official = ", or import an official one by `gagavatar weights import-flame PATH`" if "FLAME" in entry.name else ""
     return (
         f"{entry.name} is missing. Run `gagavatar weights download {entry.name}{accept}` ({terms}), "

@@ -1,4 +1,4 @@
-"""The manifest: every file that can be downloaded, with its origin, licence and, where known, size and hash."""
+"""The manifest: every file that can be downloaded, with its origin, license and, where known, size and hash."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class WeightFile:
     """Bytes."""
     sha256: str | None
     """Lower-case hexadecimal."""
-    licence: str
-    licence_url: str
+    license: str
+    license_url: str
     gated: bool
-    """True if the user must accept the licence before the file may be fetched."""
+    """True if the user must accept the license before the file may be fetched."""
 
     @property
     def address(self) -> str:

@@ -369,7 +369,7 @@ def test_the_splat_is_shown_and_downloaded(visit, tmp_path):
     assert len(content) > 12 * count
 
 
-def test_flame_is_not_fetched_without_its_licence(visit, monkeypatch):
+def test_flame_is_not_fetched_without_its_license(visit, monkeypatch):
     from gagavatar_nodes.weights import download
 
     asked = []

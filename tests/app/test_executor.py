@@ -4,7 +4,7 @@ import pytest
 from gagavatar_nodes.app import executor
 from gagavatar_nodes.app.executor import Kept, execute
 from gagavatar_nodes.app.graphs import Look, Source, animate, node
-from gagavatar_nodes.app.sessions import CancelledError
+from gagavatar_nodes.app.sessions import CanceledError
 from gagavatar_nodes.errors import GagavatarError
 
 
@@ -40,8 +40,8 @@ def test_a_changed_file_of_the_same_name_is_read_again(program):
     from gagavatar_nodes.media.images import write_image
 
     seen = []
-    for grey in (10, 200):
-        write_image(program.input / "a.png", np.full((8, 8, 3), grey, np.uint8))
+    for gray in (10, 200):
+        write_image(program.input / "a.png", np.full((8, 8, 3), gray, np.uint8))
         graph = {"p": node("LoadImage", image="a.png"), "s": node("SaveImage", images=["p", 0])}
         graph["s"]["inputs"]["filename_prefix"] = "x"
         seen.append(float(execute(graph, program, KEPT)["p"][0][0].mean()))
@@ -132,9 +132,9 @@ def test_files_outside_of_the_folders_are_not_read(program, tmp_path):
             execute(graph, program)
 
 
-def test_cancelling_stops_before_the_next_node(session, program):
-    session.cancelled.set()
-    with pytest.raises(CancelledError):
+def test_canceling_stops_before_the_next_node(session, program):
+    session.canceled.set()
+    with pytest.raises(CanceledError):
         execute(motion_graph(), program)
 
 
@@ -160,4 +160,4 @@ def test_closing_the_reports_stops_the_job(session):
     reports = run_job(session, animate(Source("example"), Source("builtin", "talk"), Look(seconds=60.0)))
     next(reports)
     reports.close()
-    assert session.cancelled.is_set()
+    assert session.canceled.is_set()

@@ -23,7 +23,7 @@ def test_a_visitor_who_leaves_is_forgotten_and_the_job_stopped(tmp_path):
     (program.output / "x.mp4").write_bytes(b"x")
     sessions.close("one")
     assert not session.folder.exists()
-    assert session.cancelled.is_set()
+    assert session.canceled.is_set()
     assert sessions.of("one") is not session
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gagavatar_nodes.app import jobs, zero_gpu
 from gagavatar_nodes.app.graphs import Look, Source, animate
-from gagavatar_nodes.app.sessions import CancelledError
+from gagavatar_nodes.app.sessions import CanceledError
 from gagavatar_nodes.media.video_reader import VideoReader
 
 GRAPH = animate(Source("example"), Source("builtin", "nod"), Look(128, 128, seconds=0.4, model="embedded"))
@@ -70,8 +70,8 @@ def test_a_job_runs_in_the_process_that_has_the_gpu_and_leaves_its_file(space, s
 def test_stop_reaches_a_job_with_a_lent_gpu(space, session):
     running = jobs.run_job(session, GRAPH)
     next(running)
-    session.cancelled.set()
-    with pytest.raises(CancelledError):
+    session.canceled.set()
+    with pytest.raises(CanceledError):
         list(running)
 
 

@@ -78,24 +78,24 @@ def test_a_new_driver_does_not_lift_again(server):
 
 
 @pytest.mark.parametrize("stage", ["render", "video", "track"])
-def test_cancelling_stops_within_a_second_and_leaves_no_file(server, stage):
+def test_canceling_stops_within_a_second_and_leaves_no_file(server, stage):
     waiting = "5" if stage == "render" else "7" if stage == "video" else "4"
     long = driving(video=["1", 1]) if stage == "track" else builtin("idle", 400.0 if stage == "video" else 60.0)
     prompt = graph(long)
     if stage == "video":
-        prompt = to_video(prompt, "cancelled")
+        prompt = to_video(prompt, "canceled")
         del prompt["5"], prompt["6"]
-    cancelled = []
+    canceled = []
 
     def cancel(data):
-        if data["node"] == waiting and data["value"] >= 3 and not cancelled:
-            cancelled.append(time.monotonic())
+        if data["node"] == waiting and data["value"] >= 3 and not canceled:
+            canceled.append(time.monotonic())
             server.post("/interrupt", {})
 
     run = server.run(prompt, on_progress=cancel)
     assert run.interrupted
-    assert time.monotonic() - cancelled[0] < 1.5
-    assert not [path for path in server.files() if "cancelled" in path.name]
+    assert time.monotonic() - canceled[0] < 1.5
+    assert not [path for path in server.files() if "canceled" in path.name]
 
 
 def test_our_message_reaches_the_client(server):

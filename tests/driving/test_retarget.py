@@ -22,7 +22,7 @@ def performed(*weights: dict[str, float]) -> Motion:
 
 
 def gap(face: np.ndarray) -> float:
-    """Centimetres between the inner lips."""
+    """Centimeters between the inner lips."""
     return float(face[UPPER_LIP, 1] - face[LOWER_LIP, 1])
 
 
@@ -117,7 +117,7 @@ def test_a_reference_that_is_not_there_is_refused(gaping, reference):
 
 def test_the_head_turns_about_the_neck_and_moves_as_the_driver_does():
     rotation = rotation_of(np.radians([0.0, 25.0, 0.0]), np.radians([0.0, -10.0, 0.0]))
-    # The neck stays while the head turns: what the head's centre moves by is the turn about it.
+    # The neck stays while the head turns: what the head's center moves by is the turn about it.
     turned = NECK_PIVOT - rotation[1] @ NECK_PIVOT
     translation = np.array([[0, 0, 0], turned, [2, 1, 0]], np.float32)
     motion = replace(still(3), rotation=rotation, translation=translation)

@@ -99,8 +99,8 @@ def test_spz_reads_back(tmp_path, scene):
     np.testing.assert_allclose(np.reshape(means, (50, 3)), gaussians.means, atol=0.5 / 4096 + 1e-6)
     rest = np.frombuffer(data, np.uint8, offset=at + 450).astype(float)
     np.testing.assert_allclose(rest[:50] / 255, gaussians.opacities, atol=0.5 / 255 + 1e-6)
-    colours = 0.5 + C0 * (rest[50:200].reshape(50, 3) / 255 - 0.5) / 0.15
-    np.testing.assert_allclose(colours, gaussians.features[:, :3], atol=0.5 / 255 / 0.15 * C0 + 1e-6)
+    colors = 0.5 + C0 * (rest[50:200].reshape(50, 3) / 255 - 0.5) / 0.15
+    np.testing.assert_allclose(colors, gaussians.features[:, :3], atol=0.5 / 255 / 0.15 * C0 + 1e-6)
     scales = np.exp(rest[200:350].reshape(50, 3) / 16 - 10)
     vectors = rest[350:500].reshape(50, 3) / 127.5 - 1
     w = np.sqrt(np.maximum(0, 1 - (vectors**2).sum(1)))

@@ -14,8 +14,8 @@ def gradient(height: int, width: int) -> np.ndarray:
     return np.stack(planes, -1).round().astype(np.uint8)
 
 
-def grey_levels(count: int) -> list[int]:
-    """`count` grey values that stay apart from one another through lossy coding."""
+def gray_levels(count: int) -> list[int]:
+    """`count` gray values that stay apart from one another through lossy coding."""
     return [20 + round(200 * i / max(1, count - 1)) for i in range(count)]
 
 
@@ -69,8 +69,8 @@ def encode_flash_and_beep(
         video.codec_context.time_base = Fraction(1, 1000)
         sound = container.add_stream(codec, rate=48000, layout="mono")
         for i in range(round(10 * seconds)):
-            grey = np.full((48, 64, 3), 255 * (i / 10 >= at), np.uint8)
-            picture = av.VideoFrame.from_ndarray(grey, format="rgb24")
+            gray = np.full((48, 64, 3), 255 * (i / 10 >= at), np.uint8)
+            picture = av.VideoFrame.from_ndarray(gray, format="rgb24")
             picture.pts, picture.time_base = round(1000 * (i / 10 + picture_starts)), Fraction(1, 1000)
             container.mux(video.encode(picture))
         container.mux(video.encode(None))

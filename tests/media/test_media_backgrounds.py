@@ -2,15 +2,15 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from media_files import encode_video, gradient, grey_levels
+from media_files import encode_video, gradient, gray_levels
 from PIL import Image
 
 from gagavatar_nodes.errors import MediaError
-from gagavatar_nodes.media.backgrounds import cover, parse_background, parse_colour
+from gagavatar_nodes.media.backgrounds import cover, parse_background, parse_color
 
 
 @pytest.mark.parametrize(
-    ("text", "colour"),
+    ("text", "color"),
     [
         ("#ff8000", (255, 128, 0)),
         ("#F80", (255, 136, 0)),
@@ -22,17 +22,17 @@ from gagavatar_nodes.media.backgrounds import cover, parse_background, parse_col
         ("beach.jpg", None),
     ],
 )
-def test_colours_are_parsed(text, colour):
-    assert parse_colour(text) == colour
-    if colour is not None:
-        assert list(islice(parse_background(text).frames((4, 4), 25), 2)) == [colour, colour]
+def test_colors_are_parsed(text, color):
+    assert parse_color(text) == color
+    if color is not None:
+        assert list(islice(parse_background(text).frames((4, 4), 25), 2)) == [color, color]
 
 
 def test_transparency_is_none():
     assert next(parse_background("transparent").frames((4, 4), 25)) is None
 
 
-def test_picture_covers_the_frame_and_is_centred(tmp_path):
+def test_picture_covers_the_frame_and_is_centerd(tmp_path):
     Image.fromarray(gradient(100, 300)).save(tmp_path / "a.png")
     frame = next(parse_background(tmp_path / "a.png").frames((50, 50), 25))
     assert frame.shape == (50, 50, 3)
@@ -48,7 +48,7 @@ def test_cover_gives_the_exact_size(size, shape):
 
 
 def test_video_plays_at_the_outputs_rate_and_repeats(tmp_path):
-    levels = grey_levels(4)
+    levels = gray_levels(4)
     frames = [np.full((48, 64, 3), level, np.uint8) for level in levels]
     path = encode_video(tmp_path / "a.mp4", frames, fps=10)
     shown = parse_background(path).frames((32, 32), fps=20)
@@ -57,8 +57,8 @@ def test_video_plays_at_the_outputs_rate_and_repeats(tmp_path):
     assert got == [0, 0, 1, 1, 2, 2, 3, 3, 0, 0, 1, 1]
 
 
-def test_misspelt_colour_is_named():
-    with pytest.raises(MediaError, match=r"Background bleu is neither a colour.*check its spelling"):
+def test_misspelled_color_is_named():
+    with pytest.raises(MediaError, match=r"Background bleu is neither a color.*check its spelling"):
         parse_background("bleu")
 
 

@@ -51,14 +51,14 @@ def test_broken_exif_does_not_spoil_the_picture(tmp_path):
     assert read_image(path).rgb.shape == (24, 36, 3)
 
 
-def test_transparency_is_returned_beside_unmultiplied_colours(tmp_path):
+def test_transparency_is_returned_beside_unmultiplied_colors(tmp_path):
     rgba = np.dstack([gradient(16, 20), np.linspace(0, 255, 320).reshape(16, 20).astype(np.uint8)])
     picture = read_image(save(tmp_path / "a.png", Image.fromarray(rgba)))
     np.testing.assert_array_equal(picture.rgb, rgba[..., :3])
     np.testing.assert_allclose(picture.alpha, rgba[..., 3] / 255, atol=1e-6)
 
 
-def test_palette_picture_with_a_transparent_colour_has_alpha(tmp_path):
+def test_palette_picture_with_a_transparent_color_has_alpha(tmp_path):
     image = Image.new("P", (8, 4), 1)
     image.putpalette([255, 0, 0, 0, 255, 0])
     image.putpixel((0, 0), 0)
@@ -69,14 +69,14 @@ def test_palette_picture_with_a_transparent_colour_has_alpha(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
-def test_16_bit_grey_keeps_its_range(tmp_path, name):
+def test_16_bit_gray_keeps_its_range(tmp_path, name):
     values = np.linspace(0, 65535, 600).reshape(20, 30).astype(np.uint16)
     rgb = read_image(save(tmp_path / name, Image.fromarray(values))).rgb
     np.testing.assert_allclose(rgb[..., 1], values / 257, atol=0.51)
     np.testing.assert_array_equal(rgb[..., 0], rgb[..., 2])
 
 
-def test_16_bit_colour_keeps_its_range(tmp_path):
+def test_16_bit_color_keeps_its_range(tmp_path):
     import cv2
 
     deep = gradient(20, 30).astype(np.uint16) * 257
@@ -86,7 +86,7 @@ def test_16_bit_colour_keeps_its_range(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "LA"])
-def test_grey_pictures_become_rgb(tmp_path, mode):
+def test_gray_pictures_become_rgb(tmp_path, mode):
     picture = read_image(save(tmp_path / "a.png", Image.new("L", (9, 7), 255).convert(mode)))
     assert picture.rgb.shape == (7, 9, 3)
     assert (picture.rgb == 255).all()
@@ -98,13 +98,13 @@ def test_cmyk_jpeg_becomes_rgb(tmp_path):
     assert np.abs(read_image(path).rgb.reshape(-1, 3).mean(0) - (255, 0, 0)).max() < 6
 
 
-def test_embedded_colour_profile_is_applied(tmp_path):
+def test_embedded_color_profile_is_applied(tmp_path):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     assert profile  # a profile of another kind is ignored
-    grey = Image.new("RGB", (4, 4), (100, 150, 200))
-    ignored = read_image(save(tmp_path / "lab.png", grey, icc_profile=profile)).rgb
+    gray = Image.new("RGB", (4, 4), (100, 150, 200))
+    ignored = read_image(save(tmp_path / "lab.png", gray, icc_profile=profile)).rgb
     assert ignored[0, 0].tolist() == [100, 150, 200]
-    swapped = read_image(save(tmp_path / "xyz.png", grey, icc_profile=linear_profile())).rgb
+    swapped = read_image(save(tmp_path / "xyz.png", gray, icc_profile=linear_profile())).rgb
     assert (swapped[0, 0] > ignored[0, 0]).all()  # linear light is brighter in sRGB
 
 
@@ -120,7 +120,7 @@ def linear_profile() -> bytes:
 
 
 def test_animated_gif_gives_its_first_frame(tmp_path):
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "lime")]
     path = save(tmp_path / "a.gif", frames[0], save_all=True, append_images=frames[1:], duration=100)
     assert read_image(path).rgb[4, 4].tolist() == [255, 0, 0]
 
@@ -194,7 +194,7 @@ def test_video_and_sound_in_place_of_a_picture_are_named(tmp_path):
 
 
 def test_media_kind_goes_by_content(tmp_path):
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "lime")]
     save(tmp_path / "a.webp", frames[0], save_all=True, append_images=frames[1:], duration=100)
     (tmp_path / "b.txt").write_text("words\n" * 50)
     encode_video(tmp_path / "c.mkv", [gradient(32, 32)] * 3).rename(tmp_path / "c.txt")

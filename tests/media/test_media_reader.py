@@ -3,7 +3,7 @@ import threading
 
 import numpy as np
 import pytest
-from media_files import encode_sound, encode_video, gradient, grey_levels
+from media_files import encode_sound, encode_video, gradient, gray_levels
 from PIL import Image
 
 from gagavatar_nodes.errors import MediaError
@@ -11,18 +11,18 @@ from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.media.video_writer import VideoWriter
 
 
-def grey_frames(count, height=48, width=64):
-    return [np.full((height, width, 3), level, np.uint8) for level in grey_levels(count)]
+def gray_frames(count, height=48, width=64):
+    return [np.full((height, width, 3), level, np.uint8) for level in gray_levels(count)]
 
 
 def shown(reader, count):
-    """Which of `grey_frames(count)` each frame of the reader shows."""
-    levels = np.array(grey_levels(count))
+    """Which of `gray_frames(count)` each frame of the reader shows."""
+    levels = np.array(gray_levels(count))
     return [int(np.abs(levels - frame[5, 5, 1]).argmin()) for frame in reader]
 
 
 def test_frames_come_in_order_at_the_videos_rate(tmp_path):
-    path = encode_video(tmp_path / "a.mp4", grey_frames(12), fps=12)
+    path = encode_video(tmp_path / "a.mp4", gray_frames(12), fps=12)
     with VideoReader(path) as video:
         assert (video.fps, video.size, video.frame_count, video.has_audio) == (12.0, (64, 48), 12, False)
         assert video.duration == pytest.approx(1.0, abs=0.1)
@@ -32,7 +32,7 @@ def test_frames_come_in_order_at_the_videos_rate(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov", "a.avi", "a.ts"])
-def test_colours_survive_any_container(tmp_path, name):
+def test_colors_survive_any_container(tmp_path, name):
     path = encode_video(tmp_path / name, [gradient(48, 64)] * 3, fps=25)
     with VideoReader(path) as video:
         frames = list(video)
@@ -95,14 +95,14 @@ def with_matrix(path, matrix):
 
 
 def test_variable_frame_rate_is_resampled_by_the_frames_times(tmp_path):
-    path = encode_video(tmp_path / "a.mp4", grey_frames(5), times=[0, 0.1, 0.2, 0.7, 0.8])
+    path = encode_video(tmp_path / "a.mp4", gray_frames(5), times=[0, 0.1, 0.2, 0.7, 0.8])
     with VideoReader(path, fps=10) as video:
         assert shown(video, 5) == [0, 1, 2, 2, 2, 2, 2, 3, 4]
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 def test_a_frozen_frame_keeps_its_time(tmp_path, name):
-    path = encode_video(tmp_path / name, grey_frames(3), times=[0, 0.1, 30.0])
+    path = encode_video(tmp_path / name, gray_frames(3), times=[0, 0.1, 30.0])
     with VideoReader(path) as video:
         assert video.fps == 10
         seen = shown(video, 3)
@@ -111,7 +111,7 @@ def test_a_frozen_frame_keeps_its_time(tmp_path, name):
 
 @pytest.mark.parametrize(("fps", "expected"), [(5, [0, 2, 4, 6, 8]), (20, [i // 2 for i in range(20)])])
 def test_another_rate_drops_or_repeats_frames(tmp_path, fps, expected):
-    path = encode_video(tmp_path / "a.mp4", grey_frames(10), fps=10)
+    path = encode_video(tmp_path / "a.mp4", gray_frames(10), fps=10)
     with VideoReader(path, fps=fps) as video:
         assert shown(video, 10) == expected
 
@@ -150,7 +150,7 @@ def test_one_frame_video_and_picture_give_one_frame(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])
 def test_animated_pictures_play_with_their_durations(tmp_path, name):
-    frames = [Image.fromarray(frame) for frame in grey_frames(3)]
+    frames = [Image.fromarray(frame) for frame in gray_frames(3)]
     options = {"lossless": True} if name == "a.webp" else {}
     frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], duration=[100, 200, 100], **options)
     with VideoReader(tmp_path / name, fps=10) as video:
@@ -165,7 +165,7 @@ def test_sound_without_picture_is_an_error_also_with_a_cover(tmp_path):
 
 
 def test_sound_is_noticed(tmp_path):
-    path = encode_video(tmp_path / "a.mp4", grey_frames(5), seconds_of_sound=0.5)
+    path = encode_video(tmp_path / "a.mp4", gray_frames(5), seconds_of_sound=0.5)
     with VideoReader(path) as video:
         assert video.has_audio
         assert len(list(video)) == 5
@@ -215,7 +215,7 @@ def test_video_cut_off_later_gives_the_frames_before_and_says_so(tmp_path, caplo
 
 
 def test_closing_early_ends_the_decoding_thread(tmp_path):
-    path = encode_video(tmp_path / "a.mp4", grey_frames(30))
+    path = encode_video(tmp_path / "a.mp4", gray_frames(30))
     before = threading.active_count()
     with VideoReader(path) as video:
         next(iter(video))
@@ -242,7 +242,7 @@ def test_errors_while_decoding_reach_the_consumer_after_the_good_frames():
 
 
 def test_a_stream_of_no_size_is_said_to_be_damaged(tmp_path):
-    path = encode_video(tmp_path / "raw.avi", grey_frames(3), codec="rawvideo", pixels="bgr24")
+    path = encode_video(tmp_path / "raw.avi", gray_frames(3), codec="rawvideo", pixels="bgr24")
     raw = bytearray(path.read_bytes())
     header = raw.index(b"strf") + 8
     raw[header + 4 : header + 12] = bytes(8)  # width and height
@@ -253,7 +253,7 @@ def test_a_stream_of_no_size_is_said_to_be_damaged(tmp_path):
 
 @pytest.mark.parametrize("fps", [0, -1, 1e-300, 1e300, float("inf"), float("nan")])
 def test_a_rate_that_makes_no_sense_is_refused(tmp_path, fps):
-    path = encode_video(tmp_path / "a.mp4", grey_frames(3))
+    path = encode_video(tmp_path / "a.mp4", gray_frames(3))
     with pytest.raises(MediaError, match=r"frames a second are not possible: choose 0\.01 to 1000"):
         VideoReader(path, fps=fps)
     with pytest.raises(MediaError, match="frames a second are not possible"):

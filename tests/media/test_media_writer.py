@@ -10,7 +10,7 @@ from media_files import (
     encode_sound,
     encode_video,
     gradient,
-    grey_levels,
+    gray_levels,
     read_tone,
     seen_and_heard,
 )
@@ -34,13 +34,13 @@ def write(path, frames, fps=10, **options):
 
 
 def smooth(height=64, width=96):
-    """Colours without sharp edges, which survive 4:2:0."""
+    """Colors without sharp edges, which survive 4:2:0."""
     return gradient(height, width)
 
 
 @pytest.mark.parametrize(("name", "tolerance"), [("a.mp4", 3), ("a.mov", 3), ("a.mkv", 3), ("a.webm", 5), ("a.gif", 9)])
-def test_frames_read_back_in_order_and_colour(tmp_path, name, tolerance):
-    levels = grey_levels(8)
+def test_frames_read_back_in_order_and_color(tmp_path, name, tolerance):
+    levels = gray_levels(8)
     frames = [np.clip(smooth().astype(int) // 2 + level // 2, 0, 255).astype(np.uint8) for level in levels]
     write(tmp_path / name, frames)
     with VideoReader(tmp_path / name) as video:
@@ -248,10 +248,10 @@ def write_wrong(path, frame):
 def test_caller_may_reuse_the_frames_buffer(tmp_path):
     buffer = np.empty((48, 64, 3), np.uint8)
     with VideoWriter(tmp_path / "a.mp4", 10, (64, 48)) as video:
-        for level in grey_levels(8):
+        for level in gray_levels(8):
             buffer[:] = level
             video.write(buffer)
             buffer[:] = 0
     with VideoReader(tmp_path / "a.mp4") as video:
         read = [int(frame.mean()) for frame in video]
-    assert np.abs(np.subtract(read, grey_levels(8))).max() <= 2
+    assert np.abs(np.subtract(read, gray_levels(8))).max() <= 2

@@ -22,17 +22,17 @@ def test_auto_takes_the_embedded_model_where_nothing_is_downloaded(run, models):
 
 
 @pytest.mark.parametrize(
-    ("there", "missing", "licence"),
+    ("there", "missing", "license"),
     [("FLAME.safetensors", "GAGAvatar.pt", "MIT"), ("GAGAvatar.pt", "FLAME_with_eye.pt", "flame.is.tue.mpg.de")],
 )
-def test_missing_weights_name_path_address_and_licence(run, models, there, missing, licence):
+def test_missing_weights_name_path_address_and_license(run, models, there, missing, license):
     (models / there).write_bytes(b"x")
     with pytest.raises(WeightsError) as error:
         run("LoadAvatarModel", model="gagavatar")
     message = str(error.value)
     assert str(models / missing) in message
     assert f"https://huggingface.co/xg-chu/GAGAvatar/blob/main/assets/{missing}" in message
-    assert licence in message
+    assert license in message
 
 
 def test_a_checkpoint_that_is_gone_is_named(run, models):

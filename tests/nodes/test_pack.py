@@ -36,7 +36,7 @@ def test_imports_inside_the_package_are_relative():
         assert not absolute.search(code), file
 
 
-def test_requirements_leave_users_flavours_alone():
+def test_requirements_leave_users_flavors_alone():
     lines = [line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
     names = {re.split(r"[<>=]", line)[0] for line in lines if line}
     assert not names & {"torch", "torchvision", "onnxruntime", "opencv-python", "opencv-python-headless"}

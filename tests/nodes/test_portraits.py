@@ -43,7 +43,7 @@ def test_transparency_of_the_image_is_the_matte(run, photo):
     assert matte.max() == 1
 
 
-def test_grey_pictures_are_tracked(run, photo):
+def test_gray_pictures_are_tracked(run, photo):
     crop = run("TrackPortrait", image=photo.mean(-1, keepdim=True), matting="none")[1]
     assert torch.equal(crop[..., 0], crop[..., 2])
 

@@ -6,7 +6,7 @@ import pytest
 from gagavatar_nodes.nodes import progress
 
 
-class CancelledError(Exception):
+class CanceledError(Exception):
     """As ComfyUI's own."""
 
 
@@ -24,24 +24,24 @@ def test_items_come_in_order_and_errors_after_them():
 
 def test_a_long_step_is_abandoned_when_the_user_cancels(monkeypatch):
     release, ended = threading.Event(), threading.Event()
-    real = progress.check_cancelled
+    real = progress.check_canceled
     main = threading.current_thread()
 
-    def cancelled():
+    def canceled():
         real()
         if threading.current_thread() is main:
-            raise CancelledError
+            raise CanceledError
 
     def work():
         release.wait(5)
         try:
-            progress.check_cancelled()
+            progress.check_canceled()
         except progress.AbandonedError:
             ended.set()
 
-    monkeypatch.setattr(progress, "check_cancelled", cancelled)
+    monkeypatch.setattr(progress, "check_canceled", canceled)
     begun = time.monotonic()
-    with pytest.raises(CancelledError):
+    with pytest.raises(CanceledError):
         progress.cancellable(work)
     assert time.monotonic() - begun < 4
     release.set()

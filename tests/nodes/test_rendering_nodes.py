@@ -18,7 +18,7 @@ def test_images_mask_and_rate_of_every_frame(run, avatar, motion):
     assert not torch.equal(images[0], images[2])
 
 
-def test_a_colour_shows_where_the_mask_is_black(run, avatar, motion):
+def test_a_color_shows_where_the_mask_is_black(run, avatar, motion):
     images, mask, *_ = run(
         "RenderAvatar", avatar=avatar, motion=motion, width=64, height=64, background_color="#00ff00"
     )
@@ -34,7 +34,7 @@ def test_the_background_image_covers_the_frame_and_is_played(run, avatar, motion
     assert seen == pytest.approx([0.2, 0.6, 0.2], abs=1 / 255)
 
 
-def test_transparent_colours_are_not_multiplied_by_the_mask(run, avatar, motion):
+def test_transparent_colors_are_not_multiplied_by_the_mask(run, avatar, motion):
     one = {"avatar": avatar, "motion": motion, "width": 96, "height": 96}
     straight, mask, *_ = run("RenderAvatar", **one, background="transparent")
     black = run("RenderAvatar", **one)[0]
@@ -52,8 +52,8 @@ def test_a_missing_background_image_says_what_to_connect(run, avatar, motion):
         run("RenderAvatar", avatar=avatar, motion=motion, background="image")
 
 
-def test_an_unknown_colour_is_named(run, avatar, motion):
-    with pytest.raises(GagavatarError, match="'greenish' is no colour"):
+def test_an_unknown_color_is_named(run, avatar, motion):
+    with pytest.raises(GagavatarError, match="'greenish' is no color"):
         run("RenderAvatar", avatar=avatar, motion=motion, background_color="greenish")
 
 
@@ -92,8 +92,8 @@ def test_transparency_in_mp4_is_refused(run, avatar, motion, folders):
 
 
 @pytest.mark.parametrize("node", ["RenderAvatar", "RenderAvatarToVideo"])
-def test_cancelling_stops_at_the_frame_and_leaves_no_file(run, avatar, motion, node, folders, monkeypatch):
-    class CancelledError(Exception):
+def test_canceling_stops_at_the_frame_and_leaves_no_file(run, avatar, motion, node, folders, monkeypatch):
+    class CanceledError(Exception):
         pass
 
     calls = []
@@ -101,10 +101,10 @@ def test_cancelling_stops_at_the_frame_and_leaves_no_file(run, avatar, motion, n
     def cancel():
         calls.append(1)
         if len(calls) > 3:
-            raise CancelledError
+            raise CanceledError
 
-    monkeypatch.setattr(progress, "check_cancelled", cancel)
-    with pytest.raises(CancelledError):
+    monkeypatch.setattr(progress, "check_canceled", cancel)
+    with pytest.raises(CanceledError):
         run(node, avatar=avatar, motion=motion, width=64, height=64)
     assert not [file for file in (folders / "output").rglob("*") if file.is_file()]
 

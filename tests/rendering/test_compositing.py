@@ -23,11 +23,11 @@ def test_black_background_needs_no_alpha(rendering):
     assert composite(rgb)[30, 40].tolist() == [204, 64, 26]
 
 
-@pytest.mark.parametrize("kind", ["colour", "picture"])
+@pytest.mark.parametrize("kind", ["color", "picture"])
 def test_over_operator_is_exact(rendering, kind):
     rgb, alpha = rendering
     picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    background = (20, 200, 90) if kind == "colour" else picture
+    background = (20, 200, 90) if kind == "color" else picture
     truth = 255 * rgb.astype(np.float64) + (1 - alpha[..., None]) * np.asarray(background, np.float64)
     assert np.abs(composite(rgb, alpha, background) - truth).max() <= 0.501
 
@@ -44,7 +44,7 @@ def test_transparent_result_is_straight_and_blends_back(rendering):
     assert np.abs(again - composite(rgb, alpha, (255, 255, 255))).max() < 2
 
 
-def test_colour_reaches_past_the_transparent_edge(rendering):
+def test_color_reaches_past_the_transparent_edge(rendering):
     rgb, alpha = rendering
     rgba = composite(rgb, alpha, None)
     outside = (alpha == 0) & (np.hypot(*np.ogrid[-30:30, -40:40]) < 22)

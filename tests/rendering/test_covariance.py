@@ -21,7 +21,7 @@ def test_unit_quaternions_turn_the_axes():
     np.testing.assert_allclose(got, truth[:, UPPER[0], UPPER[1]], atol=1e-14)
 
 
-def test_quaternions_are_not_normalised():
+def test_quaternions_are_not_normalized():
     """Twice a half turn about z: 1 - 2 * 2^2 = -7 on x and y."""
     got = covariances_from_quaternions(np.array([[0.0, 0, 0, 2]]), np.ones((1, 3)))
     np.testing.assert_allclose(got, [[49, 0, 0, 49, 0, 1]])

@@ -59,7 +59,7 @@ def stand_in_gsplat(monkeypatch):
         assert covars.shape == (len(means), 3, 3)
         assert torch.equal(covars, covars.transpose(1, 2))
         torch.testing.assert_close(viewmats[:, 3], torch.tensor([[0.0, 0, 0, 1]]))
-        # Pixel (i, j) has its centre at (i + 0.5, j + 0.5).
+        # Pixel (i, j) has its center at (i + 0.5, j + 0.5).
         torch.testing.assert_close(
             Ks[0], torch.tensor([[Ks[0, 0, 0], 0, width / 2], [0, Ks[0, 0, 0], height / 2], [0, 0, 1]])
         )

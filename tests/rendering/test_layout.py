@@ -4,8 +4,8 @@ import pytest
 from gagavatar_nodes.rendering.layout import comparison, contact_sheet
 
 
-def plain(height, width, colour):
-    return np.full((height, width, 3), colour, np.uint8)
+def plain(height, width, color):
+    return np.full((height, width, 3), color, np.uint8)
 
 
 def test_comparison_scales_every_picture_to_the_results_height():
@@ -32,13 +32,13 @@ def test_contact_sheet_places_rows_of_different_length():
 def test_titles_and_captions_are_written_beside_the_pictures_not_on_them():
     rows = [[plain(60, 60, 200)] * 2, [plain(60, 60, 200)] * 2]
     bare = contact_sheet(rows, cell=60)
-    labelled = contact_sheet(rows, ["Portrait", ["left", "right"]], cell=60)
-    assert labelled.shape[0] > bare.shape[0]
-    assert (labelled == 200).all(-1).sum() == (bare == 200).all(-1).sum() == 4 * 60 * 60
-    backdrop = labelled[0, 0]
-    text = ~((labelled == 200).all(-1) | (labelled == backdrop).all(-1))
+    labeled = contact_sheet(rows, ["Portrait", ["left", "right"]], cell=60)
+    assert labeled.shape[0] > bare.shape[0]
+    assert (labeled == 200).all(-1).sum() == (bare == 200).all(-1).sum() == 4 * 60 * 60
+    backdrop = labeled[0, 0]
+    text = ~((labeled == 200).all(-1) | (labeled == backdrop).all(-1))
     assert text.sum() > 50
-    assert text[: labelled.shape[0] // 2].any()
+    assert text[: labeled.shape[0] // 2].any()
     assert text[-50:, 24:84].any()
     assert text[-50:, 92:].any()
 

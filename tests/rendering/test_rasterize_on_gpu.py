@@ -72,12 +72,12 @@ def test_nothing_in_view_is_an_empty_picture(backend):
 def test_gsplats_gradients_point_where_the_references_do():
     if problem := backend_problem("gsplat"):
         pytest.skip(problem)
-    towards = torch.from_numpy(np.random.default_rng(3).standard_normal((HEIGHT, WIDTH, 8))).float().cuda()
+    toward = torch.from_numpy(np.random.default_rng(3).standard_normal((HEIGHT, WIDTH, 8))).float().cuda()
     found = {}
     for backend in ("torch", "gsplat"):
         g = tensors(scene(400, 8), requires_grad=True)
         image, _ = rasterize(g, CAMERA, WIDTH, HEIGHT, backend=backend)
-        (image * towards).sum().backward()
+        (image * toward).sum().backward()
         found[backend] = [a.grad.flatten() for a in (g.means, g.covariances, g.opacities, g.features)]
     for ours, expected in zip(found["gsplat"], found["torch"], strict=True):
         assert torch.nn.functional.cosine_similarity(ours, expected, dim=0) > 0.98

@@ -14,11 +14,11 @@ def scene(height, width):
     return np.stack([40 + 60 * x / width, 90 + 50 * y / height, np.full((height, width), 140.0)], -1)
 
 
-def person(height, width, centre, radius):
+def person(height, width, center, radius):
     """Soft-edged matte [H, W] of a disc that stands on a body reaching the bottom of the picture."""
     y, x = np.mgrid[:height, :width]
-    disc = np.clip(radius - np.hypot(x - centre[0], y - centre[1]) + 0.5, 0, 1)
-    body = np.clip(1.5 * radius - np.abs(x - centre[0]), 0, 1) * (y > centre[1] + 1.3 * radius)
+    disc = np.clip(radius - np.hypot(x - center[0], y - center[1]) + 0.5, 0, 1)
+    body = np.clip(1.5 * radius - np.abs(x - center[0]), 0, 1) * (y > center[1] + 1.3 * radius)
     return np.maximum(disc, body).astype(np.float32)
 
 
@@ -41,11 +41,11 @@ def portrait(matrix, size=128, height=240, width=320):
     )
 
 
-def turned(degrees, scale, size=128, centre=(150, 120)):
+def turned(degrees, scale, size=128, center=(150, 120)):
     c, s = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
     linear = np.array([[c, -s], [s, c]])
     middle = np.full(2, (size - 1) / 2)
-    return np.concatenate([linear, (np.array(centre) - linear @ middle)[:, None]], 1)
+    return np.concatenate([linear, (np.array(center) - linear @ middle)[:, None]], 1)
 
 
 @pytest.mark.parametrize("degrees", [0, 12])
@@ -107,7 +107,7 @@ def test_picture_is_shrunk_to_the_longest_edge_asked_for():
 
 
 def test_crop_that_leaves_the_picture_is_fine():
-    source = portrait(turned(0, 3.0, centre=(100, 60)))
+    source = portrait(turned(0, 3.0, center=(100, 60)))
     result = Stitcher(source).stitch((source.alpha[..., None] * SKIN / 255).astype(np.float32), source.alpha)
     assert np.abs(result.astype(int) - source.picture).mean() < 1.0
 
@@ -142,7 +142,7 @@ def test_fill_of_nothing_known_is_refused():
 
 
 def test_hair_near_the_border_leaves_no_ghost_when_the_head_moves_away():
-    source = portrait(turned(0, 1.0, centre=(150, 140)))  # the head's top is 4 pixels under the crop's top
+    source = portrait(turned(0, 1.0, center=(150, 140)))  # the head's top is 4 pixels under the crop's top
     result = Stitcher(source).stitch(np.zeros((128, 128, 3), np.float32), np.zeros((128, 128), np.float32))
     top = result[84:100, 140:160].astype(int)
     assert np.abs(top - scene(240, 320)[84:100, 140:160]).max() < 30

@@ -23,7 +23,7 @@ def codes_of(**parts):
     return codes.numpy()
 
 
-def test_a_letterboxed_picture_keeps_its_shape_between_grey_borders():
+def test_a_letterboxed_picture_keeps_its_shape_between_gray_borders():
     picture = torch.full((3, 100, 200), 255.0)
     prepared, padding, scale = vgghead.letterbox(picture)
     assert (prepared.shape, padding, scale) == ((3, 640, 640), (0, 160), 3.2)
@@ -87,7 +87,7 @@ def test_reprojection_turns_scales_moves_and_undoes_the_letterbox():
 def test_the_torchscript_file_is_run_and_a_damaged_one_named(tmp_path):
     class Stub(torch.nn.Module):
         def forward(self, x: torch.Tensor):
-            bright = x.mean()  # a grey picture of 255 with borders of 127
+            bright = x.mean()  # a gray picture of 255 with borders of 127
             return torch.tensor([[[64.0, 64.0, 320.0, 320.0]]]), bright.reshape(1, 1, 1), torch.zeros(1, 1, 413)
 
     torch.jit.script(Stub()).save(str(tmp_path / "stub.trcd"))
@@ -173,8 +173,8 @@ def test_crops_hold_what_their_boxes_frame():
     prepared, scale, corner = crops.landmark_crop(ramp, np.array([150.0, 100, 250, 220]))
     edge = 256 / scale
     assert edge == pytest.approx(np.sqrt(101 * 121) * 1.38, abs=2)
-    centre = prepared[1, 128, 128] * 0.224 + 0.456
-    assert centre.item() * 255 == pytest.approx(corner[1] + edge / 2, abs=1)
+    center = prepared[1, 128, 128] * 0.224 + 0.456
+    assert center.item() * 255 == pytest.approx(corner[1] + edge / 2, abs=1)
 
     face = crops.face_crop(ramp, np.array([[160.0, 120], [240, 200]]))
     assert face.shape == (3, 224, 224)

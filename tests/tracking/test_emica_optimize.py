@@ -71,7 +71,7 @@ def test_planted_poses_are_recovered(flame, scene):
     assert np.abs(fit.eyes - scene.eyes.numpy()).max() < np.abs(scene.eyes.numpy()).max() / 2
 
 
-def test_the_first_guess_centres_the_head_at_the_published_distance(flame, scene):
+def test_the_first_guess_centers_the_head_at_the_published_distance(flame, scene):
     codes = scene.codes
     vertices = flame(codes.shape, codes.expression, codes.jaw)
     start = optimize.initial_camera(codes.global_pose, vertices, scene.pixels)
@@ -108,7 +108,7 @@ def test_points_project_as_a_pinhole_camera_with_x_to_the_left():
     np.testing.assert_allclose(seen, [256 + 256 * 12 * 0.2 / 9, 256 - 256 * 12 * 0.1 / 9], rtol=1e-6)
 
 
-def test_6d_rotations_round_trip_and_are_orthonormalised():
+def test_6d_rotations_round_trip_and_are_orthonormalized():
     R = rotation_matrices(torch.from_numpy(np.random.default_rng(3).standard_normal((5, 3))))
     torch.testing.assert_close(rotation_from_6d(rotation_to_6d(R)), R)
     rough = rotation_from_6d(torch.from_numpy(np.random.default_rng(4).standard_normal((5, 6))))

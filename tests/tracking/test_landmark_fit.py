@@ -110,7 +110,7 @@ def test_landmark_model_is_flame_and_its_derivatives_are_exact(flame):
     wanted = scene.heads(np.zeros(300), codes[:, 300:], joints)
     codes[:, :300] = 0
     np.testing.assert_allclose(model.points(codes, joints), wanted, atol=2e-6)
-    points, J = model.linearised(codes, joints, R, t)
+    points, J = model.linearized(codes, joints, R, t)
     np.testing.assert_allclose(points, model.projected(codes, joints, R, t), atol=1e-12)
     for column in (0, 299, 300, 399, *range(400, 415)):
         step = np.zeros(415)
@@ -182,7 +182,7 @@ def test_outliers_do_not_pull_the_face(flame):
     assert scene.errors(codes)[:, others].mean() < 2.5
 
 
-def test_unseen_frames_are_filled_in_from_their_neighbours(flame):
+def test_unseen_frames_are_filled_in_from_their_neighbors(flame):
     scene = Scene(flame, 40, smooth=12)
     confidence = np.ones(40)
     confidence[[0, 1, 20, 21, 22, 39]] = 0

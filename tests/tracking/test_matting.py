@@ -12,7 +12,7 @@ from gagavatar_nodes.tracking.matting import METHODS, matte_person
 
 @pytest.fixture(scope="module")
 def strands():
-    """Image [96, 96, 3] uint8, true alpha and foreground colours: thin soft strands over a smooth background."""
+    """Image [96, 96, 3] uint8, true alpha and foreground colors: thin soft strands over a smooth background."""
     y, x = np.mgrid[0:96, 0:96].astype(np.float32)
     hair = np.clip(1.4 - np.abs((x + 4 * np.sin(y / 9)) % 12 - 6), 0, 1)
     alpha = np.where(x < 30, 1, np.where(x > 66, 0, hair)).astype(np.float32)
@@ -46,7 +46,7 @@ def test_closed_form_leaves_a_trimap_without_unknown_pixels_alone(strands):
     np.testing.assert_array_equal(closed_form_alpha(image, trimap, trimap), trimap)
 
 
-def test_foreground_colours_hold_no_background(strands):
+def test_foreground_colors_hold_no_background(strands):
     image, alpha, truth = strands
     estimated = estimate_foreground(image, alpha).astype(float)
     soft = (alpha > 0.1) & (alpha < 0.9)

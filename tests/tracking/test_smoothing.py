@@ -68,9 +68,9 @@ def two_passes(points, strength, size=200.0):
 def test_a_backward_pass_takes_the_lag_away():
     time = np.arange(200) / FPS
     wave = 100 + 20 * np.sin(2 * np.pi * 0.5 * time)[:, None, None] * np.ones((1, 4, 2))
-    lagging, centred = run(wave, 0.5), two_passes(wave, 0.3)
+    lagging, centerd = run(wave, 0.5), two_passes(wave, 0.3)
     inner = slice(25, -25)
-    assert np.abs(centred - wave)[inner].mean() < 0.4 * np.abs(lagging - wave)[inner].mean()
+    assert np.abs(centerd - wave)[inner].mean() < 0.4 * np.abs(lagging - wave)[inner].mean()
 
 
 def test_blocks_of_the_backward_pass_join_without_a_step(still):

@@ -167,7 +167,7 @@ def test_no_network_is_said_in_one_line(weights):
     assert err.strip().count("\n") == 0
 
 
-def test_offline_switch_is_honoured(weights):
+def test_offline_switch_is_honored(weights):
     with serve(Hub({NETWORK: CONTENTS})) as hub:
         code, _, err = weights(hub.url)("download", "GAGAvatar.pt", HF_HUB_OFFLINE="1")
         assert code == 1
@@ -186,7 +186,7 @@ def test_token_goes_to_the_hub_and_not_to_the_content_network(weights, tmp_path)
         assert [request.authorization for request in cdn.downloads()] == [None]
 
 
-def test_proxy_is_honoured(weights, tmp_path):
+def test_proxy_is_honored(weights, tmp_path):
     with serve(Hub({NETWORK: CONTENTS})) as proxy:
         code, _, err = weights("http://hub.invalid")(
             "download", "GAGAvatar.pt", "--folder", str(tmp_path / "w"), HTTP_PROXY=proxy.url, http_proxy=proxy.url
@@ -205,7 +205,7 @@ def test_gated_file_is_not_asked_for_without_consent(weights, tmp_path):
         assert "https://flame.is.tue.mpg.de" in err
         assert str(folder / "FLAME_with_eye.pt") in err
 
-        assert run("download", "FLAME_with_eye.pt", "--folder", str(folder), "--accept-licence")[0] == 0
+        assert run("download", "FLAME_with_eye.pt", "--folder", str(folder), "--accept-license")[0] == 0
     assert (folder / "FLAME_with_eye.pt").read_bytes() == CONTENTS
 
 

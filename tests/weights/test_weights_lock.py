@@ -31,7 +31,7 @@ def test_manifest_names_every_published_file_and_only_flame_needs_consent():
     entries = manifest()
     assert list(entries) == ["GAGAvatar.pt", "FLAME_with_eye.pt", "track_resources.tar"]
     assert [entry.name for entry in entries.values() if entry.gated] == ["FLAME_with_eye.pt"]
-    assert all(entry.licence_url.startswith("https://") for entry in entries.values())
+    assert all(entry.license_url.startswith("https://") for entry in entries.values())
     assert all(entry.sha256 is None or len(entry.sha256) == 64 for entry in entries.values())
 
 
@@ -103,7 +103,7 @@ def test_missing_file_names_place_address_and_command(folder):
     message = str(caught.value)
     assert str(folder / "FLAME_with_eye.pt") in message
     assert "https://flame.is.tue.mpg.de" in message
-    assert "gagavatar weights download FLAME_with_eye.pt --accept-licence" in message
+    assert "gagavatar weights download FLAME_with_eye.pt --accept-license" in message
 
 
 def test_folders_are_searched_in_order_and_a_clone_of_the_repository_serves(folder):
@@ -154,7 +154,7 @@ class _Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(("answer", "accepted"), [("yes\n", True), ("y\n", False), ("\n", False), ("no\n", False)])
-def test_prompt_shows_the_licence_and_takes_only_a_whole_yes(monkeypatch, answer, accepted):
+def test_prompt_shows_the_license_and_takes_only_a_whole_yes(monkeypatch, answer, accepted):
     terminal = _Terminal()
     monkeypatch.setattr("sys.stdin", _Terminal(answer))
     monkeypatch.setattr("sys.stderr", terminal)

@@ -18,12 +18,12 @@ HINTS = {
     "ExampleInputs": "For your own picture and video, put **Load Image** and **Load Video** in its place.",
     "LoadAvatarModel": (
         "`GAGAvatar.pt` and `FLAME_with_eye.pt` go into ComfyUI's `models/gagavatar` folder; `gagavatar weights list` "
-        "names their addresses and licences. The `info` output says which model was taken and why; show it with "
+        "names their addresses and licenses. The `info` output says which model was taken and why; show it with "
         "**Preview Any**. Where a file of the chosen model is missing, the error names its place and address."
     ),
     "LoadHeadTracker": (
         "Only GAGAvatar profits from FLAME codes; the embedded avatar is driven by landmarks. **emica** wants "
-        "`track_resources.tar` in `models/gagavatar`, and its licence forbids commercial use."
+        "`track_resources.tar` in `models/gagavatar`, and its license forbids commercial use."
     ),
     "TrackPortrait": (
         "Connect **overlay** to **Preview Image** to see what was found. Where there are several faces, count up "
@@ -33,7 +33,7 @@ HINTS = {
     "ExtractDriving": (
         "A VIDEO from **Load Video** is streamed: memory does not grow with its length. Frames from VideoHelperSuite "
         "go into **images**, with their rate in **fps** and their sound in **audio**. Frames without a face are filled "
-        "in from their neighbours; **report** lists them, and the overlay shows them with a red frame."
+        "in from their neighbors; **report** lists them, and the overlay shows them with a red frame."
     ),
     "EditMotion": (
         "The order is: neutral, trim, expression, head pose, smoothing, frame rate, loop. If the avatar's mouth stays "
@@ -53,7 +53,7 @@ HINTS = {
     ),
     "RenderAvatarToVideo": (
         "Frames go from the renderer to the encoder, so an hour needs no more memory than a second. The file appears "
-        "when it is complete; a cancelled run leaves none."
+        "when it is complete; a canceled run leaves none."
     ),
     "StitchBack": (
         "Set the same width and height in **Render Avatar**, background *transparent*, and *in_place* on. Connect "

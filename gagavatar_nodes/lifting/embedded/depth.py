@@ -30,13 +30,13 @@ class FrontDepth:
     """The front layer's depth over the crop's pixels."""
 
     z: np.ndarray
-    """[S, S] stage z, centimetres toward the camera."""
+    """[S, S] stage z, centimeters toward the camera."""
     face: np.ndarray
     """[S, S] landmark triangle under each pixel, -1 outside the face."""
     middle: float
     """Stage z of the head's middle plane."""
     beside: np.ndarray
-    """[S, S] centimetres from the outline of the bare head; 0 inside of it."""
+    """[S, S] centimeters from the outline of the bare head; 0 inside of it."""
 
 
 def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDepth:
@@ -87,14 +87,14 @@ def _shell(portrait: Portrait, stage: Stage, edge: np.ndarray, middle: float) ->
     return middle + np.sqrt(u * (2 - u)) * height
 
 
-def _below_chin(portrait: Portrait, stage: Stage, centimetres: float) -> float:
+def _below_chin(portrait: Portrait, stage: Stage, centimeters: float) -> float:
     """Pixel row of a point straight under the chin."""
-    point = portrait.canonical[[CHIN]].astype(float) - [0, centimetres, 0]
+    point = portrait.canonical[[CHIN]].astype(float) - [0, centimeters, 0]
     return float(stage.project(stage.from_canonical(point))[0, 1])
 
 
 def _extend(z: np.ndarray, known: np.ndarray, shell: np.ndarray, scale: float) -> np.ndarray:
-    """Carry known depth outwards, giving way to the shell over two centimetres."""
+    """Carry known depth outwards, giving way to the shell over two centimeters."""
     distance, (row, column) = distance_transform_edt(~known, return_indices=True)
     near = z[row, column]
     keep = np.exp(-((distance / scale / 2.0) ** 2))

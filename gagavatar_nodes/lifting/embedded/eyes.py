@@ -13,7 +13,7 @@ from .layer import Layer, discs
 from .stage import Stage
 
 _NODES_ACROSS = 64  # splats over an eye's box; more than the picture's pixels adds nothing
-_RIM = 1.15  # the sclera starts this many iris radii from the iris' centre
+_RIM = 1.15  # the sclera starts this many iris radii from the iris' center
 _LIFT_CM = 0.04  # the iris lies this far over the sclera
 
 
@@ -27,26 +27,26 @@ def eye_layers(portrait: Portrait, stage: Stage) -> list[Layer]:
 
 
 def eye_widths(canonical: np.ndarray) -> np.ndarray:
-    """[2] centimetres between the corners of each eye."""
+    """[2] centimeters between the corners of each eye."""
     return np.array([np.linalg.norm(canonical[ring[0]] - canonical[ring[8]]) for ring in EYE_RINGS])
 
 
 def _eye(portrait: Portrait, stage: Stage, ring: np.ndarray, iris: np.ndarray, handle: Handle) -> list[Layer]:
     width = float(np.linalg.norm(ring[0, :2] - ring[8, :2]))
-    centre, radius = iris[:, :2].mean(0), float(np.linalg.norm(iris[1:, :2] - iris[0, :2], axis=1).mean())
+    center, radius = iris[:, :2].mean(0), float(np.linalg.norm(iris[1:, :2] - iris[0, :2], axis=1).mean())
     socket = ring[[0, 8], :2].mean(0)
     step = max(1.0, 1.5 * width / _NODES_ACROSS)
     x = np.arange(socket[0] - 0.75 * width, socket[0] + 0.75 * width, step)
     y = np.arange(socket[1] - 0.45 * width, socket[1] + 0.45 * width, step)
     nodes = np.stack(np.meshgrid(x, y), -1)
-    sclera, whole = _textures(portrait, ring, nodes, centre, radius, width, socket)
+    sclera, whole = _textures(portrait, ring, nodes, center, radius, width, socket)
 
-    # A ball behind the lids, in centimetres toward the camera.
+    # A ball behind the lids, in centimeters toward the camera.
     ball = 0.62 * width
     reach = ((nodes - socket) ** 2).sum(-1)
     depth = ring[:, 2].mean() + 0.06 * width + ball - np.sqrt(np.maximum(ball**2 - reach, 0.05 * ball**2))
     points = stage.unproject(nodes.reshape(-1, 2), -depth.ravel() / stage.scale)
-    iris_alpha = np.clip((1.02 * radius - np.hypot(*(nodes - centre).reshape(-1, 2).T)) / 1.2, 0, 1)
+    iris_alpha = np.clip((1.02 * radius - np.hypot(*(nodes - center).reshape(-1, 2).T)) / 1.2, 0, 1)
     near = np.flatnonzero((reach < (0.7 * width) ** 2).ravel())
     disc = np.flatnonzero(iris_alpha > 0.01)
     sigma = 0.6 * step / stage.scale
@@ -60,41 +60,41 @@ def _textures(
     portrait: Portrait,
     ring: np.ndarray,
     nodes: np.ndarray,
-    centre: np.ndarray,
+    center: np.ndarray,
     radius: float,
     width: float,
     socket: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Colours [N, 3] of the sclera without its iris, and of the whole eye, both completed under the lids."""
+    """Colors [N, 3] of the sclera without its iris, and of the whole eye, both completed under the lids."""
     x, y = nodes[..., 0].astype(np.float32), nodes[..., 1].astype(np.float32)
-    colour = cv2.remap(portrait.crop, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) / 255.0
+    color = cv2.remap(portrait.crop, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) / 255.0
     opening = cv2.erode(polygon(ring[:, :2], portrait.size), np.ones((3, 3)))
     opening = cv2.remap(opening, x, y, cv2.INTER_LINEAR)
     visible = opening > 0.6
-    distance = np.hypot(nodes[..., 0] - centre[0], nodes[..., 1] - centre[1])
+    distance = np.hypot(nodes[..., 0] - center[0], nodes[..., 1] - center[1])
 
     white = visible & (distance > _RIM * radius)
-    white_colour = np.percentile(colour[white], 60, axis=0) if white.sum() > 5 else np.array([0.86, 0.84, 0.82])
+    white_color = np.percentile(color[white], 60, axis=0) if white.sum() > 5 else np.array([0.86, 0.84, 0.82])
     shade = np.clip(1.05 - 0.25 * np.hypot(*np.moveaxis(nodes - socket, -1, 0)) / (0.6 * width), 0.5, 1.1)
-    white_map = white_colour * shade[..., None]
-    profile = _radial_profile(colour, distance, radius, visible)
+    white_map = white_color * shade[..., None]
+    profile = _radial_profile(color, distance, radius, visible)
     bins = np.clip(distance / radius * len(profile), 0, len(profile) - 1).astype(int)
     synthetic = np.where((distance < radius)[..., None], profile[bins], white_map)
 
     soft = cv2.GaussianBlur(visible.astype(np.float32), (0, 0), 0.8)[..., None]
-    whole = colour * soft + synthetic * (1 - soft)
+    whole = color * soft + synthetic * (1 - soft)
     sclera = np.where((distance < _RIM * radius)[..., None], white_map, whole)
     sclera = cv2.GaussianBlur(sclera, (0, 0), 1.2)
     return sclera.reshape(-1, 3), whole.reshape(-1, 3)
 
 
-def _radial_profile(colour: np.ndarray, distance: np.ndarray, radius: float, visible: np.ndarray) -> np.ndarray:
-    """[32, 3] median colour of the iris by distance from its centre, from what the lids leave open."""
+def _radial_profile(color: np.ndarray, distance: np.ndarray, radius: float, visible: np.ndarray) -> np.ndarray:
+    """[32, 3] median color of the iris by distance from its center, from what the lids leave open."""
     iris = visible & (distance < radius)
-    base = np.median(colour[iris], 0) if iris.any() else np.array([0.24, 0.16, 0.12])
+    base = np.median(color[iris], 0) if iris.any() else np.array([0.24, 0.16, 0.12])
     profile = np.tile(base, (32, 1))
     for k in range(32):
         band = iris & (np.abs(distance - (k + 0.5) * radius / 32) < radius / 16)
         if band.sum() > 3:
-            profile[k] = np.median(colour[band], 0)
+            profile[k] = np.median(color[band], 0)
     return profile

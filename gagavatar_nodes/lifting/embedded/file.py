@@ -14,7 +14,7 @@ from .stage import Stage
 
 FORMAT = TensorFormat("gagavatar.geometric", 1, "avatar file", "gagavatar lift")
 _LARGEST = 1_000_000
-"""Of any number in a sound file: centimetres, pixels, weights and indices are below."""
+"""Of any number in a sound file: centimeters, pixels, weights and indices are below."""
 _LAYER: Kinds = {
     "points": ("F32", ("N", 3)),
     "head": ("F32", ("N",)),
@@ -23,6 +23,8 @@ _LAYER: Kinds = {
     "covariances": ("F32", ("N", 6)),
     "neighbours": ("I32", ("N", 4)),
 }
+_FIELDS = {"colours": "colors", "neighbours": "neighbors"}
+"""Fields of `Layer` whose tensors have another name."""
 _KINDS: Kinds = {
     **_LAYER,
     "controls": ("I32", ("N", 4)),
@@ -42,7 +44,7 @@ class AvatarParts:
 
     stage: Stage
     canonical: np.ndarray
-    """[478, 3] float32 the portrait's canonical landmarks, centimetres."""
+    """[478, 3] float32 the portrait's canonical landmarks, centimeters."""
     layer: Layer
     """All splats: front, back, skin, eyes, and the mouth's inside last."""
     mouth_fade: np.ndarray
@@ -56,7 +58,7 @@ def write_parts(path: str | os.PathLike[str], avatar: AvatarParts) -> None:
         MediaError: the file cannot be written.
     """
     layer, stage = avatar.layer, avatar.stage
-    tensors = {name: getattr(layer, name) for name in _LAYER}
+    tensors = {name: getattr(layer, _FIELDS.get(name, name)) for name in _LAYER}
     tensors |= {"controls": layer.binding.controls, "weights": layer.binding.weights}
     tensors |= {"mouth_fade": avatar.mouth_fade, "canonical": avatar.canonical}
     tensors |= {"stage_size": np.array([stage.size]), "stage_scale": np.array([stage.scale])}
@@ -93,5 +95,5 @@ def read_parts(path: str | os.PathLike[str]) -> AvatarParts:
         tensors["stage_translation"],
     )
     binding = Binding(tensors["controls"], tensors["weights"])
-    layer = Layer(binding=binding, **{name: tensors[name] for name in _LAYER})
+    layer = Layer(binding=binding, **{_FIELDS.get(name, name): tensors[name] for name in _LAYER})
     return AvatarParts(stage, tensors["canonical"], layer, tensors["mouth_fade"])

@@ -13,7 +13,7 @@ _SMOOTHING = 0.3
 
 
 def fit_head(landmarks: np.ndarray) -> np.ndarray:
-    """Vertices [V, 3] of the bundled head, centimetres, fitted to canonical landmarks [468 or more, 3].
+    """Vertices [V, 3] of the bundled head, centimeters, fitted to canonical landmarks [468 or more, 3].
 
     The back of the head and the lower neck, which no landmark sees, keep the similarity's shape.
     """

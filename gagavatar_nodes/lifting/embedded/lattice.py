@@ -20,7 +20,7 @@ FACE_DENSITY = 2.0
 """How much denser lattice lines are over the face than beside it."""
 
 _THICKNESS_CM = 0.03
-_CLIFF_CM = 3.0  # neighbours that differ more in depth lie on different surfaces
+_CLIFF_CM = 3.0  # neighbors that differ more in depth lie on different surfaces
 _BACK_STRETCH = 1.15  # the back of a head is deeper than its face
 _HAIR_STRETCH, _HAIR_TAPER_CM = 0.4, 3.0  # but hair that stands off beside it is flat behind, or turning shows a flap
 _BACK_GAP_CM = 0.4
@@ -79,19 +79,19 @@ def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: La
         points=points.astype(np.float32),
         binding=binding,
         head=head_weight(points, portrait, stage),
-        colours=np.clip(lattice.sample(portrait.crop) / 255, 0, 1)[kept],
+        colors=np.clip(lattice.sample(portrait.crop) / 255, 0, 1)[kept],
         opacities=np.minimum(alpha[kept], 0.99).astype(np.float32),
         covariances=_thin(len(kept)),
-        neighbours=_neighbours(kept, len(lattice.x), points, binding),
+        neighbors=_neighbors(kept, len(lattice.x), points, binding),
     )
     return layer, kept
 
 
-def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, colours: np.ndarray) -> Layer:
+def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, colors: np.ndarray) -> Layer:
     """The back layer, on every second lattice line: the head mirrored behind its middle plane; a backing of the torso.
 
     Args:
-        colours: [S, S, 3] RGB 0..1 of the back of the head over the crop's pixels.
+        colors: [S, S, 3] RGB 0..1 of the back of the head over the crop's pixels.
     """
     coarse = Lattice(lattice.x[::2], lattice.y[::2])
     nodes, z = coarse.nodes(), coarse.sample(depth.z).astype(float)
@@ -117,7 +117,7 @@ def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lat
     followed = _bind(front[backing], nodes[backing], portrait, depth)
     return Layer.stack(
         [
-            _behind(head, mirrored, Binding.free(len(head)), 0.95 * behind, coarse.sample(colours), weight, coarse),
+            _behind(head, mirrored, Binding.free(len(head)), 0.95 * behind, coarse.sample(colors), weight, coarse),
             _behind(backing, backed, followed, 0.95 * (1 - behind), plain, weight, coarse),
         ]
     )
@@ -142,7 +142,7 @@ def _behind(
     points: np.ndarray,
     binding: Binding,
     opacities: np.ndarray,
-    colours: np.ndarray,
+    colors: np.ndarray,
     weight: np.ndarray,
     lattice: Lattice,
 ) -> Layer:
@@ -152,10 +152,10 @@ def _behind(
         points=points.astype(np.float32),
         binding=binding,
         head=weight[kept],
-        colours=colours[kept].astype(np.float32),
+        colors=colors[kept].astype(np.float32),
         opacities=opacities[kept].astype(np.float32),
         covariances=_thin(len(kept)),
-        neighbours=_neighbours(kept, len(lattice.x), points, binding),
+        neighbors=_neighbors(kept, len(lattice.x), points, binding),
     )
 
 
@@ -181,7 +181,7 @@ def polygon(points: np.ndarray, size: int, supersampling: int = 4) -> np.ndarray
 
 
 def _shown(depth: FrontDepth, stage: Stage) -> np.ndarray:
-    """[S, S] 1, but 0 where the face is seen so much from its side that its colours would smear when it turns."""
+    """[S, S] 1, but 0 where the face is seen so much from its side that its colors would smear when it turns."""
     row, column = np.gradient(cv2.GaussianBlur(depth.z, (0, 0), 1.0) * stage.scale)
     steep = np.clip((np.hypot(row, column) - _STEEP[0]) / (_STEEP[1] - _STEEP[0]), 0, 1)
     return (1 - steep * (depth.face >= 0)).astype(np.float32)
@@ -203,26 +203,26 @@ def _thin(count: int) -> np.ndarray:
     return np.tile(np.float32(_THICKNESS_CM**2) * np.array([1, 0, 0, 1, 0, 1], np.float32), (count, 1))
 
 
-def _neighbours(kept: np.ndarray, width: int, points: np.ndarray, binding: Binding) -> np.ndarray:
-    """[N, 4] left, right, upper and lower neighbours on the same surface."""
+def _neighbors(kept: np.ndarray, width: int, points: np.ndarray, binding: Binding) -> np.ndarray:
+    """[N, 4] left, right, upper and lower neighbors on the same surface."""
     own = np.arange(len(kept), dtype=np.int32)
     row_of = np.full(width * width + 1, -1, np.int32)
     row_of[kept] = own
     x, y = kept % width, kept // width
     parts = _parting(binding)
-    neighbours = np.empty((len(kept), 4), np.int32)
+    neighbors = np.empty((len(kept), 4), np.int32)
     for k, (dx, dy) in enumerate(((-1, 0), (1, 0), (0, -1), (0, 1))):
         inside = (x + dx >= 0) & (x + dx < width) & (y + dy >= 0) & (y + dy < width)
         other = row_of[np.where(inside, kept + dx + dy * width, -1)]
         other = np.where(other >= 0, other, own)
         joined = np.abs(points[other, 2] - points[own, 2]) < _CLIFF_CM
         joined &= np.abs(parts[other] - parts[own]).max(1) < 0.35
-        neighbours[:, k] = np.where(joined, other, own)
-    return neighbours
+        neighbors[:, k] = np.where(joined, other, own)
+    return neighbors
 
 
 def _parting(binding: Binding) -> np.ndarray:
-    """[N, 3] how points move when the jaw drops, or lids close, by one: where neighbours part, the surface is cut."""
+    """[N, 3] how points move when the jaw drops, or lids close, by one: where neighbors part, the surface is cut."""
     tests = np.zeros((3, LANDMARKS + 16), np.float32)
     tests[0, list(LOWER_LIP_ROWS)] = 1
     for side in (0, 1):

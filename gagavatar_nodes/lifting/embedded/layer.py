@@ -13,23 +13,23 @@ from .binding import Binding
 class Layer:
     """N splats of one kind.
 
-    A lattice layer takes each splat's shape from its neighbours' positions, so it follows every stretch and turn of the
+    A lattice layer takes each splat's shape from its neighbors' positions, so it follows every stretch and turn of the
     surface. The splats of other layers are discs with a fixed shape that turn with the head.
     """
 
     points: np.ndarray
-    """[N, 3] canonical, centimetres, in the source's expression."""
+    """[N, 3] canonical, centimeters, in the source's expression."""
     binding: Binding
     head: np.ndarray
     """[N] 0..1 how much the splat moves with the head; the rest stays with the torso."""
-    colours: np.ndarray
+    colors: np.ndarray
     """[N, 3] RGB 0..1."""
     opacities: np.ndarray
     """[N] 0..1."""
     covariances: np.ndarray
-    """[N, 6] canonical, square centimetres; only what is added to the neighbours' share in a lattice layer."""
-    neighbours: np.ndarray
-    """[N, 4] rows of the left, right, upper and lower neighbour; a splat's own row where there is none."""
+    """[N, 6] canonical, square centimeters; only what is added to the neighbors' share in a lattice layer."""
+    neighbors: np.ndarray
+    """[N, 4] rows of the left, right, upper and lower neighbor; a splat's own row where there is none."""
 
     def __len__(self) -> int:
         return len(self.points)
@@ -41,23 +41,23 @@ class Layer:
         values = {
             f.name: np.concatenate([getattr(layer, f.name) for layer in layers])
             for f in fields(Layer)
-            if f.name not in ("binding", "neighbours")
+            if f.name not in ("binding", "neighbors")
         }
-        neighbours = np.concatenate([layer.neighbours + s for layer, s in zip(layers, start, strict=True)])
-        return Layer(binding=Binding.concatenate([layer.binding for layer in layers]), neighbours=neighbours, **values)
+        neighbors = np.concatenate([layer.neighbors + s for layer, s in zip(layers, start, strict=True)])
+        return Layer(binding=Binding.concatenate([layer.binding for layer in layers]), neighbors=neighbors, **values)
 
 
 def discs(
     points: np.ndarray,
     binding: Binding,
-    colours: np.ndarray,
+    colors: np.ndarray,
     opacities: np.ndarray | float,
     sigma: np.ndarray | float,
     normals: np.ndarray | None = None,
     head: np.ndarray | None = None,
     flatness: float = 0.2,
 ) -> Layer:
-    """A layer of discs of radius `sigma` centimetres facing along `normals` [N, 3]; balls without normals."""
+    """A layer of discs of radius `sigma` centimeters facing along `normals` [N, 3]; balls without normals."""
     count = len(points)
     variance = np.broadcast_to(np.square(sigma), (count,))
     matrix = variance[:, None, None] * np.eye(3)
@@ -68,8 +68,8 @@ def discs(
         points=points.astype(np.float32),
         binding=binding,
         head=np.ones(count, np.float32) if head is None else head.astype(np.float32),
-        colours=colours.astype(np.float32),
+        colors=colors.astype(np.float32),
         opacities=np.broadcast_to(np.asarray(opacities, np.float32), (count,)).copy(),
         covariances=matrix[:, row, column].astype(np.float32),
-        neighbours=np.repeat(np.arange(count, dtype=np.int32)[:, None], 4, axis=1),
+        neighbors=np.repeat(np.arange(count, dtype=np.int32)[:, None], 4, axis=1),
     )

@@ -26,7 +26,7 @@ DENSITIES = (148, 512)
 SKIN_SPLATS = 26_000
 
 _SHARPENING_STEPS = 3
-_MOST_CHANGE = 0.25  # of a colour
+_MOST_CHANGE = 0.25  # of a color
 _ROWS = 30_000  # the resampler takes fewer than 32768 rows at once
 
 
@@ -47,7 +47,7 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     depth = front_depth(portrait, stage, head)
     lattice = Lattice.over(portrait, density)
     front, nodes = front_layer(portrait, stage, depth, lattice)
-    back = back_layer(portrait, stage, depth, lattice, _back_colours(portrait, depth))
+    back = back_layer(portrait, stage, depth, lattice, _back_colors(portrait, depth))
     skin = skin_layer(portrait, stage, depth, head, SKIN_SPLATS)
     mouth = mouth_interior(portrait, stage)
     layer = Layer.stack([front, back, skin, *eye_layers(portrait, stage), mouth.layer])
@@ -56,7 +56,7 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
 
 
 def _sharpen(avatar: EmbeddedAvatar, portrait: Portrait, nodes: np.ndarray) -> EmbeddedAvatar:
-    """The avatar with front colours such that its rendered source view is the portrait: what splats blur is put back.
+    """The avatar with front colors such that its rendered source view is the portrait: what splats blur is put back.
 
     Landweber iterations: each splat, of those at `nodes` [N, 2] at the front of the layer, takes the error seen at it;
     not where it is faint, for there the error is another layer's.
@@ -65,27 +65,27 @@ def _sharpen(avatar: EmbeddedAvatar, portrait: Portrait, nodes: np.ndarray) -> E
     target = portrait.crop / np.float32(255)
     inside = portrait.alpha[..., None] > 0.9
     x, y = nodes.T.astype(np.float32)[..., None]
-    colours = avatar.layer.colours.copy()
-    first, weight = colours[:count].copy(), np.clip(10 * avatar.layer.opacities[:count, None] - 8, 0, 1)
+    colors = avatar.layer.colors.copy()
+    first, weight = colors[:count].copy(), np.clip(10 * avatar.layer.opacities[:count, None] - 8, 0, 1)
     for _ in range(_SHARPENING_STEPS):
-        avatar = replace(avatar, layer=replace(avatar.layer, colours=colours.copy()))
+        avatar = replace(avatar, layer=replace(avatar.layer, colors=colors.copy()))
         drawn, alpha = rasterize(avatar.rest(), avatar.camera(), size, size)
         error = np.where(inside, target - drawn / np.maximum(alpha[..., None], 0.5), 0).astype(np.float32)
         seen = [cv2.remap(error, x[k : k + _ROWS], y[k : k + _ROWS], cv2.INTER_LINEAR) for k in range(0, count, _ROWS)]
-        colours[:count] += weight * np.concatenate(seen)[:, 0]
-        colours[:count] = np.clip(colours[:count], first - _MOST_CHANGE, first + _MOST_CHANGE)
-    return replace(avatar, layer=replace(avatar.layer, colours=colours))
+        colors[:count] += weight * np.concatenate(seen)[:, 0]
+        colors[:count] = np.clip(colors[:count], first - _MOST_CHANGE, first + _MOST_CHANGE)
+    return replace(avatar, layer=replace(avatar.layer, colors=colors))
 
 
-def _back_colours(portrait: Portrait, depth: FrontDepth) -> np.ndarray:
+def _back_colors(portrait: Portrait, depth: FrontDepth) -> np.ndarray:
     """[S, S, 3] RGB 0..1 of the head's back: the hair around the face, spread over it and a little darker."""
-    colour = portrait.crop / np.float32(255)
+    color = portrait.crop / np.float32(255)
     around = cv2.dilate((depth.face >= 0).astype(np.uint8), np.ones((15, 15))) == 0
     above = np.arange(portrait.size)[:, None] < portrait.landmarks[list(LEFT_EYE_RING + RIGHT_EYE_RING), 1].mean()
     hair = (portrait.alpha > 0.9) & around & above
-    pool = colour[hair] if hair.sum() > 200 else colour[depth.face >= 0]
+    pool = color[hair] if hair.sum() > 200 else color[depth.face >= 0]
     weight = hair.astype(np.float32)
-    spread = cv2.GaussianBlur(colour * weight[..., None], (0, 0), 20)
+    spread = cv2.GaussianBlur(color * weight[..., None], (0, 0), 20)
     weight = cv2.GaussianBlur(weight, (0, 0), 20)[..., None]
     filled = np.where(weight > 0.02, spread / np.maximum(weight, 0.02), np.median(pool, axis=0))
-    return cv2.GaussianBlur(np.where(hair[..., None], 0.85 * colour, 0.8 * filled).astype(np.float32), (0, 0), 1.5)
+    return cv2.GaussianBlur(np.where(hair[..., None], 0.85 * color, 0.8 * filled).astype(np.float32), (0, 0), 1.5)

@@ -11,7 +11,7 @@ def rasterize_mesh(
     """Nearest triangle under every pixel.
 
     Args:
-        points: [V, 3] pixels x, y (centres at integers) and a depth that grows toward the viewer.
+        points: [V, 3] pixels x, y (centers at integers) and a depth that grows toward the viewer.
         triangles: [F, 3] indices of `points`.
 
     Returns:

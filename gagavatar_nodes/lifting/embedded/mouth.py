@@ -16,7 +16,7 @@ from .mesh import sample_surface, vertex_normals
 from .stage import Stage
 
 _CHEEKS = (50, 280, 205, 425)
-_REFERENCE_LUMINANCE = 0.75  # of the cheeks under which the tooth colours below were chosen
+_REFERENCE_LUMINANCE = 0.75  # of the cheeks under which the tooth colors below were chosen
 _ENAMEL = np.array([0.93, 0.90, 0.85])
 _TONGUE = np.array([0.55, 0.26, 0.25])
 _CAVITY = np.array([0.16, 0.06, 0.06])
@@ -31,7 +31,7 @@ class Mouth:
 
     layer: Layer
     fade: np.ndarray
-    """[N, 2] opening in centimetres at which a splat starts to change, and over which it fades in (out where negative;
+    """[N, 2] opening in centimeters at which a splat starts to change, and over which it fades in (out where negative;
     0: it is always there)."""
 
 
@@ -86,7 +86,7 @@ def mouth_visibility(mouth_points: np.ndarray, fade: np.ndarray, landmarks: np.n
 
 
 def mouth_shade(opening: float) -> float:
-    """How much light falls into a mouth opened by some centimetres."""
+    """How much light falls into a mouth opened by some centimeters."""
     return float(np.clip(0.6 + 0.4 * opening / 1.2, 0.6, 1.0))
 
 
@@ -106,11 +106,11 @@ def _light(portrait: Portrait) -> float:
 
 
 def _sample(part: int, count: int, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points and normals on one part of the bundled head, in centimetres, its mouth as wide as the portrait's."""
+    """Points and normals on one part of the bundled head, in centimeters, its mouth as wide as the portrait's."""
     mesh = head_mesh()
     bound = mesh.landmarks(mesh.vertices)
     scale = np.linalg.norm(landmarks[78] - landmarks[308]) / np.linalg.norm(bound[78] - bound[308])
-    scale = np.clip(scale, 8.5, 10.5)  # a decimetre is ten centimetres; wide mouths do not have wider teeth
+    scale = np.clip(scale, 8.5, 10.5)  # a decimeter is ten centimeters; wide mouths do not have wider teeth
     triangles = mesh.triangles[mesh.parts == part]
     face, weights = sample_surface(mesh.vertices, triangles, count, seed=part)
     normals = vertex_normals(mesh.vertices, triangles)
@@ -126,7 +126,7 @@ def _front(points: np.ndarray) -> np.ndarray:
 
 
 def _enamel(points: np.ndarray, normals: np.ndarray, landmarks: np.ndarray, light: float) -> np.ndarray:
-    """Tooth colours: bright in the middle and in front, darker toward the corners and where the surface turns away."""
+    """Tooth colors: bright in the middle and in front, darker toward the corners and where the surface turns away."""
     middle = landmarks[[78, 308], 0].mean()
     half = max(abs(landmarks[308, 0] - landmarks[78, 0]) / 2, 0.5)
     aside = 1 - 0.4 * np.square((points[:, 0] - middle) / half)
@@ -167,19 +167,19 @@ def _cavity(marks: np.ndarray, lips_z: float, light: float) -> Layer:
     middle = marks[[78, 308], 0].mean()
     points = np.stack([middle + across * half, np.zeros_like(up), np.full(len(up), lips_z - 2.6)], 1)
     weights = np.stack([np.ones_like(up), up], 1)
-    colours = np.tile(_CAVITY * light, (len(points), 1))
-    return discs(points, Binding.to([Handle.CAVITY, Handle.CAVITY_HEIGHT], weights), colours, 0.98, 0.12)
+    colors = np.tile(_CAVITY * light, (len(points), 1))
+    return discs(points, Binding.to([Handle.CAVITY, Handle.CAVITY_HEIGHT], weights), colors, 0.98, 0.12)
 
 
 def _shows_teeth(portrait: Portrait) -> bool:
-    """Whether some of the upper half of what the lips leave open is as bright as the cheeks, and without colour."""
+    """Whether some of the upper half of what the lips leave open is as bright as the cheeks, and without color."""
     mask = polygon(portrait.landmarks[list(INNER_LIPS), :2], portrait.size) > 0.5
     mask[round(float(portrait.landmarks[[UPPER_LIP, LOWER_LIP], 1].mean())) :] = False
-    colour = portrait.crop[mask] / 255.0
-    if len(colour) < _OWN_PIXELS / 2:
+    color = portrait.crop[mask] / 255.0
+    if len(color) < _OWN_PIXELS / 2:
         return False
-    bright = colour.mean(1) > 0.85 * _light(portrait) * _REFERENCE_LUMINANCE
-    pale = np.ptp(colour, axis=1) < 0.3 * colour.max(1)
+    bright = color.mean(1) > 0.85 * _light(portrait) * _REFERENCE_LUMINANCE
+    pale = np.ptp(color, axis=1) < 0.3 * color.max(1)
     return bool((bright & pale).mean() > 0.12)
 
 

@@ -17,7 +17,7 @@ from .layer import Layer
 from .stage import Stage
 
 SIGMA = 0.5
-"""Standard deviation of a lattice splat, in distances between neighbours: smooth without blurring the portrait."""
+"""Standard deviation of a lattice splat, in distances between neighbors: smooth without blurring the portrait."""
 _MOST_STRETCH = 2.5  # a splat grows no longer than this many rest lengths; the layer under it shows instead
 
 
@@ -35,10 +35,10 @@ class Poser:
         self._stage = stage
         self._head = layer.head
         self._rest = np.ascontiguousarray(stage.from_canonical(layer.points.astype(np.float64)).T, np.float32)
-        linked = (layer.neighbours != np.arange(len(layer))[:, None]).any(1)
+        linked = (layer.neighbors != np.arange(len(layer))[:, None]).any(1)
         # Lattices come first; splats after the last link are discs.
         self._lattice = int(np.flatnonzero(linked).max(initial=-1)) + 1
-        self._sides = np.ascontiguousarray(layer.neighbours[: self._lattice].T)
+        self._sides = np.ascontiguousarray(layer.neighbors[: self._lattice].T)
         self._thickness = np.ascontiguousarray(layer.covariances[: self._lattice].T)
         self._discs = np.ascontiguousarray(layer.covariances[self._lattice :].T)
         self._factors, self._limits = self._spans()
@@ -98,7 +98,7 @@ class Poser:
             out[:, k] = _combine(self._discs, rotation[k])
 
     def _spans(self) -> tuple[np.ndarray, np.ndarray]:
-        """[2, L] factors of neighbours' differences, and [2, L] squares of the longest tangents."""
+        """[2, L] factors of neighbors' differences, and [2, L] squares of the longest tangents."""
         own = np.arange(self._lattice)
         count = np.stack([(self._sides[k] != own).astype(int) + (self._sides[k + 1] != own) for k in (0, 2)])
         factors = (SIGMA / np.maximum(count, 1)).astype(np.float32)

@@ -21,11 +21,11 @@ from .stage import Stage
 
 _BELOW_CHIN_CM = 7.0
 _SINK_CM = 0.35  # the fitted head and the landmark mesh differ by about half of this
-_SIGMA = 0.62  # of a splat, in distances between neighbours
+_SIGMA = 0.62  # of a splat, in distances between neighbors
 
 
 def skin_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.ndarray, count: int) -> Layer:
-    """Splats on the skin of the fitted head `head` [V, 3], canonical centimetres; about `count` of them."""
+    """Splats on the skin of the fitted head `head` [V, 3], canonical centimeters; about `count` of them."""
     triangles = skin_triangles()
     triangles = triangles[head[triangles][..., 1].mean(1) > portrait.canonical[CHIN, 1] - _BELOW_CHIN_CM]
     face, weights = sample_surface(head, triangles, count)
@@ -44,12 +44,12 @@ def skin_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.nda
         ),
         axis=1,
     ).sum()
-    colours = _colours(points, normals, pixels, portrait, stage, head)
+    colors = _colors(points, normals, pixels, portrait, stage, head)
     sunk = points - _SINK_CM * normals
     return discs(
         sunk,
         binding,
-        colours,
+        colors,
         0.95,
         sigma=_SIGMA * np.sqrt(area / 2 / count),
         normals=normals,
@@ -61,8 +61,8 @@ def _inside_openings(points: np.ndarray, portrait: Portrait) -> np.ndarray:
     """Skin inside the mouth and the eye sockets, and what is so near an opening that it would hang across it."""
     marks = portrait.canonical
     mouth = marks[list(INNER_LIPS)]
-    centre = mouth.mean(0)
-    deep = (np.hypot(points[:, 0] - centre[0], points[:, 1] - centre[1]) < 2.6) & (points[:, 2] > -3)
+    center = mouth.mean(0)
+    deep = (np.hypot(points[:, 0] - center[0], points[:, 1] - center[1]) < 2.6) & (points[:, 2] > -3)
     inside = deep & (points[:, 2] < marks[LOWER_LIP, 2] - 1.2)
     rims = [mouth] + [marks[list(ring)] for ring in EYE_RINGS]
     for rim in rims:
@@ -92,14 +92,14 @@ def depth_limit(portrait: Portrait) -> float:
     return float(portrait.canonical[:468, 2].min()) - 2.0
 
 
-def _colours(
+def _colors(
     points: np.ndarray, normals: np.ndarray, pixels: np.ndarray, portrait: Portrait, stage: Stage, head: np.ndarray
 ) -> np.ndarray:
     trust = _visibility(normals, pixels, portrait, stage, head)
     column, row = np.clip(np.round(pixels[:, :2]), 0, portrait.size - 1).astype(int).T
     seen = portrait.crop[row, column] / 255.0
 
-    # The mirrored point's colour, scaled so that both sides agree where both are seen.
+    # The mirrored point's color, scaled so that both sides agree where both are seen.
     distance, twin = cKDTree(points).query(points * [-1, 1, 1])
     twin_trust = trust[twin] * (distance < 0.5)
     both = (trust > 0.5) & (twin_trust > 0.5) & (points[:, 2] > 0)

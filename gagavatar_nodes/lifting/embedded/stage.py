@@ -11,7 +11,7 @@ from ...types import FOCAL, HEAD_UNITS_PER_CM, Camera, Portrait
 
 @dataclass(frozen=True)
 class Stage:
-    """Stage space: centimetres, x right, y up, z toward the source camera; the optical axis runs through x = y = 0.
+    """Stage space: centimeters, x right, y up, z toward the source camera; the optical axis runs through x = y = 0.
 
     The landmark model is a weak-perspective one, the renderer is not: points leave the image along the rays of the
     published camera (focal length 12 half-widths), so that the source view shows every pixel where it was.
@@ -20,7 +20,7 @@ class Stage:
     size: int
     """Edge of the source crop in pixels."""
     scale: float
-    """Pixels per centimetre on the plane z = 0."""
+    """Pixels per centimeter on the plane z = 0."""
     rotation: np.ndarray
     """[3, 3] of the source head."""
     translation: np.ndarray
@@ -29,13 +29,13 @@ class Stage:
     @staticmethod
     def of(portrait: Portrait) -> Stage:
         """The stage of a tracked portrait."""
-        pose, centre = portrait.pose, (portrait.size - 1) / 2
-        offset = pose.translation + np.array([-centre, centre, 0.0])
+        pose, center = portrait.pose, (portrait.size - 1) / 2
+        offset = pose.translation + np.array([-center, center, 0.0])
         return Stage(portrait.size, float(pose.scale), np.asarray(pose.rotation, float), offset / pose.scale)
 
     @property
     def distance(self) -> float:
-        """Centimetres from the camera to the plane z = 0."""
+        """Centimeters from the camera to the plane z = 0."""
         return FOCAL * self.size / 2 / self.scale
 
     def camera(self) -> Camera:
@@ -44,15 +44,15 @@ class Stage:
 
     def unproject(self, pixels: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Stage points [N, 3] on the rays of `pixels` [N, 2] at the heights `z` [N]."""
-        centre = (self.size - 1) / 2
+        center = (self.size - 1) / 2
         reach = (1 - z / self.distance) / self.scale
-        return np.stack([(pixels[:, 0] - centre) * reach, (centre - pixels[:, 1]) * reach, z], 1)
+        return np.stack([(pixels[:, 0] - center) * reach, (center - pixels[:, 1]) * reach, z], 1)
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Pixels x, y and stage z [N, 3] of stage points [N, 3]."""
-        centre = (self.size - 1) / 2
+        center = (self.size - 1) / 2
         reach = self.scale / (1 - points[:, 2] / self.distance)
-        return np.stack([centre + points[:, 0] * reach, centre - points[:, 1] * reach, points[:, 2]], 1)
+        return np.stack([center + points[:, 0] * reach, center - points[:, 1] * reach, points[:, 2]], 1)
 
     def to_canonical(self, points: np.ndarray) -> np.ndarray:
         """Canonical positions [N, 3] of stage points of the source head."""

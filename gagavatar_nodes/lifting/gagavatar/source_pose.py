@@ -23,7 +23,7 @@ class SourcePose:
     rotation: np.ndarray
     """[3, 3] the portrait's `HeadPose.rotation`."""
     canonical: np.ndarray
-    """[478, 3] its canonical landmarks, centimetres."""
+    """[478, 3] its canonical landmarks, centimeters."""
     pivot: np.ndarray
     """[3] the neck's pivot in FLAME's space, head units."""
 

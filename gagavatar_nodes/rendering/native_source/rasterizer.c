@@ -78,7 +78,7 @@ typedef struct {
     Vec transmittance[BLOCKS];
     Mask alive[BLOCKS]; /* pixels inside the image that have not stopped */
     Vec weights[BATCH];
-    Vec pixel_x, pixel_y; /* pixel centres of block 0 */
+    Vec pixel_x, pixel_y; /* pixel centers of block 0 */
 } Workspace;
 
 typedef struct {
@@ -154,7 +154,7 @@ typedef struct {
 static int project_group(const RenderCall *call, int first, int n, Projection *out) {
     const float *v = call->view, focal = call->focal;
     const float center_x = 0.5f * call->width, center_y = 0.5f * call->height;
-    /* Beyond 1.3 times the field of view the linearisation is held fixed. */
+    /* Beyond 1.3 times the field of view the linearization is held fixed. */
     const float limit_x = 1.3f * center_x / focal, limit_y = 1.3f * center_y / focal;
     const float *means = call->means + 3 * (size_t)first;
     const float *covariances = call->covariances + 6 * (size_t)first;
@@ -595,7 +595,7 @@ static void blend_tile(Frame *f, const Tile *tile, Workspace *w, float *sums) {
     store_tile(f, tile, w, sums);
 }
 
-/* Tiles are handed out in strips of four rows, column by column: neighbours share most of their splats. */
+/* Tiles are handed out in strips of four rows, column by column: neighbors share most of their splats. */
 static void blend_band(Frame *f, int thread, int first_row, int last_row) {
     const int strip = 4, tiles = (last_row - first_row) * f->columns;
     Workspace *w = reserve(&f->context->workspaces[thread], sizeof *w);

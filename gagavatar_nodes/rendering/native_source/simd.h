@@ -61,7 +61,7 @@ INLINE Vec vec_exp2(Vec x) {
     return (Vec)((Mask)p + ((Mask)shifted << 23));
 }
 
-/* log2 of a positive normal number: exponent plus the atanh series of the mantissa. Vectorises in a loop. */
+/* log2 of a positive normal number: exponent plus the atanh series of the mantissa. Vectorizes in a loop. */
 INLINE float scalar_log2(float x) {
     int32_t bits, exponent;
     memcpy(&bits, &x, 4);

@@ -1,1 +1,1 @@
-"""The published tracker: its detector, networks, pose optimisation and files. Needs PyTorch and its weights."""
+"""The published tracker: its detector, networks, pose optimization and files. Needs PyTorch and its weights."""

@@ -1,6 +1,6 @@
 """EMICA: FLAME codes from two face crops, by three encoders with the names of the published state dict.
 
-Shape comes from MICA ("Towards metrical reconstruction of human faces", Zielonka et al. 2022): an ArcFace network and
+Shape comes from MICA ("Toward metrical reconstruction of human faces", Zielonka et al. 2022): an ArcFace network and
 a small mapping network; jaw, global pose, camera, texture and light from DECA's ResNet-50 ("Learning an animatable
 detailed 3D face model", Feng et al. 2021); expression from a second ResNet-50 trained for EMOCA.
 """

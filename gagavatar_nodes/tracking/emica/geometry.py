@@ -14,7 +14,7 @@ IMAGE = 512
 
 
 def rotation_from_6d(rows: Tensor) -> Tensor:
-    """[..., 6], the first two rows of a rotation (Zhou et al. 2019) -> [..., 3, 3], orthonormalised."""
+    """[..., 6], the first two rows of a rotation (Zhou et al. 2019) -> [..., 3, 3], orthonormalized."""
     first = normalize(rows[..., :3], dim=-1)
     second = rows[..., 3:] - (first * rows[..., 3:]).sum(-1, keepdim=True) * first
     second = normalize(second, dim=-1)
@@ -29,7 +29,7 @@ def rotation_to_6d(rotation: Tensor) -> Tensor:
 def project(points: Tensor, rotation: Tensor, translation: Tensor, focal: float = FOCAL, size: int = IMAGE) -> Tensor:
     """Pixels [B, N, 2] of head-space `points` [B, N, 3] in cameras `p @ R + t`: R [B, 3, 3], t [B, 3].
 
-    Pixels are continuous: the picture spans 0..`size`, its centre is `size / 2`. `focal` is in half-widths.
+    Pixels are continuous: the picture spans 0..`size`, its center is `size / 2`. `focal` is in half-widths.
     """
     view = points @ rotation + translation[:, None]
     return size / 2 * (1 - focal * view[..., :2] / view[..., 2:])

@@ -1,4 +1,4 @@
-"""The published tracker's optimisation: a camera and eye pose per frame that lay EMICA's head over VGGHead's."""
+"""The published tracker's optimization: a camera and eye pose per frame that lay EMICA's head over VGGHead's."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _loss(seen: Tensor, points: Tensor, goal: Targets, weights: tuple[float, Ten
 
 
 def initial_camera(global_pose: Tensor, vertices: Tensor, pixels: Tensor, focal: float = FOCAL) -> Tensor:
-    """First guess [T, 3, 4] from EMICA's global pose [T, 3], with the mesh [T, V, 3] centred on `pixels` [T, V, 2]."""
+    """First guess [T, 3, 4] from EMICA's global pose [T, 3], with the mesh [T, V, 3] centerd on `pixels` [T, V, 2]."""
     facing = torch.diag(global_pose.new_tensor(_FACING))
     turned = rotation_matrices(global_pose * global_pose.new_tensor([-1.0, 1.0, -1.0]))
     rotation = facing @ turned.mT

@@ -74,7 +74,7 @@ class PixelDecoder(nn.Module):
         shapes = [tuple(x.shape[2:]) for x in scales]
         levels = zip(shapes, self.level_embed, strict=True)
         position = torch.cat([_waves(*shape, finest) + level for shape, level in levels])
-        places = torch.cat([_centres(*shape, finest) for shape in shapes])
+        places = torch.cat([_centers(*shape, finest) for shape in shapes])
         x = torch.cat([scale.flatten(2).transpose(1, 2) for scale in scales], 1)
         for layer in self.encoder.layers:
             x = layer(x, position, places, shapes)
@@ -91,8 +91,8 @@ def _normed(channels: int, edge: int, bias: bool = False) -> nn.Sequential:
     )  # fmt: skip
 
 
-def _centres(height: int, width: int, like: Tensor) -> Tensor:
-    """[H W, 2] x, y of the pixels' centres in 0..1."""
+def _centers(height: int, width: int, like: Tensor) -> Tensor:
+    """[H W, 2] x, y of the pixels' centers in 0..1."""
     y, x = (((torch.arange(n, device=like.device) + 0.5) / n).to(like.dtype) for n in (height, width))
     return torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1).flatten(0, 1)
 

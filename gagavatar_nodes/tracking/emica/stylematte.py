@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .blocks import from_state_dict, named
-from .crops import normalised, resize
+from .crops import normalized, resize
 from .pixel_decoder import WIDTH, PixelDecoder
 from .swin import SwinTiny
 
@@ -54,7 +54,7 @@ class StyleMatte(nn.Module):
         return from_state_dict(StyleMatte, state_dict, name)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Alpha [B, 1, H, W] 0..1 of pictures [B, 3, H, W], normalised as ImageNet's, edges multiples of 8."""
+        """Alpha [B, 1, H, W] 0..1 of pictures [B, 3, H, W], normalized as ImageNet's, edges multiples of 8."""
         maps = self.pixel_decoder.decoder(self.pixel_decoder.encoder(image))
         guide = image.mean(1, keepdim=True)
         coarse = functional.interpolate(guide, scale_factor=0.25, mode="bicubic", align_corners=True)
@@ -70,7 +70,7 @@ class StyleMatte(nn.Module):
             small = resize(small, max(1, int(height * scale)), max(1, int(width * scale)))
         top, left = -small.shape[1] % _STRIDE, -small.shape[2] % _STRIDE
         padded = functional.pad(small[None], (left, 0, top, 0), mode="reflect")
-        found = self(normalised(padded))[0, :, top:, left:]
+        found = self(normalized(padded))[0, :, top:, left:]
         return (resize(found, height, width) if scale < 1 else found)[0]
 
 
@@ -86,7 +86,7 @@ def guided_upsampling(guide: Tensor, values: Tensor, fine_guide: Tensor) -> Tens
 
 
 def _mean(x: Tensor) -> Tensor:
-    """Of the 3x3 neighbourhood, as far as it is in the picture."""
+    """Of the 3x3 neighborhood, as far as it is in the picture."""
     return functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
 
 

@@ -13,7 +13,7 @@ from .blocks import named
 WIDTHS, DEPTHS, HEADS = (96, 192, 384, 768), (2, 2, 6, 2), (3, 6, 12, 24)
 _PATCH, _WINDOW = 4, 7
 _APART = -100.0
-"""Added to the scores of pixels that are neighbours only because the map was rolled."""
+"""Added to the scores of pixels that are neighbors only because the map was rolled."""
 
 
 class _Attention(nn.Module):
@@ -70,7 +70,7 @@ class _Block(nn.Module):
 
 
 class _Merging(nn.Module):
-    """Four neighbours become one pixel of twice the channels."""
+    """Four neighbors become one pixel of twice the channels."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ from the publication:
     - the face box of EMICA's crop comes from the landmark network's landmarks, not from a second landmark package's,
       which would be one more download;
     - where SCRFD finds no face, MICA's crop is aligned by those landmarks, and the frame is not lost;
-    - frames without a head are filled in from their neighbours, not left out;
+    - frames without a head are filled in from their neighbors, not left out;
     - every frame of a video is tracked, also above 50 a second, and crops are not stored as JPEG in between;
     - one shape is the mean over all frames of a video, and so are the losses, not over each 1024 of them;
     - where no frame's landmarks can be trusted, the vertices decide alone: the published loss would be no number.

@@ -21,7 +21,7 @@ _CONFIDENCE, _OVERLAP, _CANDIDATES, _KEPT = 0.5, 0.5, 1000, 100
 _FRAME = 5  # pixels: a box this near to all four edges of the input is the whole picture, not a head
 _PARTS = {"shape": 300, "expression": 100, "jaw": 3, "rotation_6d": 6, "translation": 3, "scale": 1}
 VALUES = sum(_PARTS.values())
-_ORIGIN_Z = 0.05  # metres, of VGGHead's coordinates behind FLAME's
+_ORIGIN_Z = 0.05  # meters, of VGGHead's coordinates behind FLAME's
 _LIDS = {37: (2452, 2454), 38: (2471,), 40: (2276,), 41: (2360,), 43: (1292,), 44: (1217,), 46: (999,), 47: (827,)}
 # Lid landmarks that VGGHead was trained with: vertices of FLAME
 

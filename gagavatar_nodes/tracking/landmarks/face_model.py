@@ -64,10 +64,10 @@ class FaceModel:
     def projected(
         self, codes: np.ndarray, joints: np.ndarray, rotation: np.ndarray, translation: np.ndarray
     ) -> np.ndarray:
-        """Normalised image positions [T, 70, 2] (-1..1, x right, y down) in cameras `p @ R + t`."""
+        """Normalized image positions [T, 70, 2] (-1..1, x right, y down) in cameras `p @ R + t`."""
         return project(self.points(codes, joints) @ rotation + translation[:, None])
 
-    def linearised(
+    def linearized(
         self, codes: np.ndarray, joints: np.ndarray, rotation: np.ndarray, translation: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """`projected` and its derivatives [T, 140, K + 9 + 3 + 3].
@@ -147,7 +147,7 @@ def moving_directions(model: FaceModel, columns: slice) -> np.ndarray:
 
 
 def project(view: np.ndarray) -> np.ndarray:
-    """Points [..., 3] in view space to normalised image positions [..., 2], x right and y down."""
+    """Points [..., 3] in view space to normalized image positions [..., 2], x right and y down."""
     return -FOCAL * view[..., :2] / view[..., 2:]
 
 

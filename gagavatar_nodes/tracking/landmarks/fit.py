@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HALF_WIDTH_CM = 16.0
 """Half the square that the published network sees, at the head: its cameras stand 12 half-widths away."""
 HEAD_CENTER = np.array([0.0, 1.8, -4.0])
-"""Canonical point in the middle of that square, centimetres."""
+"""Canonical point in the middle of that square, centimeters."""
 _OUTLINE = 17
 _ERRORS_CM = np.repeat([0.3, 0.1, 0.3, 0.1, 0.05, 0.1], [5, 7, 5, 19, 12, 22])
 """Deviations of the outline, which slides on the skin as the head turns, brows and nose, lids, lips and pupils."""
@@ -43,7 +43,7 @@ def fit_shape(flame: Flame, landmarks: np.ndarray, size: int) -> np.ndarray:
     Raises:
         GagavatarError: the FLAME file has no landmark embedding.
     """
-    return LandmarkFit(flame).fit_shape(_normalised(landmarks, size))
+    return LandmarkFit(flame).fit_shape(_normalized(landmarks, size))
 
 
 def fit_landmarks(
@@ -63,13 +63,13 @@ def fit_landmarks(
         size: edge of the square that becomes the cameras' image.
         fps: frames a second.
         shape: [300] codes; fitted to the same frames by default.
-        confidence: [T], 0 where a frame was not seen and is to be filled in from its neighbours.
+        confidence: [T], 0 where a frame was not seen and is to be filled in from its neighbors.
         smoothing: 0 (each frame for itself) to under 1; sudden movement is kept.
 
     Raises:
         GagavatarError: the FLAME file has no landmark embedding.
     """
-    points = _normalised(landmarks, size)
+    points = _normalized(landmarks, size)
     visible = np.ones(len(points), bool) if confidence is None else np.asarray(confidence) > 0
     fit = LandmarkFit(flame)
     if shape is None:
@@ -110,7 +110,7 @@ def fit_square(motion: Motion, flame: Flame, smoothing: float = FIT_STRENGTH) ->
 
 
 def flame_square(motion: Motion) -> tuple[np.ndarray, float]:
-    """Centre [2] and half width, in picture heights from the picture's centre, of the square that is the image of the
+    """Center [2] and half width, in picture heights from the picture's center, of the square that is the image of the
     cameras which `fit_motion` finds."""
     seen = np.flatnonzero(motion.confidence) if motion.confidence.any() else slice(None)
     heads = motion.rotation @ HEAD_CENTER + motion.translation
@@ -119,7 +119,7 @@ def flame_square(motion: Motion) -> tuple[np.ndarray, float]:
 
 
 def motion_landmarks(motion: Motion) -> np.ndarray:
-    """[T, 70, 3] of a motion, in picture heights from the picture's centre, y down and z away."""
+    """[T, 70, 3] of a motion, in picture heights from the picture's center, y down and z away."""
     indices = list(INDICES)
     canonical = motion.neutral[indices] + motion.deltas[:, indices].astype(np.float64)
     placed = canonical @ motion.rotation.astype(np.float64).swapaxes(-1, -2) + motion.translation[:, None]
@@ -153,7 +153,7 @@ def track_flame(
 
 
 class LandmarkFit:
-    """Fits one FLAME file to landmarks [T, 70, 3]: normalised image positions, z away in the same unit."""
+    """Fits one FLAME file to landmarks [T, 70, 3]: normalized image positions, z away in the same unit."""
 
     def __init__(self, flame: Flame) -> None:
         self._edition = flame.edition
@@ -227,7 +227,7 @@ class LandmarkFit:
         return FlameCodes(self._edition, shape, *(v.astype(np.float32) for v in values))
 
 
-def _normalised(landmarks: np.ndarray, size: int) -> np.ndarray:
+def _normalized(landmarks: np.ndarray, size: int) -> np.ndarray:
     """[T, 70, 3] of landmarks [T, 478, 3] in pixels of a square."""
     points = np.asarray(landmarks)[:, list(INDICES)].astype(np.float64)
     points[..., :2] -= (size - 1) / 2

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...heads.flame import Flame
 
 _MESH, _FITTED, _DETECTED = (96, 176, 96), (255, 64, 64), (255, 255, 0)
-_MESH_SHARE = 0.6  # of the mesh's colour in what is drawn: the frame stays visible
+_MESH_SHARE = 0.6  # of the mesh's color in what is drawn: the frame stays visible
 _SUBPIXEL_BITS = 4
 
 
@@ -50,7 +50,7 @@ class FlameOverlay:
         return canvas
 
     def project(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Vertices [V, 2] and landmarks [70, 2] of a frame, in picture heights from the picture's centre."""
+        """Vertices [V, 2] and landmarks [70, 2] of a frame, in picture heights from the picture's center."""
         import torch
 
         codes = self._codes

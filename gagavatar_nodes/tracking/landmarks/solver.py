@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt over a run of frames that are tied to their neighbours in time.
+"""Levenberg-Marquardt over a run of frames that are tied to their neighbors in time.
 
 The ties make the normal equations block tridiagonal with diagonal off-blocks: one pass of block elimination solves them
 exactly, in time linear in the number of frames. Residuals are made robust by reweighting (IRLS).
@@ -28,7 +28,7 @@ class Observations:
     """Landmarks of T frames."""
 
     points: np.ndarray
-    """[T, 70, 2] normalised image positions: -1..1, x right, y down."""
+    """[T, 70, 2] normalized image positions: -1..1, x right, y down."""
     precision: np.ndarray
     """[T, 70] inverse deviations; 0 where nothing was seen."""
 
@@ -122,7 +122,7 @@ def normal_equations(model: FaceModel, seen: Observations, state: State) -> tupl
 
 def weighted_jacobian(model: FaceModel, seen: Observations, state: State) -> tuple[np.ndarray, np.ndarray]:
     """Derivatives [T, 140, D] of the landmarks' residuals [T, 140], in deviations, outliers weighed down."""
-    points, J = model.linearised(state.codes, state.joints, state.rotation, state.translation)
+    points, J = model.linearized(state.codes, state.joints, state.rotation, state.translation)
     residual = (points - seen.points) * seen.precision[..., None]
     weight, _ = priors.huber(np.linalg.norm(residual, axis=-1), _KNEE)
     scale = np.sqrt(weight)

@@ -49,7 +49,7 @@ def drawn(avatar, motion: Motion, size: int = SIZE) -> list[tuple[np.ndarray, np
     return [(rgb.copy(), alpha.copy()) for rgb, alpha in avatar.perform(motion).frames(size, size)]
 
 
-def on_grey(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def on_gray(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.clip((rgb + 0.5 * (1 - alpha[..., None])) * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -82,7 +82,7 @@ def inside_of_the_mouth(avatar) -> np.ndarray:
 
 def seen(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """[478, 3] canonical landmarks that the tracker sees in a drawing."""
-    return solve_pose(find_faces(on_grey(rgb, alpha))[0].points)[1]
+    return solve_pose(find_faces(on_gray(rgb, alpha))[0].points)[1]
 
 
 def test_the_source_view_is_the_portrait(fine_avatar, portrait):
@@ -174,7 +174,7 @@ def test_a_still_driver_does_not_flicker(avatar, driver_motion):
 
 def test_our_own_output_tracked_back_has_the_drivers_pose_and_expression(avatar, driver_motion):
     truth = np.load(assets.path("synthetic_driver_truth.npy"))
-    pictures = (on_grey(rgb, alpha) for rgb, alpha in avatar.perform(driver_motion).frames(320, 320))
+    pictures = (on_gray(rgb, alpha) for rgb, alpha in avatar.perform(driver_motion).frames(320, 320))
     back = track_video(pictures, driver_motion.fps, 0.0)
     yaw = np.arctan2(back.rotation[:, 0, 2], back.rotation[:, 2, 2])
     pitch = np.arcsin(-back.rotation[:, 1, 2])

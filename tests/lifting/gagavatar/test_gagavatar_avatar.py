@@ -189,9 +189,9 @@ def test_a_compiler_that_fails_leaves_the_eager_refiner(avatar, rendered, refine
 
 
 def test_a_portrait_is_prepared_for_the_backbone():
-    grey = prepare_image(np.full((512, 512, 3), 51, np.uint8))
-    assert grey.shape == (3, 518, 518)
-    np.testing.assert_allclose(grey, 0.2, atol=1e-6)
+    gray = prepare_image(np.full((512, 512, 3), 51, np.uint8))
+    assert gray.shape == (3, 518, 518)
+    np.testing.assert_allclose(gray, 0.2, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_each_ablation_changes_its_own_part_only(config, absent, changed, gaussi
     assert config.gaussians == gaussians
 
 
-def test_a_smaller_plane_without_refiner_renders_coarse_colours(state_dict, case, monkeypatch):
+def test_a_smaller_plane_without_refiner_renders_coarse_colors(state_dict, case, monkeypatch):
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(1, 256, 296, 296, generator=generator), torch.randn(1, 768, generator=generator)
     monkeypatch.setattr(Backbone, "forward", lambda self, image: features)
