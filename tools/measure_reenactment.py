@@ -1,10 +1,14 @@
 """How well the embedded avatar re-enacts a video: its first frame is the portrait, the others drive and are the truth.
 
-    python tools/measure_reenactment.py talking.mp4 [--sheet sheet.png]
+    python tools/measure_reenactment.py talking.mp4 portrait.jpg ... [--sheet sheet.png]
 
-Inside the face's outline, the result is compared with the true frame, and so is the portrait merely moved by the best
-similarity transform: PSNR and SSIM (more is better), and AKD, the mean distance of landmarks tracked again on either.
-With `--truth truth.npy` (yaw, pitch, jaw opening and blink a frame) the motion is tracked back from the output instead.
+First of all a portrait driven by its own picture must be itself: `itself_psnr`, in decibels inside the face's outline,
+and `itself_alpha`, the least alpha there. For pictures that is the whole report.
+
+For a video, inside the face's outline, the result is compared with the true frame, and so is the portrait merely moved
+by the best similarity transform: PSNR and SSIM (more is better), and AKD, the mean distance of landmarks tracked again
+on either. With `--truth truth.npy` (yaw, pitch, jaw opening and blink a frame) the motion is tracked back from the
+output instead.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from skimage.metrics import structural_similarity
 
 from gagavatar_nodes.face.topology import FACE_OVAL, eye_openness
 from gagavatar_nodes.lifting.embedded import lift_portrait
-from gagavatar_nodes.media.images import write_image
+from gagavatar_nodes.media.images import read_image, write_image
 from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.rendering import rasterize
 from gagavatar_nodes.rendering.compositing import composite
@@ -32,18 +36,40 @@ from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import ARKIT_NAMES
 
 SIZE = 512
+VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 GRAY = (128, 128, 128)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("video", type=Path)
+    parser.add_argument("media", type=Path, nargs="+", help="videos and pictures of a face")
     parser.add_argument("--every", type=int, default=6, help="compare every n-th frame")
     parser.add_argument("--truth", type=Path, help="[frames, 4] yaw, pitch, jaw opening and blink of the driver")
     parser.add_argument("--sheet", type=Path, help="write truth, result and moved still side by side")
     args = parser.parse_args()
-    report = track_back(args.video, np.load(args.truth)) if args.truth else compare(args.video, args.every, args.sheet)
-    print(json.dumps(report, indent=2))
+    for path in args.media:
+        report = itself(next(read(path)), args.sheet)
+        if args.truth:
+            report |= track_back(path, np.load(args.truth))
+        elif path.suffix.lower() in VIDEOS:
+            report |= compare(path, args.every, args.sheet)
+        print(json.dumps({"name": path.name, **report}))
+
+
+def itself(picture: np.ndarray, sheet: Path | None) -> dict[str, float]:
+    """How much a portrait that is driven by its own picture resembles itself."""
+    portrait = track_portrait(picture, size=SIZE)
+    motion = track_video([picture], 25.0)
+    rgb, alpha = next(iter(lift_portrait(portrait).perform(motion, "same").frames(SIZE, SIZE)))
+    outline = inside_outline(portrait.landmarks)
+    drawn = composite(rgb)
+    if sheet:
+        error = np.abs(drawn.astype(int) - portrait.crop).clip(0, 63).astype(np.uint8) * 4
+        write_image(sheet.with_stem(sheet.stem + "_itself"), np.hstack([portrait.crop, drawn, error]))
+    return {
+        "itself_psnr": round(psnr(drawn, portrait.crop, outline), 2),
+        "itself_alpha": round(float(alpha[outline].min()), 3),
+    }
 
 
 def compare(path: Path, every: int, sheet: Path | None) -> dict[str, float]:
@@ -65,7 +91,7 @@ def compare(path: Path, every: int, sheet: Path | None) -> dict[str, float]:
             *rasterize(performance.gaussians(index), performance.camera(index), SIZE, SIZE), background=source
         )
         still = moved_still(source, portrait.landmarks, points)
-        outline = cv2.fillPoly(np.zeros((SIZE, SIZE), np.uint8), [points[list(FACE_OVAL), :2].astype(np.int32)], 1) > 0
+        outline = inside_outline(points)
         rows.append([score(image, truth, outline, points) for image in (drawn, still)])
         pictures.append(np.vstack([truth, drawn, still]))
     if sheet:
@@ -109,7 +135,10 @@ def track_back(path: Path, truth: np.ndarray) -> dict[str, float]:
 
 
 def read(path: Path) -> Iterator[np.ndarray]:
-    """The frames of a video."""
+    """The frames of a video, or the picture."""
+    if path.suffix.lower() not in VIDEOS:
+        yield read_image(path).rgb
+        return
     with VideoReader(path) as video:
         yield from video
 
@@ -126,12 +155,22 @@ def moved_still(image: np.ndarray, source: np.ndarray, target: np.ndarray) -> np
     return cv2.warpAffine(image, matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
 
 
+def inside_outline(points: np.ndarray) -> np.ndarray:
+    """[SIZE, SIZE] where the face with landmarks [478, 3] is."""
+    canvas = np.zeros((SIZE, SIZE), np.uint8)
+    return cv2.fillPoly(canvas, [points[list(FACE_OVAL), :2].astype(np.int32)], 1) > 0
+
+
+def psnr(image: np.ndarray, truth: np.ndarray, outline: np.ndarray) -> float:
+    """Decibels inside an outline."""
+    return float(10 * np.log10(255**2 / np.mean(np.square(image[outline].astype(np.float64) - truth[outline]))))
+
+
 def score(image: np.ndarray, truth: np.ndarray, outline: np.ndarray, points: np.ndarray) -> tuple[float, float, float]:
     """PSNR and SSIM inside the outline, and the mean distance of the landmarks in pixels."""
-    error = image[outline].astype(np.float64) - truth[outline]
     _, similarity = structural_similarity(image, truth, channel_axis=2, full=True)
     distance = np.linalg.norm(landmarks(image, points)[:468, :2] - points[:468, :2], axis=1).mean()
-    return 10 * np.log10(255**2 / np.mean(error**2)), similarity.mean(2)[outline].mean(), distance
+    return psnr(image, truth, outline), similarity.mean(2)[outline].mean(), distance
 
 
 if __name__ == "__main__":

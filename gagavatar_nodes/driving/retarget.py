@@ -38,7 +38,9 @@ _SHUT = 0.36  # share of the open eye's openness that the tracker still reads on
 _LID_SHARE = 0.35  # of the lids' own differences that another person keeps; the rest comes from the openness
 _AWAKE = 0.3  # usual openness of eyes
 _LIPS_CLOSED_CM = 0.03  # inner-lip distance that the tracker reads on closed lips
+_PRESSED, _PRESSED_CM, _PRESSED_UNTIL_CM = 0.1, 0.02, 0.1  # lips taken open overlap when they close: they are soft
 _SAME_PERSON_CM = 0.15  # between landmarks at the best frame; two persons differ by 0.3 and more
+_SAME_MOMENT_CM, _SAME_MOMENT_DEGREES = (0.06, 0.15), (2.0, 5.0)  # up to the first, differences are the tracker's
 _ENOUGH_TO_TELL = 25  # frames; a single picture of another person may resemble the portrait by chance
 
 
@@ -75,14 +77,15 @@ class Retargeter:
             reference = "same" if reference == "same" or alike else "neutral"
         else:
             frame = reference
+        self._same = reference == "same"
+        self._moment = frame if self._same else None
         self._rest, self._rest_gaze = self._reference(reference)
-        self._lid_share = 1.0 if reference == "same" else _LID_SHARE
         placed = np.arange(len(motion)) if reference == "neutral" else np.array([frame])
         self._rest_scale = float(np.median(motion.scale[placed]))
         self._rest_pivot = np.median([self._pivot(i) for i in _spread(placed)], axis=0)
         self._open = _open_eyes(motion, authored)
         self._own_lids = eye_openness(self.canonical)
-        self._open_lids = _open_lids(self._own_lids, eye_openness(self._rest) / self._open)
+        self._rest_lids = _lid_curve(eye_openness(self._rest) / self._open)
         self._mouth_ratio = _mouth_width(self.canonical) / _mouth_width(self._rest)
 
     def follow(self, motion: Motion) -> Retargeter:
@@ -115,9 +118,13 @@ class Retargeter:
 
     def _reference(self, reference: str | int) -> tuple[np.ndarray, np.ndarray]:
         """The driver's canonical landmarks [478, 3] and gaze [2, 2] that correspond to the portrait's."""
-        if reference == "same":
-            return self.canonical, gaze_of(self.canonical)
         neutral = self.motion.neutral.astype(np.float64)
+        if reference == "same":
+            there = neutral + self.motion.deltas[self._moment]
+            alike = _fading(np.linalg.norm(there - self.canonical, axis=1)[:468].mean(), _SAME_MOMENT_CM)
+            own = gaze_of(self.canonical)
+            gaze = own + alike * (self.motion.gaze[self._moment] - own)
+            return self.canonical + alike * (there - self.canonical), gaze
         if reference == "neutral":
             return neutral, gaze_of(neutral)
         if not isinstance(reference, int) or not 0 <= reference < len(self.motion):
@@ -135,15 +142,14 @@ class Retargeter:
         return position * [1, 1, 0]
 
     def _set_lids(self, moved: np.ndarray, driver: np.ndarray) -> None:
-        target = self._open_lids * _lid_curve(eye_openness(driver) / self._open)
-        change = target - self._own_lids
+        change = self._lid_openness(_lid_curve(eye_openness(driver) / self._open)) - self._own_lids
         profile = np.sin(np.pi * np.arange(1, 8) / 8) ** 0.7
         for side in (0, 1):
             outer, inner = EYE_CORNERS[side]
             width = np.linalg.norm(self.canonical[outer] - self.canonical[inner])
             rows = [UPPER_LIDS[side], LOWER_LIDS[side], LID_CREASES[side], LID_FOLDS[side]]
             for row in rows:
-                moved[list(row)] *= self._lid_share
+                moved[list(row)] *= 1.0 if self._same else _LID_SHARE
             # What the kept share does to the opening already must not count twice.
             upper, lower = UPPER_LIDS[side][3], LOWER_LIDS[side][3]
             kept = moved[upper, 1] - moved[lower, 1]
@@ -152,15 +158,41 @@ class Retargeter:
                 moved[list(row), 1] += lift * profile * share
 
     def _set_mouth(self, moved: np.ndarray, driver: np.ndarray) -> None:
-        wanted = max(driver[UPPER_LIP, 1] - driver[LOWER_LIP, 1] - _LIPS_CLOSED_CM, 0) * self._mouth_ratio
+        wanted = self._aperture(_aperture(driver))
         own = self.canonical + moved
-        excess = wanted - (own[UPPER_LIP, 1] - own[LOWER_LIP, 1])
+        excess = wanted - _aperture(own)
         x = self.canonical[:, 0]
         middle, half = (x[78] + x[308]) / 2, abs(x[308] - x[78]) / 2
         profile = np.clip(1 - ((x - middle) / (half * 1.15)) ** 2, 0, 1)
         for rows, share in ((UPPER_LIP_ROWS, 0.3), (LOWER_LIP_ROWS, -0.7)):
             moved[list(rows), 1] += share * excess * profile[list(rows)]
         moved[list(CHIN_ROWS), 1] -= 0.35 * excess
+
+    def _lid_openness(self, driver: np.ndarray) -> np.ndarray:
+        """Lid openness [2] of the portrait for the driver's, relative to its open eyes.
+
+        At the reference it is the portrait's own; a portrait with sleepy eyes that another drives keeps half of its
+        sleepiness, for the driver's lids need room to move in. From there it goes down to 0 with the driver's.
+        """
+        own, rest = self._own_lids, self._rest_lids
+        there = own if self._same else np.maximum(own, (own + _AWAKE * np.minimum(rest, 1)) / 2)
+        wide = np.clip(there / np.maximum(rest, 1e-3), _AWAKE, 1.5 * _AWAKE)
+        return np.where(driver < rest, there * driver / np.maximum(rest, 1e-3), there + wide * (driver - rest))
+
+    def _aperture(self, driver: float) -> float:
+        """The portrait's mouth opening for the driver's, centimeters: as wide to the eye, not wider by as much."""
+        own, rest = _aperture(self.canonical), _aperture(self._rest)
+        if not self._same:
+            wanted = max(driver - _LIPS_CLOSED_CM, 0) * self._mouth_ratio
+            return wanted - min(_PRESSED * max(own - wanted, 0), _PRESSED_CM) * _fading(
+                wanted, (0.0, _PRESSED_UNTIL_CM)
+            )
+        return own + driver - rest if driver > rest else max(own * driver / rest, 0)
+
+
+def _aperture(canonical: np.ndarray) -> float:
+    """Centimeters from the lower to the upper inner lip."""
+    return float(canonical[UPPER_LIP, 1] - canonical[LOWER_LIP, 1])
 
 
 def _most_alike(motion: Motion, canonical: np.ndarray) -> tuple[int, float]:
@@ -183,6 +215,11 @@ def _open_eyes(motion: Motion, authored: bool) -> np.ndarray:
     return usual if len(motion) >= _ENOUGH_TO_TELL else np.maximum(usual, neutral)
 
 
+def _fading(value: float, span: tuple[float, float]) -> float:
+    """1 up to the span's start, 0 from its end on."""
+    return float(np.clip((span[1] - value) / (span[1] - span[0]), 0, 1))
+
+
 def _spread(frames: np.ndarray, most: int = 500) -> np.ndarray:
     """At most that many of the frames, evenly spread: statistics need no more."""
     return frames[:: max(1, len(frames) // most)]
@@ -191,14 +228,6 @@ def _spread(frames: np.ndarray, most: int = 500) -> np.ndarray:
 def _mouth_width(canonical: np.ndarray) -> float:
     left, right = MOUTH_CORNERS
     return float(np.linalg.norm(canonical[left] - canonical[right]))
-
-
-def _open_lids(own: np.ndarray, driver: np.ndarray) -> np.ndarray:
-    """Openness [2] of the portrait's wide-awake eyes, from its own and the driver's relative one at the reference.
-
-    A portrait with sleepy eyes keeps half of its sleepiness: the driver's lids need room to move in.
-    """
-    return np.maximum(own / np.maximum(_lid_curve(driver), 0.6), (own + np.maximum(own, _AWAKE)) / 2)
 
 
 def _lid_curve(openness: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import GagavatarError
+from ..face.topology import FACE_OVAL
 from .closed_form import closed_form_alpha
 from .onnx_session import session
 from .opencv import opencv
@@ -21,6 +22,8 @@ _HAIR = 2.2
 """Size of hair over size of head beyond which a doubtful pixel is background."""
 _HOLE = 0.002
 """Share of the crop under which a hole in the mask is filled."""
+_FACE_MARGIN = 2 / 512
+"""Of the crop's edge, by which the landmarks' outline of a face may lie outside of it."""
 _BAND = 9 / 512
 """Half-width of the trimap's band, as a share of the crop's edge."""
 
@@ -38,7 +41,7 @@ def matte_person(crop: np.ndarray, landmarks: np.ndarray, method: str = "auto") 
         return np.ones(crop.shape[:2], np.float32)
     segmentation = segment_person(crop)
     mask = _grab_cut(crop, landmarks, segmentation)
-    trimap = _trimap(mask, segmentation)
+    trimap = _trimap(mask, landmarks)
     if method == "pymatting":
         return _pymatting_alpha(crop, trimap)
     guess = _guided_alpha(crop, trimap)
@@ -98,8 +101,8 @@ def _one_piece(mask: np.ndarray, head: np.ndarray) -> np.ndarray:
     return mask | (stats[holes, cv2.CC_STAT_AREA] < _HOLE * mask.size)
 
 
-def _trimap(mask: np.ndarray, segmentation: np.ndarray) -> np.ndarray:
-    """[S, S] float32: 1 and 0 where both agree and away from the mask's edge, else 0.5."""
+def _trimap(mask: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """[S, S] float32: 1 and 0 away from the mask's edge, else 0.5; 1 in the face whatever the mask says."""
     cv2 = opencv()
     width = 2 * max(1, round(_BAND * mask.shape[0])) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
@@ -108,6 +111,9 @@ def _trimap(mask: np.ndarray, segmentation: np.ndarray) -> np.ndarray:
     trimap = np.full(mask.shape, 0.5, np.float32)
     trimap[foreground > 0] = 1
     trimap[background > 0] = 0
+    face = cv2.fillPoly(np.zeros(mask.shape, np.uint8), [np.round(landmarks[list(FACE_OVAL), :2]).astype(np.int32)], 1)
+    margin = 2 * max(1, round(_FACE_MARGIN * mask.shape[0])) + 1
+    trimap[cv2.erode(face, np.ones((margin, margin), np.uint8)) > 0] = 1
     return trimap
 
 

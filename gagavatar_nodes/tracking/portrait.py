@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from ..errors import FaceError
 from ..face.pose import solve_pose
 from ..types import Portrait
 from .crop import cut_square, portrait_square, square_to_picture
-from .face_mesh import FaceLandmarker, Landmarks
+from .face_mesh import Landmarks
 from .faces import FaceChoice, choose_face
 from .foreground import estimate_foreground
 from .matting import matte_person
@@ -55,10 +53,10 @@ def track_portrait(
     square = portrait_square(found.box, image.shape)
     crop = np.clip(cut_square(image, square, size), 0, 255)
     to_picture = square_to_picture(square, size)
-    landmarks = _track_crop(crop, found, to_picture)
-    pose, canonical = solve_pose(landmarks.points)
+    landmarks = _in_crop(found, to_picture)
+    pose, canonical = solve_pose(landmarks)
     if alpha is None or _opaque(alpha):
-        matte = matte_person(crop, landmarks.points, matting)
+        matte = matte_person(crop, landmarks, matting)
         matte *= cut_square(np.ones(image.shape[:2], np.float32), square, size, outside=0)
     else:
         matte = cut_square(_unit(alpha), square, size, outside=0)
@@ -68,19 +66,20 @@ def track_portrait(
         crop=estimate_foreground(crop, matte),
         alpha=matte,
         crop_to_picture=to_picture,
-        landmarks=landmarks.points.astype(np.float32),
+        landmarks=landmarks.astype(np.float32),
         pose=pose,
         canonical=canonical,
     )
 
 
-def _track_crop(crop: np.ndarray, found: Landmarks, to_picture: np.ndarray) -> Landmarks:
-    """Landmarks in crop pixels, looked for again in the crop."""
+def _in_crop(found: Landmarks, to_picture: np.ndarray) -> np.ndarray:
+    """Landmarks [478, 3] in crop pixels. They are not looked for again there: a driver's picture would not be, either,
+    and the portrait driven by itself must not move."""
     scale = to_picture[0, 0]
-    points = found.points.copy()
+    points = found.points.astype(np.float64)
     points[:, :2] = (points[:, :2] - to_picture[:, 2]) / scale
     points[:, 2] /= scale
-    return FaceLandmarker().refine(crop, replace(found, points=points))
+    return points
 
 
 def _check_usable(face: Landmarks, shape: tuple[int, ...]) -> None:

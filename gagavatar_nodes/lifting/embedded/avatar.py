@@ -74,16 +74,28 @@ class EmbeddedAvatar(AvatarParts):
         """
         layer, poser = self.layer, self._poser
         moved = poser.points + (poser.weights @ self._controls(displacements, gaze)).T
-        positions, covariances = poser.pose(moved, placement)
-        features, opacities = layer.colors, layer.opacities
-        inside = slice(len(layer) - len(self.mouth_fade), None)
-        if len(self.mouth_fade):
-            landmarks = self.canonical + displacements
-            opening = landmarks[UPPER_LIP, 1] - landmarks[LOWER_LIP, 1]
-            features, opacities = features.copy(), opacities.copy()
-            features[inside] *= mouth_shade(opening)
-            opacities[inside] *= mouth_visibility(moved[:2, inside], self.mouth_fade, landmarks)
+        positions, covariances, shown = poser.pose(moved, placement)
+        landmarks = self.canonical + displacements
+        opacities = layer.opacities * shown
+        opacities[self.inside] *= mouth_visibility(moved[:2, self.inside], self.mouth_fade, landmarks)
+        features = layer.colors * self.shade(self.opening(displacements))[:, None]
         return Gaussians(positions, covariances, opacities, features)
+
+    @property
+    def inside(self) -> slice:
+        """The splats of the mouth's inside."""
+        return slice(len(self.layer) - len(self.mouth_fade), None)
+
+    def opening(self, displacements: np.ndarray | float = 0.0) -> float:
+        """Centimeters between the inner lips, the landmarks displaced by [478, 3]."""
+        landmarks = self.canonical + displacements
+        return float(landmarks[UPPER_LIP, 1] - landmarks[LOWER_LIP, 1])
+
+    def shade(self, opening: float) -> np.ndarray:
+        """[N] light on each splat: little falls into the mouth where it is hardly open."""
+        light = np.ones(len(self.layer), np.float32)
+        light[self.inside] = mouth_shade(opening)
+        return light
 
     @cached_property
     def _poser(self) -> Poser:

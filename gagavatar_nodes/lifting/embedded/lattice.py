@@ -9,6 +9,7 @@ import numpy as np
 
 from ...face.topology import CHIN, EYE_RINGS, INNER_LIPS, LOWER_LIDS, LOWER_LIP_ROWS, UPPER_LIDS, eye_openness
 from ...heads.canonical import canonical_face
+from ...tracking.foreground import estimate_foreground
 from ...types import Portrait
 from .binding import LANDMARKS, Binding, bind_outside, bind_to_triangles, head_weight
 from .depth import MIDDLE_PLANE_CM, FrontDepth
@@ -26,7 +27,6 @@ _HAIR_STRETCH, _HAIR_TAPER_CM = 0.4, 3.0  # but hair that stands off beside it i
 _BACK_GAP_CM = 0.4
 _CHIN_CM = 1.2  # height of the chin whose step to the neck a backing fills, below the widest open mouth
 _SHUT_EYE = 0.1
-_STEEP = (2.5, 5.0)  # slopes toward the camera between which a face's pixels lose their say
 _BACK_END_CM, _BACK_FADE_CM = 4.0, 2.0  # above the chin
 
 
@@ -68,23 +68,24 @@ def _lines(size: int, count: int, low: float, high: float) -> np.ndarray:
     return np.interp((np.arange(count) + 0.5) / count * total[-1], total, at)
 
 
-def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice) -> tuple[Layer, np.ndarray]:
-    """The front layer, and the lattice node [N] of each of its splats."""
-    nodes = lattice.nodes()
-    alpha = lattice.sample(portrait.alpha * (1 - openings(portrait)) * _shown(depth, stage))
+def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice) -> Layer:
+    """The front layer: the portrait's own pixels."""
+    nodes, closed = lattice.nodes(), 1 - openings(portrait)
+    alpha = lattice.sample(portrait.alpha * closed)
+    # Lids and lips must not carry what lies beside them, which would show when they meet.
+    colors = estimate_foreground(portrait.crop, cv2.erode(closed, np.ones((3, 3))))
     kept = np.flatnonzero(alpha > 0.02)
     points = stage.to_canonical(stage.unproject(nodes, lattice.sample(depth.z).astype(float)))[kept]
     binding = _bind(points, nodes[kept], portrait, depth)
-    layer = Layer(
+    return Layer(
         points=points.astype(np.float32),
         binding=binding,
         head=head_weight(points, portrait, stage),
-        colors=np.clip(lattice.sample(portrait.crop) / 255, 0, 1)[kept],
+        colors=np.clip(lattice.sample(colors) / 255, 0, 1)[kept],
         opacities=np.minimum(alpha[kept], 0.99).astype(np.float32),
         covariances=_thin(len(kept)),
         neighbors=_neighbors(kept, len(lattice.x), points, binding),
     )
-    return layer, kept
 
 
 def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, colors: np.ndarray) -> Layer:
@@ -178,13 +179,6 @@ def polygon(points: np.ndarray, size: int, supersampling: int = 4) -> np.ndarray
     corners = np.round((points + 0.5) * supersampling - 0.5).astype(np.int32)
     cv2.fillPoly(mask, [corners], 255)
     return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-
-
-def _shown(depth: FrontDepth, stage: Stage) -> np.ndarray:
-    """[S, S] 1, but 0 where the face is seen so much from its side that its colors would smear when it turns."""
-    row, column = np.gradient(cv2.GaussianBlur(depth.z, (0, 0), 1.0) * stage.scale)
-    steep = np.clip((np.hypot(row, column) - _STEEP[0]) / (_STEEP[1] - _STEEP[0]), 0, 1)
-    return (1 - steep * (depth.face >= 0)).astype(np.float32)
 
 
 def _bind(points: np.ndarray, nodes: np.ndarray, portrait: Portrait, depth: FrontDepth) -> Binding:

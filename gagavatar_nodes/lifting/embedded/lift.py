@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 
 from ...face.topology import LEFT_EYE_RING, RIGHT_EYE_RING
-from ...rendering import rasterize
 from ...types import Portrait
 from .avatar import EmbeddedAvatar
+from .colors import solve_colors
 from .depth import FrontDepth, front_depth
 from .eyes import eye_layers
 from .head_fit import fit_head
@@ -24,10 +22,6 @@ DENSITY = 296
 """Lattice nodes a side, GAGAvatar's plane (paper, section 3.1)."""
 DENSITIES = (148, 512)
 SKIN_SPLATS = 26_000
-
-_SHARPENING_STEPS = 3
-_MOST_CHANGE = 0.25  # of a color
-_ROWS = 30_000  # the resampler takes fewer than 32768 rows at once
 
 
 def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
@@ -46,35 +40,15 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     head = fit_head(portrait.canonical)
     depth = front_depth(portrait, stage, head)
     lattice = Lattice.over(portrait, density)
-    front, nodes = front_layer(portrait, stage, depth, lattice)
+    front = front_layer(portrait, stage, depth, lattice)
     back = back_layer(portrait, stage, depth, lattice, _back_colors(portrait, depth))
     skin = skin_layer(portrait, stage, depth, head, SKIN_SPLATS)
     mouth = mouth_interior(portrait, stage)
-    layer = Layer.stack([front, back, skin, *eye_layers(portrait, stage), mouth.layer])
-    avatar = EmbeddedAvatar(stage, portrait.canonical, layer, mouth.fade)
-    return _sharpen(avatar, portrait, lattice.nodes()[nodes])
-
-
-def _sharpen(avatar: EmbeddedAvatar, portrait: Portrait, nodes: np.ndarray) -> EmbeddedAvatar:
-    """The avatar with front colors such that its rendered source view is the portrait: what splats blur is put back.
-
-    Landweber iterations: each splat, of those at `nodes` [N, 2] at the front of the layer, takes the error seen at it;
-    not where it is faint, for there the error is another layer's.
-    """
-    size, count = portrait.size, len(nodes)
-    target = portrait.crop / np.float32(255)
-    inside = portrait.alpha[..., None] > 0.9
-    x, y = nodes.T.astype(np.float32)[..., None]
-    colors = avatar.layer.colors.copy()
-    first, weight = colors[:count].copy(), np.clip(10 * avatar.layer.opacities[:count, None] - 8, 0, 1)
-    for _ in range(_SHARPENING_STEPS):
-        avatar = replace(avatar, layer=replace(avatar.layer, colors=colors.copy()))
-        drawn, alpha = rasterize(avatar.rest(), avatar.camera(), size, size)
-        error = np.where(inside, target - drawn / np.maximum(alpha[..., None], 0.5), 0).astype(np.float32)
-        seen = [cv2.remap(error, x[k : k + _ROWS], y[k : k + _ROWS], cv2.INTER_LINEAR) for k in range(0, count, _ROWS)]
-        colors[:count] += weight * np.concatenate(seen)[:, 0]
-        colors[:count] = np.clip(colors[:count], first - _MOST_CHANGE, first + _MOST_CHANGE)
-    return replace(avatar, layer=replace(avatar.layer, colors=colors))
+    eyes = eye_layers(portrait, stage)
+    layers = [front, back, skin, *eyes, mouth.layer]
+    avatar = EmbeddedAvatar(stage, portrait.canonical, Layer.stack(layers), mouth.fade)
+    hidden = slice(len(front), len(front) + len(back) + len(skin))
+    return solve_colors(avatar, portrait, np.delete(np.arange(len(avatar)), hidden))
 
 
 def _back_colors(portrait: Portrait, depth: FrontDepth) -> np.ndarray:

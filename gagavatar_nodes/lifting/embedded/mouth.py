@@ -32,7 +32,7 @@ class Mouth:
     layer: Layer
     fade: np.ndarray
     """[N, 2] opening in centimeters at which a splat starts to change, and over which it fades in (out where negative;
-    0: it is always there)."""
+    0: it is always there). A start under 0: also where lips part that should not."""
 
 
 def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
@@ -41,7 +41,7 @@ def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
     lips_z = marks[[UPPER_LIP, LOWER_LIP], 2].mean()
     light = _light(portrait)
     parts = [
-        (_cavity(marks, lips_z, light), (0.0, 0.0)),
+        (_cavity(marks, lips_z, light), (-1.0, 0.0)),
         (_lower_teeth(marks, lips_z, light), (0.35, 0.5)),
         (_tongue(marks, lips_z, light), (0.5, 0.6)),
     ]
@@ -68,7 +68,7 @@ def mouth_handles(canonical: np.ndarray, displacements: np.ndarray) -> np.ndarra
     rows[1] = [sideways, displacements[LOWER_LIP, 1] + min(0.45, 0.3 * opening), 0]
     rows[2] = [sideways, displacements[LOWER_LIP, 1] + min(0.5, 0.25 * opening), 0]
     rows[3] = [sideways, (upper[1] + lower[1]) / 2, 0]
-    rows[4] = [0, opening / 2 + 0.3, 0]
+    rows[4] = [0, opening / 2 + 0.8, 0]  # the corners of a smile lie higher than its middle
     return rows
 
 
@@ -82,7 +82,8 @@ def mouth_visibility(mouth_points: np.ndarray, fade: np.ndarray, landmarks: np.n
     corners = (x > landmarks[78, 0]) & (x < landmarks[308, 0])
     start, width = fade.T
     change = np.clip((opening - start) / np.maximum(np.abs(width), 1e-3), 0, 1)
-    return inside * corners * np.where(width > 0, change, np.where(width < 0, 1 - change, 1))
+    seen = inside * corners * np.where(width > 0, change, np.where(width < 0, 1 - change, 1))
+    return np.where(start < 0, 1, seen)
 
 
 def mouth_shade(opening: float) -> float:
@@ -161,12 +162,13 @@ def _tongue(marks: np.ndarray, lips_z: float, light: float) -> Layer:
 
 
 def _cavity(marks: np.ndarray, lips_z: float, light: float) -> Layer:
-    """A dark sheet behind everything, as high as the mouth is open."""
+    """A dark, bowed sheet behind everything, higher than the mouth is open: the cheeks hide the rest of it."""
     half = abs(marks[308, 0] - marks[78, 0]) / 2
-    across, up = (g.ravel() for g in np.mgrid[-1.2:1.21:0.05, -1:1.01:0.06])
+    across, up = (g.ravel() for g in np.mgrid[-1.1:1.11:0.05, -1:1.01:0.06])
     middle = marks[[78, 308], 0].mean()
-    points = np.stack([middle + across * half, np.zeros_like(up), np.full(len(up), lips_z - 2.6)], 1)
-    weights = np.stack([np.ones_like(up), up], 1)
+    depth = lips_z - 2.4 - 1.6 * across**2
+    points = np.stack([middle + across * half, np.zeros_like(up), depth], 1)
+    weights = np.stack([np.ones_like(up), up * np.sqrt(1 - (across / 1.2) ** 2)], 1)
     colors = np.tile(_CAVITY * light, (len(points), 1))
     return discs(points, Binding.to([Handle.CAVITY, Handle.CAVITY_HEIGHT], weights), colors, 0.98, 0.12)
 

@@ -12,13 +12,15 @@ from scipy.sparse import csr_matrix
 from ...driving.retarget import NECK_PIVOT, HeadPlacement
 from ...rendering.covariance import UPPER_TRIANGLE
 from ...types import HEAD_UNITS_PER_CM
-from .binding import CONTROLS
+from .binding import CONTROLS, LANDMARKS
 from .layer import Layer
 from .stage import Stage
 
 SIGMA = 0.5
 """Standard deviation of a lattice splat, in distances between neighbors: smooth without blurring the portrait."""
 _MOST_STRETCH = 2.5  # a splat grows no longer than this many rest lengths; the layer under it shows instead
+_STEEP = 0.4  # cosine to the camera under which the portrait saw a surface from its side
+_TURN = (0.06, 0.22)  # growth of that cosine over which its pixels give way
 
 
 class Poser:
@@ -42,16 +44,38 @@ class Poser:
         self._thickness = np.ascontiguousarray(layer.covariances[: self._lattice].T)
         self._discs = np.ascontiguousarray(layer.covariances[self._lattice :].T)
         self._factors, self._limits = self._spans()
+        inside = (layer.binding.weights[:, :3].sum(1) > 0.999) & (layer.binding.weights[:, 3] == 0)
+        self._on_face = inside & (layer.binding.controls < LANDMARKS).all(1)
+        self._find_steep()
 
-    def pose(self, points: np.ndarray, placement: HeadPlacement) -> tuple[np.ndarray, np.ndarray]:
-        """Means [N, 3] and covariances [N, 6] in head units of canonical points [3, N] under a pose."""
+    def pose(self, points: np.ndarray, placement: HeadPlacement) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Means [N, 3] and covariances [N, 6] in head units of canonical points [3, N] under a pose, and how far each
+        is shown [N] 0..1."""
         positions = self._place(points, placement)
         covariances = np.empty((positions.shape[1], 6), np.float32)
         self._lattice_covariances(positions, covariances[: self._lattice])
         self._disc_covariances(placement, covariances[self._lattice :])
         means = np.empty((positions.shape[1], 3), np.float32)
         np.multiply(positions.T, np.float32(HEAD_UNITS_PER_CM), out=means)
-        return means, covariances
+        return means, covariances, self._shown(placement)
+
+    def _shown(self, placement: HeadPlacement) -> np.ndarray:
+        """[N] 1, but less where the portrait saw the face from its side and the head now turns it to the camera: there
+        a few pixels would smear over what the layer below knows better."""
+        shown = np.ones(len(self._head), np.float32)
+        gain = self._normals @ placement.rotation[2].astype(np.float32) - self._facing
+        shown[self._steep] = np.clip(1 - (gain - _TURN[0]) / (_TURN[1] - _TURN[0]), 0, 1)
+        return shown
+
+    def _find_steep(self) -> None:
+        """Splats of the face that the portrait saw from its side: rows, canonical normals, cosines to the camera."""
+        tangents = self._tangent(self._rest, 0), self._tangent(self._rest, 1)
+        normals = np.cross(*(np.stack(t, 1) for t in tangents))
+        normals *= np.sign(normals[:, 2:]) / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        steep = self._on_face[: self._lattice] & (normals[:, 2] < _STEEP)
+        self._steep = np.flatnonzero(steep)
+        self._normals = (normals[steep] @ self._stage.rotation).astype(np.float32)
+        self._facing = normals[steep, 2]
 
     def _place(self, points: np.ndarray, placement: HeadPlacement) -> np.ndarray:
         """[3, N] stage positions: the head turns about the neck, the torso stays."""

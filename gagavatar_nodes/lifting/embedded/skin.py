@@ -6,7 +6,9 @@ symmetric), and else from the nearest shown skin.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from ...face.topology import CHIN, EYE_RINGS, INNER_LIPS, LOWER_LIP
@@ -21,7 +23,9 @@ from .stage import Stage
 
 _BELOW_CHIN_CM = 7.0
 _SINK_CM = 0.35  # the fitted head and the landmark mesh differ by about half of this
-_SIGMA = 0.62  # of a splat, in distances between neighbors
+_UNDER_CM = 0.1  # at least, from the front layer
+_DRAWN_IN_CM = 0.6  # by so much, and faded out over as much again
+_SIGMA = 0.68  # of a splat, in distances between neighbors
 
 
 def skin_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.ndarray, count: int) -> Layer:
@@ -45,16 +49,39 @@ def skin_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.nda
         axis=1,
     ).sum()
     colors = _colors(points, normals, pixels, portrait, stage, head)
-    sunk = points - _SINK_CM * normals
+    sunk, shown = _carve(points - _SINK_CM * normals, portrait, stage, depth)
     return discs(
         sunk,
         binding,
         colors,
-        0.95,
+        0.99 * shown,
         sigma=_SIGMA * np.sqrt(area / 2 / count),
         normals=normals,
         head=head_weight(points, portrait, stage),
     )
+
+
+def _carve(points: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDepth) -> tuple[np.ndarray, np.ndarray]:
+    """Points [N, 3] drawn in to where the matte has the person and behind the front layer, and how far each may be
+    shown [N].
+
+    The fitted head is wider than some necks and jaws. What lies far outside of the matte is not there.
+    """
+    staged = stage.from_canonical(points)
+    pixels = stage.project(staged)[:, :2]
+    inside = cv2.erode(portrait.alpha, np.ones((3, 3))) > 0.6
+    distance, nearest = distance_transform_edt(~inside, return_indices=True)
+    u, v = _whole(pixels, portrait.size)
+    outside = distance[v, u] / stage.scale
+    pixels = np.where(outside[:, None] > 0, nearest[::-1, v, u].T, pixels)
+    u, v = _whole(pixels, portrait.size)
+    carved = stage.unproject(pixels, np.minimum(staged[:, 2], depth.z[v, u] - _UNDER_CM))
+    return stage.to_canonical(carved), np.clip(2 - outside / _DRAWN_IN_CM, 0, 1)
+
+
+def _whole(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Columns and rows [2, N] of the pixels at [N, 2]."""
+    return np.clip(np.round(pixels), 0, size - 1).astype(int).T
 
 
 def _inside_openings(points: np.ndarray, portrait: Portrait) -> np.ndarray:
