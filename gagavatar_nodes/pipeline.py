@@ -20,17 +20,20 @@ from .avatars import Avatar
 from .cache import cached, content_key
 from .errors import FaceError, GagavatarError, MediaError
 from .output import SIZES, Look, Progress, check_output, finished_frames, is_picture, render
+from .speech import VOICE_FPS
 from .tracking.smoothing import DEFAULT_STRENGTH as DEFAULT_SMOOTHING
 from .types import Motion, Portrait
 
 if TYPE_CHECKING:
     from .lifting.gagavatar.models import PublishedSettings
+    from .speech.manner import Manner
     from .trackers import OnFrame
 
 __all__ = [
     "DEFAULT_SMOOTHING", "MODELS", "PORTRAIT_SIZE", "PUBLISHED_PORTRAIT_SIZE", "SIZES", "Look", "Progress",
     "check_driver", "check_model", "check_output", "choose_model", "finished_frames", "in_background", "is_media",
-    "is_picture", "is_published_result", "lift", "read_driver", "read_portrait", "render", "track",
+    "is_picture", "is_published_result", "is_sound", "lift", "read_driver", "read_portrait", "read_voice", "render",
+    "track",
 ]  # fmt: skip
 
 PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE = 512, 768
@@ -73,7 +76,7 @@ def read_driver(
     tracker: str = "embedded",
     **settings: Any,
 ) -> Motion:
-    """The motion of a driver: a video or picture of a face, a motion file, or a built-in motion's name.
+    """The motion of a driver: a video or picture of a face, a sound, a motion file, or a built-in motion's name.
 
     An `optim.pkl` or `smoothed.pkl` of the published tracker is a motion file too; it is read without running it.
 
@@ -105,9 +108,35 @@ def read_driver(
         motion = _read_published(source, settings, fps or 25.0)
     elif is_motion_file(source) or not is_media(source):
         motion = load_motion(source)
+    elif is_sound(source):
+        return read_voice(source, fps=fps or VOICE_FPS, progress=progress)
     else:
         motion = _track_driver(source, smoothing, face, progress, use_cache, tracker, settings)
     return resample(motion, fps) if fps and fps != motion.fps else motion
+
+
+def read_voice(
+    source: str | os.PathLike[str],
+    voice: str = "embedded",
+    fps: float = VOICE_FPS,
+    manner: Manner | None = None,
+    text: str = "",
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Motion:
+    """The motion of a face that says what a sound says; see `speech.voices.drive`.
+
+    Args:
+        source: a file with sound; a picture in it is ignored.
+
+    Raises:
+        MediaError: the file cannot be read, or has no sound.
+        GagavatarError: see `speech.voices.drive`.
+    """
+    from .speech.sound import Sound
+    from .speech.voices import drive
+
+    return drive(Sound.open(source), voice, fps, manner, text, progress, **settings)
 
 
 def check_driver(source: str | os.PathLike[str]) -> None:
@@ -123,7 +152,7 @@ def check_driver(source: str | os.PathLike[str]) -> None:
         readable_file(source)
     elif str(source) not in BUILTIN_NAMES:
         names = ", ".join(BUILTIN_NAMES)
-        raise MediaError(f"{source} does not exist: give a video, a picture, a motion file, or one of {names}")
+        raise MediaError(f"{source} does not exist: give a video, a sound, a picture, a motion file, or one of {names}")
 
 
 def track(
@@ -230,6 +259,13 @@ def check_model(model: str = "auto", **settings: Any) -> tuple[str, str]:
 def is_media(source: str | os.PathLike[str]) -> bool:
     """Whether a driver is a video or picture, rather than a motion file or a built-in motion."""
     return Path(source).is_file() and Path(source).suffix.lower() not in (".safetensors", _RESULTS)
+
+
+def is_sound(source: str | os.PathLike[str]) -> bool:
+    """Whether a driver is a file with sound and no moving picture."""
+    from .media.sniffing import stream_kind
+
+    return is_media(source) and stream_kind(Path(source)) == "audio"
 
 
 def is_published_result(source: str | os.PathLike[str]) -> bool:

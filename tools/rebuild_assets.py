@@ -48,7 +48,7 @@ def main() -> int:
 
 def _builders() -> dict[str, Callable[[Path, Path], None]]:
     from make_example_portrait import make_example_portrait
-    from rebuild import canonical, driver, head, models
+    from rebuild import canonical, driver, head, models, speech, words
 
     return {
         "canonical.npz": canonical.build,
@@ -56,6 +56,8 @@ def _builders() -> dict[str, Callable[[Path, Path], None]]:
         "head_cc0.npz": head.build,
         "synthetic_driver.mp4": driver.build,
         "synthetic_driver_truth.npy": driver.build,
+        "speech_phones.npz": speech.build,
+        "english_words.txt.xz": words.build,
         "example_portrait.jpg": lambda _, out: make_example_portrait(out / "example_portrait.jpg"),
     }
 

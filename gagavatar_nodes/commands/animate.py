@@ -23,9 +23,12 @@ from .options import (
     published,
     warn_bridged,
 )
+from .voice import add_voice, dub_file, read_motion
 
 _EXAMPLES = """\
   gagavatar animate photo.jpg talking.mp4 -o out.mp4
+  gagavatar animate photo.jpg speech.wav -o out.mp4
+  gagavatar animate photo.jpg talking.mp4 -o dubbed.mp4 --voice speech.wav
   gagavatar animate photo.jpg talk -o talk.mp4 --seconds 6
   gagavatar animate photo.jpg smile.jpg -o still.png
   gagavatar animate photo.jpg talking.mp4 -o out.webm --background transparent
@@ -38,9 +41,11 @@ _EXAMPLES = """\
 
 def add_parser(subparsers: Any) -> None:
     """Add `animate` to the subparsers of `gagavatar`."""
-    parser = add_command(subparsers, "animate", run, "animate a portrait with a face video", _EXAMPLES)
+    parser = add_command(subparsers, "animate", run, "animate a portrait with a face video or a voice", _EXAMPLES)
     parser.add_argument("portrait", metavar="PORTRAIT", help="a picture with a face")
-    parser.add_argument("driver", metavar="DRIVER", help="a video, a picture, a motion file, or a built-in motion")
+    parser.add_argument(
+        "driver", metavar="DRIVER", help="a video, a sound, a picture, a motion file, or a built-in motion"
+    )
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".mp4 .mov .webm .mkv .gif, %%05d.png, .png")
     layout = parser.add_mutually_exclusive_group()
     layout.add_argument(
@@ -51,6 +56,7 @@ def add_parser(subparsers: Any) -> None:
     add_look(parser)
     add_lifting(parser)
     add_tracking(parser, "follows the driver; auto is landmarks, with FLAME codes, for GAGAvatar and else embedded")
+    add_voice(parser)
     add_motion_editing(parser)
     add_published(parser)
 
@@ -60,25 +66,24 @@ def run(args: argparse.Namespace) -> int:
     from .. import pipeline
 
     start = time.perf_counter()
-    background = picture_output(args, args.portrait, args.driver)
+    dub = dub_file(args)
+    background = picture_output(args, args.portrait, args.driver, dub)
     pipeline.check_driver(args.driver)
     settings = published(args)
     model, why = pipeline.check_model(args.avatar, **settings)
     portrait = pipeline.read_portrait(args.portrait, args.face, portrait_size(model))
     lifted = pipeline.in_background(lambda: pipeline.lift(portrait, model, args.density, **settings))
     with Bar(args, "tracking") as bar:
-        tracker = driver_tracker(args, model)
-        motion = pipeline.read_driver(
-            args.driver, args.smoothing, args.driver_face, args.seconds, args.fps, bar, not args.no_cache, tracker,
-            **settings,
-        )  # fmt: skip
+        motion = read_motion(args, args.driver, bar, driver_tracker(args, model), settings)
     warn_bridged(motion, args.driver)
     avatar = lifted()
     performance = avatar.perform(edited(motion, args), args.reference, args.stitch, args.seed)
     is_media = pipeline.is_media(args.driver)
+    film = args.driver if is_media and not pipeline.is_sound(args.driver) else None
     shown = avatar.framed(portrait) if args.stitch else portrait
-    finished_look = look(args, background, shown, args.driver if is_media else None)
-    sound = args.driver if is_media and not args.no_audio else None
+    finished_look = look(args, background, shown, film)
+    heard = dub or (args.driver if is_media else None)
+    sound = None if args.no_audio else heard
     with Bar(args, "rendering") as bar:
         count = pipeline.render(performance, args.out, motion.fps, finished_look, sound, bar)
     seconds = time.perf_counter() - start

@@ -23,11 +23,13 @@ from .options import (
     published,
     warn_bridged,
 )
+from .voice import add_voice, driven_by_sound, dub_file, read_motion
 
 ORBITS = ("sweep", "circle", "figure8")
 
 _RENDER_EXAMPLES = """\
   gagavatar render photo.avatar.safetensors talking.safetensors -o out.mp4 --audio talking.mp4
+  gagavatar render photo.avatar.safetensors speech.wav -o out.mp4
   gagavatar render photo.avatar.safetensors look_around -o out.mp4 --size 1024 --background white
   gagavatar render photo.avatar.safetensors talking.safetensors -o frames/head_%05d.png --background transparent
 """
@@ -43,9 +45,12 @@ def add_render_parser(subparsers: Any) -> None:
     parser.add_argument("avatar", metavar="AVATAR", help="from `gagavatar lift`")
     parser.add_argument("motion", metavar="MOTION", help="from `gagavatar track`, or what `animate` takes as a driver")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".mp4 .mov .webm .mkv .gif, %%05d.png, .png")
-    parser.add_argument("--audio", metavar="FILE", help="sound to carry over")
+    parser.add_argument(
+        "--audio", metavar="FILE", help="sound to carry over (default: the voice, where a voice moves the head)"
+    )
     add_look(parser)
     add_tracking(parser, "follows a video; auto is landmarks, with FLAME codes, for GAGAvatar and else embedded")
+    add_voice(parser)
     add_motion_editing(parser)
     add_published(parser)
 
@@ -70,20 +75,19 @@ def run_render(args: argparse.Namespace) -> int:
     from ..avatars import load_avatar
     from ..media.files import readable_file
 
-    background = picture_output(args, args.avatar, args.motion, args.audio)
+    dub = dub_file(args)
+    background = picture_output(args, args.avatar, args.motion, args.audio, dub)
+    pipeline.check_driver(args.motion)
     if args.audio:
         readable_file(args.audio)
     settings = published(args)
     avatar = load_avatar(args.avatar, **settings)
     with Bar(args, "tracking") as bar:
-        tracker = driver_tracker(args, avatar.model)
-        motion = pipeline.read_driver(
-            args.motion, args.smoothing, args.driver_face, args.seconds, args.fps, bar, not args.no_cache, tracker,
-            **settings,
-        )  # fmt: skip
+        motion = read_motion(args, args.motion, bar, driver_tracker(args, avatar.model), settings)
     warn_bridged(motion, args.motion)
     performance = avatar.perform(edited(motion, args), args.reference, seed=args.seed)
-    return _write(args, performance, motion.fps, background, args.audio)
+    heard = args.audio or dub or (args.motion if driven_by_sound(args, args.motion) else None)
+    return _write(args, performance, motion.fps, background, heard)
 
 
 def run_orbit(args: argparse.Namespace) -> int:

@@ -5,10 +5,22 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import Bar, add_command, add_published, add_tracking, finish, published, tensor_output, warn_bridged
+from .options import (
+    FPS,
+    Bar,
+    add_command,
+    add_published,
+    add_tracking,
+    finish,
+    published,
+    tensor_output,
+    warn_bridged,
+)
+from .voice import add_voice, driven_by_sound, read_motion
 
 _EXAMPLES = """\
   gagavatar track talking.mp4 -o talking.safetensors
+  gagavatar track speech.wav -o speech.safetensors
   gagavatar track talking.mp4 -o raw.safetensors --smoothing 0 --preview overlay.mp4
   gagavatar track talking.mp4 -o codes.safetensors --tracker landmarks --flame FLAME_with_eye.pt
 """
@@ -16,8 +28,8 @@ _EXAMPLES = """\
 
 def add_parser(subparsers: Any) -> None:
     """Add `track` to the subparsers of `gagavatar`."""
-    parser = add_command(subparsers, "track", run, "track a face video into a motion file", _EXAMPLES)
-    parser.add_argument("video", metavar="VIDEO", help="a video or picture of a face")
+    parser = add_command(subparsers, "track", run, "track a face video, or hear a voice, into a motion file", _EXAMPLES)
+    parser.add_argument("video", metavar="VIDEO", help="a video or picture of a face, or a sound")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="motion file, .safetensors")
     parser.add_argument("--preview", metavar="FILE", help="also write the video with mesh, box and axes drawn on it")
     add_tracking(
@@ -25,6 +37,8 @@ def add_parser(subparsers: Any) -> None:
         "embedded: landmarks, pose, ARKit weights. landmarks: FLAME codes too. emica: the published networks, slow. "
         "auto: landmarks where a FLAME file is, else embedded",
     )
+    add_voice(parser, dubbing=False)
+    parser.add_argument("--fps", type=FPS, metavar="F", help="frames a second of a voice's motion (default: 25)")
     add_published(parser)
 
 
@@ -39,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     if args.preview:
         pipeline.check_output(args.preview, inputs=(args.video,))
     settings = published(args)
+    if driven_by_sound(args, args.video):
+        return _hear(args, settings)
     tracker, why = choose_tracker(args.tracker, PublishedSettings(**settings))
     with Bar(args, "tracking") as bar:
         motion = pipeline.track(
@@ -57,3 +73,17 @@ def run(args: argparse.Namespace) -> int:
     }
     line = f"{args.out}: {len(motion)} frames at {motion.fps:g} a second, tracker {tracker} ({why})"
     return finish(args, summary, line)
+
+
+def _hear(args: argparse.Namespace, settings: dict[str, Any]) -> int:
+    """The motion of a voice."""
+    from ..driving.motion_file import save_motion
+    from ..errors import GagavatarError
+
+    if args.preview:
+        raise GagavatarError(f"{args.video}: a sound has no picture to preview: leave --preview out")
+    with Bar(args, "listening") as bar:
+        motion = read_motion(args, args.video, bar, "embedded", settings)
+        save_motion(motion, args.out)
+    summary = {"out": str(args.out), "frames": len(motion), "fps": motion.fps, "voice": motion.source}
+    return finish(args, summary, f"{args.out}: {len(motion)} frames at {motion.fps:g} a second, from its sound")

@@ -14,7 +14,7 @@ from ..face.bundled_face import bundled_neutral
 from ..heads.editions import check_same_edition
 from ..types import AUTHORED_NEUTRAL, Motion
 from .pose import orbit, orbit_path, scale_head_pose, turn_head
-from .timeline import loop, resample, smooth, take, trim
+from .timeline import extended, loop, resample, smooth, trim
 
 __all__ = [
     "add_arkit",
@@ -142,11 +142,9 @@ def combine(expression_of: Motion, pose_of: Motion, shorter: str = "loop") -> Mo
     Raises:
         GagavatarError: both have codes, of different editions; or there is no such way to extend the shorter one.
     """
-    if shorter not in ("loop", "hold"):
-        raise GagavatarError(f"The shorter motion can 'loop' or 'hold', not '{shorter}'")
     pose_of = resample(pose_of, expression_of.fps)
     count = max(len(expression_of), len(pose_of))
-    face, head = (_extended(motion, count, shorter) for motion in (expression_of, pose_of))
+    face, head = (extended(motion, count, shorter) for motion in (expression_of, pose_of))
     flame = None
     if face.flame is not None and head.flame is not None:
         check_same_edition(face.flame.edition, head.flame.edition)
@@ -159,15 +157,6 @@ def combine(expression_of: Motion, pose_of: Motion, shorter: str = "loop") -> Mo
         confidence=np.minimum(face.confidence, head.confidence),
         flame=flame,
     )
-
-
-def _extended(motion: Motion, count: int, how: str) -> Motion:
-    if len(motion) == count:
-        return motion
-    if how == "hold" or len(motion) == 1:
-        return take(motion, np.minimum(np.arange(count), len(motion) - 1))
-    repeated = loop(motion)
-    return take(repeated, np.arange(count) % len(repeated))
 
 
 def _lids_apart(neutral: np.ndarray, deltas: np.ndarray) -> np.ndarray:

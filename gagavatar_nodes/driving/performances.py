@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from .visemes import VISEMES
+
 Keys: TypeAlias = tuple[tuple[float, ...], ...]
 """Rows of (second, value, ...), in order of time; the last runs into the first."""
 
@@ -124,21 +126,6 @@ _IDLE = Performance(
         "jawOpen": ((0.0, 0.0), (1.6, 0.012), (4.0, 0.0), (5.6, 0.012)),
     },
 )  # fmt: skip
-
-VISEMES: dict[str, dict[str, float]] = {
-    "rest": {},
-    "aa": {"jawOpen": 0.32, "mouthLowerDown": 0.2, "mouthUpperUp": 0.1},
-    "eh": {"jawOpen": 0.2, "mouthStretch": 0.2, "mouthUpperUp": 0.15, "mouthLowerDown": 0.2},
-    "ee": {"jawOpen": 0.08, "mouthSmile": 0.25, "mouthStretch": 0.2, "mouthLowerDown": 0.25, "mouthUpperUp": 0.15},
-    "oh": {"jawOpen": 0.2, "mouthFunnel": 0.35, "mouthPucker": 0.25},
-    "oo": {"jawOpen": 0.07, "mouthPucker": 0.65, "mouthFunnel": 0.2},
-    "mm": {"mouthPress": 0.3, "mouthRollLower": 0.2, "mouthRollUpper": 0.15},
-    "ff": {"jawOpen": 0.06, "mouthRollLower": 0.35, "mouthUpperUp": 0.3},
-    "ss": {"jawOpen": 0.04, "mouthStretch": 0.15, "mouthSmile": 0.1, "mouthLowerDown": 0.3, "mouthUpperUp": 0.15},
-    "tt": {"jawOpen": 0.1, "mouthLowerDown": 0.2, "mouthUpperUp": 0.1},
-    "ch": {"jawOpen": 0.07, "mouthFunnel": 0.4, "mouthPucker": 0.2},
-}
-"""Mouth shapes of speech as ARKit weights."""
 
 _SPEECH = (
     "rest .25 / eh .1 tt .07 oh .2 rest .35 / ff .07 aa .1 tt .07 aa .09 ss .1 mm .08 ee .13 tt .09 ee .12 ff .08 "

