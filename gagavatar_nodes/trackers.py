@@ -88,22 +88,24 @@ def tracker_folder(settings: PublishedSettings) -> Path:
     """The unpacked `track_resources.tar`; unpacks it where that was not done yet.
 
     Raises:
-        WeightsError: the archive is missing, truncated or changed.
+        WeightsError: the archive is missing, truncated or changed, or the program in it is another one than before.
         FileFormatError: it is not what it should be, or cannot be unpacked.
     """
     from .cache import cache_folder
     from .tracking.emica import archive
+    from .tracking.emica.torchscript import check_recorded
     from .weights import default_folder, require_weight
 
     name = Path(ARCHIVE).stem
-    for folder in (*settings.folders, default_folder()):
-        if not archive.missing_files(folder / name):
-            return folder / name
-    packed = require_weight(ARCHIVE, settings.folders)
-    beside = packed.parent if os.access(packed.parent, os.W_OK) else cache_folder()
-    if archive.missing_files(beside / name):
-        archive.unpack(packed, beside / name)
-    return beside / name
+    places = (folder / name for folder in (*settings.folders, default_folder()))
+    unpacked = next((place for place in places if not archive.missing_files(place)), None)
+    if unpacked is None:
+        packed = require_weight(ARCHIVE, settings.folders)
+        unpacked = (packed.parent if os.access(packed.parent, os.W_OK) else cache_folder()) / name
+        if archive.missing_files(unpacked):
+            archive.unpack(packed, unpacked)
+    check_recorded(unpacked / archive.VGGHEAD)
+    return unpacked
 
 
 def _track_emica(

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ...errors import FileFormatError
 from ...heads.flame import Flame
 from .crops import resize
 from .geometry import suppress
+from .torchscript import load_script
 
 INPUT = 640
 _PADDING = 127.0
@@ -60,10 +60,7 @@ class VGGHead:
     """The detector; `device` is torch's."""
 
     def __init__(self, path: str | os.PathLike, device: str = "cpu") -> None:
-        try:
-            self._network = torch.jit.load(os.fspath(path), map_location=device).eval()
-        except (RuntimeError, OSError, ValueError) as error:
-            raise FileFormatError(f"{path} is not a TorchScript file; unpack track_resources.tar again") from error
+        self._network = load_script(path, device)
         self._device = device
 
     @torch.no_grad()
