@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import animate, app, demo, export, info, lift, prepare, render, track, weights
+from .commands import animate, app, demo, export, info, lift, prepare, render, track, train, weights
 from .commands.options import Parser
 from .errors import GagavatarError
 from .stopping import stop_on_signals
@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         export.add_parser,
         weights.add_parser,
         prepare.add_parser,
+        train.add_parser,
         info.add_parser,
         demo.add_parser,
         app.add_parser,

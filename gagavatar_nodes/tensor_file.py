@@ -193,11 +193,16 @@ class TensorReader:
 
 def format_name(path: str | os.PathLike[str]) -> str | None:
     """The name of the format that a file's header gives, such as "gagavatar.motion"; None where there is none."""
+    return header_notes(path).get("format")
+
+
+def header_notes(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The texts of any safetensors file's header; none where it has none, or is of another kind."""
     probe = TensorFormat("", 0, "tensor file", "")
     try:
-        return _notes(probe._header(readable_file(path))[0]).get("format")
-    except (OSError, GagavatarError):
-        return None
+        return _notes(probe._header(Path(path))[0])
+    except (OSError, FileFormatError):
+        return {}
 
 
 def _notes(header: dict[str, object]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 from ...errors import FileFormatError, GagavatarError, WeightsError
 from ...heads.editions import BUNDLED_HEAD, EMBEDDED_HEAD
+from ...tensor_file import header_notes
 from ...weights import find_weight, require_flame, require_weight
 from ...weights.locations import IMPORTED_FLAME, Folders, default_folder, named_folders
 from .options import RenderOptions
@@ -42,7 +43,8 @@ class PublishedSettings:
     weights: Folders = None
     """Folders to look in first. A file among them is the checkpoint, and its folder is looked in."""
     flame: str | os.PathLike[str] | None = None
-    """The FLAME file; looked for in the folders by default. "embedded": the bundled head in FLAME's layout."""
+    """The FLAME file. "embedded": the bundled head in FLAME's layout, which is also what a checkpoint gets that was
+    trained with it. By default the file is looked for in the folders."""
     device: str = "auto"
     """See `RenderOptions.device`."""
     precision: str = "auto"
@@ -86,21 +88,32 @@ class PublishedSettings:
 
     def find_flame(self) -> Path | None:
         """The FLAME file, unread."""
-        if self.flame is not None:
-            return named if (named := self._named_flame()).is_file() else None
+        if (named := self._named_flame()) is not None:
+            return named if named.is_file() else None
         imported = (one / IMPORTED_FLAME for one in (*self.folders, default_folder()))
         return next((path for path in imported if path.is_file()), None) or find_weight(FLAME, self.folders)
 
     def require_flame(self) -> Path:
         """The FLAME file. Raises WeightsError where it is missing, truncated or changed."""
-        if self.flame is None:
+        if (named := self._named_flame()) is None:
             return require_flame(self.folders)
-        if not (named := self._named_flame()).is_file():
+        if not named.is_file():
             raise WeightsError(f"{self.flame} does not exist: name a FLAME file, or leave it out to use the usual one")
         return named
 
-    def _named_flame(self) -> Path:
-        return BUNDLED_HEAD if str(self.flame) == EMBEDDED_HEAD else Path(self.flame or "")
+    def _named_flame(self) -> Path | None:
+        """The file that `flame` means, or that the checkpoint needs; None where any will do."""
+        edition = self.flame if self.flame is not None else self._trained_with()
+        if edition == EMBEDDED_HEAD:
+            return BUNDLED_HEAD
+        return None if self.flame is None else Path(self.flame)
+
+    def _trained_with(self) -> str | None:
+        """Edition of the head model that the checkpoint names: own ones do."""
+        checkpoint = self.find_checkpoint()
+        if checkpoint is None or checkpoint.suffix != ".safetensors":
+            return None
+        return header_notes(checkpoint).get("flame_edition")
 
 
 def availability(settings: PublishedSettings) -> tuple[bool, str]:

@@ -123,7 +123,7 @@ def _prefixes(videos: Sequence[Path]) -> dict[Path, str]:
 
 def _stamp(path: Path, settings: PrepareSettings) -> dict[str, Any]:
     status = path.stat()
-    head = str(settings.published.find_flame())
+    head = getattr(settings.published.find_flame(), "name", None)
     return {"bytes": status.st_size, "modified": status.st_mtime_ns, "head": head, "settings": settings.to_dict()}
 
 
