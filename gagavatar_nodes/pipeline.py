@@ -39,7 +39,7 @@ __all__ = [
 PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE = 512, 768
 """Edge in pixels of a portrait's crop for the embedded and for the published model."""
 MODELS = ("auto", "embedded", "gagavatar")
-_RESULTS = ".pkl"
+_RESULTS = (".pkl", ".pt")
 
 
 def read_portrait(
@@ -78,7 +78,8 @@ def read_driver(
 ) -> Motion:
     """The motion of a driver: a video or picture of a face, a sound, a motion file, or a built-in motion's name.
 
-    An `optim.pkl` or `smoothed.pkl` of the published tracker is a motion file too; it is read without running it.
+    An `optim.pkl` or `smoothed.pkl` of the published tracker is a motion file too, and so is a style file or motion of
+    ARTalk (`.pt`); they are read without running them.
 
     Args:
         source: a path, or one of `driving.builtin.BUILTIN_NAMES` where there is no such file.
@@ -122,6 +123,7 @@ def read_voice(
     manner: Manner | None = None,
     text: str = "",
     progress: Progress | None = None,
+    style: str | os.PathLike[str] | None = None,
     **settings: Any,
 ) -> Motion:
     """The motion of a face that says what a sound says; see `speech.voices.drive`.
@@ -136,7 +138,7 @@ def read_voice(
     from .speech.sound import Sound
     from .speech.voices import drive
 
-    return drive(Sound.open(source), voice, fps, manner, text, progress, **settings)
+    return drive(Sound.open(source), voice, fps, manner, text, progress, style, **settings)
 
 
 def check_driver(source: str | os.PathLike[str]) -> None:
@@ -258,7 +260,7 @@ def check_model(model: str = "auto", **settings: Any) -> tuple[str, str]:
 
 def is_media(source: str | os.PathLike[str]) -> bool:
     """Whether a driver is a video or picture, rather than a motion file or a built-in motion."""
-    return Path(source).is_file() and Path(source).suffix.lower() not in (".safetensors", _RESULTS)
+    return Path(source).is_file() and Path(source).suffix.lower() not in (".safetensors", *_RESULTS)
 
 
 def is_sound(source: str | os.PathLike[str]) -> bool:
@@ -269,8 +271,8 @@ def is_sound(source: str | os.PathLike[str]) -> bool:
 
 
 def is_published_result(source: str | os.PathLike[str]) -> bool:
-    """Whether a driver is a result file of the published tracker."""
-    return Path(source).is_file() and Path(source).suffix.lower() == _RESULTS
+    """Whether a driver is a result file of the published tracker or of ARTalk."""
+    return Path(source).is_file() and Path(source).suffix.lower() in _RESULTS
 
 
 def in_background(work: Callable[[], Avatar]) -> Callable[[], Avatar]:
@@ -333,8 +335,17 @@ def _track_driver(
 
 
 def _read_published(source: str | os.PathLike[str], settings: dict[str, Any], fps: float) -> Motion:
-    from .lifting.gagavatar.models import load_flame_model
+    from .lifting.gagavatar.models import load_flame_model, require_torch
     from .trackers import with_expressions
-    from .tracking.emica.results import read_results
 
-    return with_expressions(read_results(source, fps=fps), load_flame_model(_settings(settings)))
+    if Path(source).suffix.lower() == ".pt":
+        require_torch()
+        from .speech.artalk.files import read_codes
+        from .speech.artalk.motion import motion_of
+
+        motion = motion_of(read_codes(Path(source)), Path(source).name)
+    else:
+        from .tracking.emica.results import read_results
+
+        motion = read_results(source, fps=fps)
+    return with_expressions(motion, load_flame_model(_settings(settings)))

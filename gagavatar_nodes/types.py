@@ -139,6 +139,10 @@ class FlameCodes:
     added: np.ndarray | None = None
     """[T, 52] ARKit weights that act beside the codes, such as sliders'; whoever has the FLAME file turns them into
     codes."""
+    placed: bool = True
+    """False: the cameras only turn. Their translation is a usual one, and the head stays where the portrait has it."""
+    steady_forehead: bool = False
+    """Hold the forehead steady, see `lifting.gagavatar.forehead`."""
 
     def with_face(self, change: Callable[[np.ndarray], np.ndarray]) -> FlameCodes:
         """With every array of the face's expression changed: expression, jaw, eyes and what is added."""

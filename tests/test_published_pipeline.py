@@ -326,6 +326,18 @@ def test_in_place_the_drivers_camera_gives_way_to_the_portraits(published, seen)
     np.testing.assert_array_equal(codes.expression, motion.flame.expression)
 
 
+def test_cameras_that_only_turn_leave_the_head_where_the_portrait_has_it(published):
+    codes, source = planted_codes(3), published.lifted.source_camera
+    codes.transform[:, :, 3] += [[0.3, 0, 0], [0, 0.2, 0], [0, 0, 2]]
+    placed = published.perform(replace(still(3), flame=codes)).codes.transform
+    np.testing.assert_array_equal(placed, codes.transform)
+    turned = published.perform(replace(still(3), flame=replace(codes, placed=False))).codes.transform
+    np.testing.assert_array_equal(turned[..., :3], codes.transform[..., :3])
+    np.testing.assert_array_equal(turned[..., 3], np.tile(source[:, 3], (3, 1)))
+    in_place = published.perform(replace(still(3), flame=replace(codes, placed=False)), in_place=True)
+    np.testing.assert_array_equal(in_place.codes.transform, published.place.cameras(in_place.source))
+
+
 def test_framed_is_the_square_that_the_network_saw(published, seen):
     view = published.framed(seen)
     assert view.crop.shape == (512, 512, 3)

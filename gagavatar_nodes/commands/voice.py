@@ -38,7 +38,16 @@ def add_voice(parser: argparse.ArgumentParser, dubbing: bool = True) -> None:
         help=f"the model, {names} (default: embedded){dubbed if dubbing else ''}",
     )
     group.add_argument(
-        "--text", default="", metavar="TEXT|FILE", help="what is said, in English: lips keep to it more closely"
+        "--voice-style",
+        metavar="NAME|FILE",
+        help="how ARTalk's speaker talks: natural_0 to natural_7, happy_0, angry_0, ..., none, or a motion file "
+        "(default: natural_0)",
+    )
+    group.add_argument(
+        "--text",
+        default="",
+        metavar="TEXT|FILE",
+        help="what is said, in English: the embedded voice keeps to it",
     )
     group.add_argument(
         "--voice-strength",
@@ -66,7 +75,8 @@ def read_motion(
 
     model, dub = _voices(args.voice)
     fps = getattr(args, "fps", None)
-    how: dict[str, Any] = {"voice": model, "manner": _manner(args), "text": _text(args.text), "progress": progress}
+    how: dict[str, Any] = {"voice": model, "manner": _manner(args), "text": _text(args.text)}
+    how |= {"progress": progress, "style": args.voice_style}
     if driven_by_sound(args, source):
         motion = pipeline.read_voice(source, fps=fps or VOICE_FPS, **how, **settings)
     else:

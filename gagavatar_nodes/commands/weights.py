@@ -75,7 +75,7 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         return _print_json([asdict(entry) | {"address": entry.address} for entry in manifest().values()])
     for entry in manifest().values():
-        size = "size unknown" if entry.size is None else f"{entry.size / 1e6:,.0f} MB"
+        size = "size unknown" if entry.size is None else f"{entry.size / 1e6:,.1f} MB"
         consent = "; needs --accept-license" if entry.gated else ""
         print(f"{entry.name}\n  {entry.purpose}\n  {entry.license} ({entry.license_url}){consent}")
         print(f"  {entry.address} ({size})")

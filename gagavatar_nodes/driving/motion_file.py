@@ -36,6 +36,8 @@ _FLAME: Kinds = {
 }
 _ADDED: Kinds = {"flame.added": ("F32", ("T", 52))}
 """Where there is something added to the codes."""
+_SWITCHES = ("placed", "steady_forehead")
+"""Those of `FlameCodes`, kept as notes; files from before them have the defaults."""
 _BESIDE: Kinds = {"boxes": ("F32", ("T", 4)), "frames": ("I32", ("T",))}
 """Of the crops of training data: head boxes in them, 0..1, and numbers of the frames that they were cut from."""
 
@@ -54,6 +56,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], beside: Mapping[st
     kinds = dict(_TENSORS)
     if motion.flame is not None:
         notes["flame_edition"] = motion.flame.edition
+        notes |= {f"flame_{name}": "yes" if getattr(motion.flame, name) else "no" for name in _SWITCHES}
         codes = _FLAME if motion.flame.added is None else _FLAME | _ADDED
         kinds |= codes
         tensors |= {name: np.asarray(getattr(motion.flame, name.removeprefix("flame."))) for name in codes}
@@ -87,7 +90,8 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
     flame = None
     if kinds:
         codes = {name.removeprefix("flame."): tensors.pop(name) for name in kinds}
-        flame = FlameCodes(edition=reader.notes["flame_edition"], **codes)
+        found = {name: reader.notes[f"flame_{name}"] == "yes" for name in _SWITCHES if f"flame_{name}" in reader.notes}
+        flame = FlameCodes(edition=reader.notes["flame_edition"], **codes, **found)
     return Motion(fps=_fps(reader), flame=flame, source=reader.notes.get("source", ""), extra=_extra(reader), **tensors)
 
 

@@ -148,7 +148,7 @@ def combine(expression_of: Motion, pose_of: Motion, shorter: str = "loop") -> Mo
     flame = None
     if face.flame is not None and head.flame is not None:
         check_same_edition(face.flame.edition, head.flame.edition)
-        flame = replace(face.flame, transform=head.flame.transform)
+        flame = replace(face.flame, transform=head.flame.transform, placed=head.flame.placed)
     return replace(
         face,
         rotation=head.rotation,

@@ -37,6 +37,7 @@ _EYE_TURNS = {
     "eyeLookIn": ((1, -0.5), (1, 0.5)),
 }  # axis and radians at weight 1, of the subject's left and right eye; as far as the bundled eyes turn
 _SWEEPS = 60
+_BLOCK = 2048  # frames whose landmarks are worked on in full precision at once
 _WEIGHT_DEVIATION = 0.5  # of ARKit weights, for the ridge of the way back
 
 
@@ -103,10 +104,15 @@ def with_arkit(motion: Motion, arkit_flame: ArkitFlame) -> Motion:
     """A motion of FLAME codes with ARKit weights, landmark offsets and gaze made from them, for the embedded avatar."""
     if motion.flame is None:
         raise ValueError("the motion has no FLAME codes")
-    arkit = arkit_flame.weights(motion.flame)
-    deltas = arkit_deltas(arkit)
-    gaze = gaze_of(motion.neutral + deltas).astype(np.float32)
-    return replace(motion, arkit=arkit, deltas=deltas.astype(np.float16), gaze=gaze)
+    count = len(motion)
+    arkit, deltas = np.empty((count, len(ARKIT_NAMES)), np.float32), np.empty((count, 478, 3), np.float16)
+    gaze = np.empty((count, 2, 2), np.float32)
+    for start in range(0, count, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        arkit[block] = arkit_flame.weights(motion.flame.with_face(lambda values, block=block: values[block]))
+        moved = arkit_deltas(arkit[block])
+        deltas[block], gaze[block] = moved, gaze_of(motion.neutral + moved)
+    return replace(motion, arkit=arkit, deltas=deltas, gaze=gaze)
 
 
 def with_added(codes: FlameCodes, arkit_flame: ArkitFlame) -> FlameCodes:

@@ -6,7 +6,8 @@ The model files are under FLAME's own licenses and come from the user; `flame_fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,16 @@ class Flame(nn.Module):
             t.append((R[parent] @ offset[..., None])[..., 0] + t[parent])
         world, origin = torch.stack(R, 1), torch.stack(t, 1)
         return torch.cat([world, (origin[..., None] - world @ joints[..., None])], -1)
+
+    def part(self, vertices: Sequence[int]) -> Flame:
+        """The head with these vertices only, without faces and landmarks: to follow a few points."""
+        kept = list(vertices)
+        names = ("template", "directions", "corrections", "skinning")
+        part = copy(self)
+        part._buffers = self._buffers | {name: getattr(self, name)[kept] for name in names}
+        for name in ("faces", "landmark_corners", "landmark_weights"):
+            part._buffers[name] = getattr(self, name)[:0]
+        return part
 
     def landmarks(self, vertices: Tensor) -> Tensor:
         """The 70 landmarks [B, 70, 3] on `vertices` [B, 5023, 3]."""

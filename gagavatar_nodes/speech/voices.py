@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GagavatarError
@@ -23,6 +24,7 @@ def drive(
     manner: Manner | None = None,
     text: str = "",
     progress: Callable[[int, int | None], None] | None = None,
+    style: str | os.PathLike[str] | None = None,
     **settings: Any,
 ) -> Motion:
     """The motion of a face that says what a sound says, as long as the sound.
@@ -34,12 +36,18 @@ def drive(
         manner: how strongly each part of the face goes along, and a seed; natural unless given.
         text: what is said, in English, where it is known: lips keep to it more closely.
         progress: called with frames done, and how many there are if that is known.
-        settings: of voice models with weights of their own.
+        style: how the speaker talks, for ARTalk; see `artalk.drive_artalk`.
+        settings: where the published files are, see `lifting.gagavatar.models.PublishedSettings`.
 
     Raises:
         MediaError: the sound is empty or cannot be decoded.
+        WeightsError: a file of ARTalk is missing, truncated or changed.
         GagavatarError: there is no such voice, the frame rate makes no sense, or the text is too long for the sound.
     """
     if voice not in VOICES:
         raise GagavatarError(f"There is no voice model '{voice}': choose one of {', '.join(VOICES)}")
+    if voice == "artalk":
+        from .artalk import drive_artalk
+
+        return drive_artalk(sound, fps, manner, style, progress, **settings)
     return drive_embedded(sound, fps, manner, text, progress)

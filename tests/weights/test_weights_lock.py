@@ -29,7 +29,8 @@ def folder(tmp_path, monkeypatch):
 
 def test_manifest_names_every_published_file_and_only_flame_needs_consent():
     entries = manifest()
-    assert list(entries) == ["GAGAvatar.pt", "FLAME_with_eye.pt", "track_resources.tar"]
+    assert list(entries)[:4] == ["GAGAvatar.pt", "FLAME_with_eye.pt", "track_resources.tar", "ARTalk_wav2vec.pt"]
+    assert all(entry.path == f"style_motion/{name}" for name, entry in list(entries.items())[4:])
     assert [entry.name for entry in entries.values() if entry.gated] == ["FLAME_with_eye.pt"]
     assert all(entry.license_url.startswith("https://") for entry in entries.values())
     assert all(entry.sha256 is None or len(entry.sha256) == 64 for entry in entries.values())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from ...driving.retarget import Retargeter
 from ...errors import FileFormatError
 from ...types import FOCAL, Camera, FlameCodes, Gaussians, Motion, Portrait
+from .forehead import FOREHEAD, posed, steady_forehead
 from .models import GagavatarModels, check_notes
 from .portrait_gaussians import PortraitGaussians
 from .source_pose import SourcePose
@@ -83,7 +85,9 @@ class GagavatarAvatar:
         codes = replace(motion.flame, shape=shape)
         if codes.added is not None:
             codes = with_added(codes, self.published.arkit)
-        return replace(codes, transform=self.place.cameras(source)) if in_place else codes
+        if in_place:
+            return replace(codes, transform=self.place.cameras(source))
+        return codes if codes.placed else replace(codes, transform=self.place.turned(codes.transform))
 
     def framed(self, portrait: Portrait) -> Portrait:
         """The portrait in the square that this avatar's pictures show."""
@@ -127,11 +131,16 @@ class GagavatarPerformance:
         """Posed vertices [B, 5023, 3] of some frames, on the model's device."""
         import torch
 
-        flame, some = self.avatar.published.flame, list(indices)
-        codes = (self.codes.shape[None], *(getattr(self.codes, name)[some] for name in ("expression", "jaw", "eyes")))
-        device = flame.template.device
+        some = list(indices)
         with torch.inference_mode():
-            return flame(*(torch.from_numpy(np.ascontiguousarray(code, np.float32)).to(device) for code in codes))
+            points = posed(self.avatar.published.flame, self.codes, some)
+            if self.codes.steady_forehead:
+                points[:, FOREHEAD] = points.new_tensor(self._forehead[some])
+        return points
+
+    @cached_property
+    def _forehead(self) -> np.ndarray:
+        return steady_forehead(self.avatar.published.flame, self.codes)
 
     def frames(
         self, width: int, height: int, indices: Iterable[int] | None = None, alpha: bool = True

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FileFormatError
 from ...temporary import sweep, temporary_path
+from ...torch_file import load_torch_file
 from .config import GAGAvatarConfig
 
 if TYPE_CHECKING:
@@ -228,28 +228,10 @@ def _config_of(header: Mapping[str, str], path: Path) -> GAGAvatarConfig:
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     """The dict `model` of a PyTorch file, of which only tensors and plain containers are read."""
-    import zipfile
-
     import torch
 
-    try:
-        data = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path) or None)
-    except pickle.UnpicklingError as error:
-        if "GLOBAL" in str(error) or _is_pickle(path):
-            raise FileFormatError(
-                f"{path} holds more than tensors, such as a pickle that runs code; it was refused and nothing of it "
-                f"was run. {_AGAIN}"
-            ) from error
-        raise FileFormatError(f"{path} is damaged or no PyTorch checkpoint. {_AGAIN}") from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise FileFormatError(f"{path} is truncated, damaged, or no PyTorch checkpoint. {_AGAIN}") from error
+    data = load_torch_file(path, _AGAIN)
     state = data.get("model", data) if isinstance(data, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise FileFormatError(f"{path} holds no state dict under 'model'. {_AGAIN}")
     return state
-
-
-def _is_pickle(path: Path) -> bool:
-    """Whether the file itself is a pickle of protocol 2 or later, as opposed to PyTorch's zip archive."""
-    with path.open("rb") as file:
-        return file.read(1) == pickle.PROTO

@@ -52,6 +52,15 @@ class SourcePose:
             cameras[index, :, 3] = moved / placement.scale - self.pivot @ R
         return cameras
 
+    def turned(self, cameras: np.ndarray) -> np.ndarray:
+        """[T, 3, 4] cameras with the portrait's translation, as ARTalk's publication has them.
+
+        The head turns absolutely, not from the portrait's own pose.
+        """
+        moved = cameras.copy()
+        moved[..., 3] = self.camera[:, 3]
+        return moved
+
 
 def _head_rotation(camera: np.ndarray) -> np.ndarray:
     """[3, 3] how the head is turned before a frontal camera."""

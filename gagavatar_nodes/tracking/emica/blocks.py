@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor, nn
 
-from ...errors import FileFormatError
+from ...torch_file import fill_network
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -67,18 +66,5 @@ def named(**modules: nn.Module) -> nn.Module:
 
 
 def from_state_dict(build: Callable[[], Network], state_dict: Mapping[str, Any], name: str) -> Network:
-    """`build()` filled with `state_dict` without allocating weights twice, in evaluation mode, without gradients.
-
-    Raises `FileFormatError` with the first name that is missing, unknown or of another shape.
-    """
-    with torch.device("meta"):
-        network = build()
-    tensors = {key: torch.as_tensor(value) for key, value in state_dict.items()}
-    expected = network.state_dict()
-    for key in [*expected, *tensors]:
-        got, wanted = (tuple(d[key].shape) if key in d else None for d in (tensors, expected))
-        if got != wanted:
-            what = "is missing" if got is None else "is unknown" if wanted is None else f"has shape {got}, not {wanted}"
-            raise FileFormatError(f"{name}: tensor {key} {what}; is it the file of the published tracker?")
-    network.load_state_dict(tensors, assign=True)
-    return network.eval().requires_grad_(False)
+    """`build()` filled with `state_dict`, see `torch_file.fill_network`."""
+    return fill_network(build, state_dict, name, "Is it the file of the published tracker?")

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from ...errors import FaceError, FileFormatError
 from ...heads.flame import Flame
+from ...torch_file import load_torch_file
 from ...types import FlameCodes, Motion
 from ..bridging import Bridge
 from . import archive, crops
@@ -213,10 +214,7 @@ class EmicaTracker:
 
 
 def _weights(path: Path) -> dict[str, Tensor]:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for damaged and for refused files
-        raise FileFormatError(f"{path} is not a PyTorch file of plain tensors; unpack the archive again") from error
+    return load_torch_file(path, "Unpack the archive again.")
 
 
 def _motion(
