@@ -54,7 +54,12 @@ class Avatar(Protocol):
         ...
 
     def perform(
-        self, motion: Motion, reference: str | int = "auto", in_place: bool = False, seed: int | None = None
+        self,
+        motion: Motion,
+        reference: str | int = "auto",
+        in_place: bool = False,
+        seed: int | None = None,
+        pose: str = "auto",
     ) -> Performance:
         """The motion, fitted to this portrait.
 
@@ -65,6 +70,7 @@ class Avatar(Protocol):
                 driver's camera.
             seed: of noise that the model draws anew for each frame; None for its own, which is the same in every
                 frame. The embedded avatar has none.
+            pose: one of `driving.head_turn.POSES`, for the embedded avatar; GAGAvatar is always absolute.
         """
         ...
 

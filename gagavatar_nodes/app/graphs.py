@@ -43,6 +43,8 @@ class Look:
     format: str = "mp4"
     model: str = "auto"
     tracker: str = "embedded"
+    pose: str = "auto"
+    """One of `driving.head_turn.POSES`."""
 
 
 def animate(portrait: Source, driver: Source, look: Look | None = None) -> Graph:
@@ -60,6 +62,8 @@ def animate(portrait: Source, driver: Source, look: Look | None = None) -> Graph
         "avatar": ["lift", 0], "motion": motion, "width": look.width, "height": look.height,
         "background_color": look.color, "format": look.format, "filename_prefix": "gagavatar/animated",
     }  # fmt: skip
+    if look.pose != "auto":
+        values["pose"] = look.pose
     if look.background == "original":
         values["stitch_into"] = ["track", 0]
     else:

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         motion = read_motion(args, args.driver, bar, driver_tracker(args, model), settings)
     warn_bridged(motion, args.driver)
     avatar = lifted()
-    performance = avatar.perform(edited(motion, args), args.reference, args.stitch, args.seed)
+    performance = avatar.perform(edited(motion, args), args.reference, args.stitch, args.seed, args.pose)
     is_media = pipeline.is_media(args.driver)
     film = args.driver if is_media and not pipeline.is_sound(args.driver) else None
     shown = avatar.framed(portrait) if args.stitch else portrait

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 TRACKERS = ("auto", "embedded", "landmarks", "emica")
+POSES = ("auto", "absolute", "relative")
 PORTRAIT_TRACKERS = ("landmarks", "emica")
 USAGE = 2
 
@@ -127,6 +128,13 @@ def add_motion_editing(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="auto|neutral|same|FRAME",
         help="the driver's moment that matches the portrait's expression (default: auto)",
+    )
+    group.add_argument(
+        "--pose",
+        choices=POSES,
+        default="auto",
+        help="absolute: the driver's head pose; relative: the portrait's own, turned by the driver's change; auto: "
+        "relative as far as the portrait is turned away, bounded; GAGAvatar is always absolute (default: auto)",
     )
 
 

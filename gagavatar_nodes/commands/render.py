@@ -85,7 +85,7 @@ def run_render(args: argparse.Namespace) -> int:
     with Bar(args, "tracking") as bar:
         motion = read_motion(args, args.motion, bar, driver_tracker(args, avatar.model), settings)
     warn_bridged(motion, args.motion)
-    performance = avatar.perform(edited(motion, args), args.reference, seed=args.seed)
+    performance = avatar.perform(edited(motion, args), args.reference, seed=args.seed, pose=args.pose)
     heard = args.audio or dub or (args.motion if driven_by_sound(args, args.motion) else None)
     return _write(args, performance, motion.fps, background, heard)
 
@@ -97,7 +97,7 @@ def run_orbit(args: argparse.Namespace) -> int:
 
     background = picture_output(args, args.avatar)
     motion = orbit(still(1, args.fps), args.path, args.yaw, args.pitch, args.seconds)
-    performance = load_avatar(args.avatar, **published(args)).perform(motion, seed=args.seed)
+    performance = load_avatar(args.avatar, **published(args)).perform(motion, seed=args.seed, pose="relative")
     return _write(args, performance, args.fps, background)
 
 

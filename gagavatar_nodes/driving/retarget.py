@@ -28,6 +28,7 @@ from ..face.topology import (
     eye_openness,
 )
 from ..types import AUTHORED_NEUTRAL, Motion
+from .head_turn import HeadTurn, angle_between, mean_rotation
 
 NECK_PIVOT = np.array([0.0, -9.0, -4.5])
 """Canonical point about which a head turns, between the upper neck vertebrae, centimeters."""
@@ -65,9 +66,21 @@ class Retargeter:
         reference: the driver's moment that corresponds to the portrait: "neutral" (the motion's neutral face), a frame
             index, or "same" where driver and portrait are one person, so that landmarks need no differences. "auto"
             finds out whether they are, and else takes "neutral".
+        rotation: [3, 3] the portrait's own head rotation; the identity unless given.
+        pose: one of `head_turn.POSES`.
+
+    Raises:
+        GagavatarError: there is no such reference or pose.
     """
 
-    def __init__(self, motion: Motion, canonical: np.ndarray, reference: str | int = "auto") -> None:
+    def __init__(
+        self,
+        motion: Motion,
+        canonical: np.ndarray,
+        reference: str | int = "auto",
+        rotation: np.ndarray | None = None,
+        pose: str = "absolute",
+    ) -> None:
         self.motion = motion
         self.canonical = np.asarray(canonical, np.float64)
         authored = motion.extra.get("neutral") == AUTHORED_NEUTRAL
@@ -83,6 +96,7 @@ class Retargeter:
         placed = np.arange(len(motion)) if reference == "neutral" else np.array([frame])
         self._rest_scale = float(np.median(motion.scale[placed]))
         self._rest_pivot = np.median([self._pivot(i) for i in _spread(placed)], axis=0)
+        self._turn = self._head_turn(np.eye(3) if rotation is None else rotation, pose, authored, placed)
         self._open = _open_eyes(motion, authored)
         self._own_lids = eye_openness(self.canonical)
         self._rest_lids = _lid_curve(eye_openness(self._rest) / self._open)
@@ -112,17 +126,14 @@ class Retargeter:
     def placement(self, index: int) -> HeadPlacement:
         """Rotation, relative size and shift of the head at a frame."""
         scale = float(self.motion.scale[index] / self._rest_scale)
-        return HeadPlacement(
-            self.motion.rotation[index].astype(np.float64), scale, self._pivot(index) - self._rest_pivot
-        )
+        return HeadPlacement(self._turn(self.motion.rotation[index]), scale, self._pivot(index) - self._rest_pivot)
 
     def _reference(self, reference: str | int) -> tuple[np.ndarray, np.ndarray]:
         """The driver's canonical landmarks [478, 3] and gaze [2, 2] that correspond to the portrait's."""
         neutral = self.motion.neutral.astype(np.float64)
         if reference == "same":
             there = neutral + self.motion.deltas[self._moment]
-            alike = _fading(np.linalg.norm(there - self.canonical, axis=1)[:468].mean(), _SAME_MOMENT_CM)
-            own = gaze_of(self.canonical)
+            alike, own = self._tracked_anew(), gaze_of(self.canonical)
             gaze = own + alike * (self.motion.gaze[self._moment] - own)
             return self.canonical + alike * (there - self.canonical), gaze
         if reference == "neutral":
@@ -133,6 +144,20 @@ class Retargeter:
                 f"but got {reference}"
             )
         return neutral + self.motion.deltas[reference], self.motion.gaze[reference]
+
+    def _tracked_anew(self) -> float:
+        """0..1 how sure it is that the driver's reference is the portrait itself, but for the tracker's noise."""
+        if not self._same:
+            return 0.0
+        there = self.motion.neutral + self.motion.deltas[self._moment]
+        return _fading(float(np.linalg.norm(there - self.canonical, axis=1)[:468].mean()), _SAME_MOMENT_CM)
+
+    def _head_turn(self, own: np.ndarray, pose: str, authored: bool, placed: np.ndarray) -> HeadTurn:
+        if authored and not self._same:
+            return HeadTurn.of(pose, own, np.eye(3))
+        reference = mean_rotation(self.motion.rotation[_spread(placed)])
+        near = _fading(angle_between(reference, own), _SAME_MOMENT_DEGREES)
+        return HeadTurn.of(pose, own, reference, near * self._tracked_anew())
 
     def _pivot(self, index: int) -> np.ndarray:
         """Stage position of the driver's neck pivot, in the reference's centimeters; depth is not observed."""

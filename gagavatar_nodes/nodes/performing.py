@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def perform(
-    avatar: Avatar, motion: Motion, reference: str | int, refine: bool, in_place: bool, seed: int
+    avatar: Avatar, motion: Motion, reference: str | int, refine: bool, in_place: bool, seed: int, pose: str
 ) -> Performance:
     """The motion, bound to the avatar, whose network ComfyUI now manages if it has one; `seed` as `seed_input` says."""
     if avatar.model == "gagavatar":
         manage(avatar.published)
-    performance = avatar.perform(motion, reference, in_place, seed or None)
+    performance = avatar.perform(motion, reference, in_place, seed or None, pose)
     return performance if refine else CoarsePerformance(performance)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..avatars import Avatar, Performance
+from ..driving.head_turn import POSES
 from ..errors import GagavatarError
 from ..media.backgrounds import Background, ColorBackground
 from ..types import Motion, Portrait
@@ -76,6 +77,7 @@ class RenderAvatar:
         background_image: torch.Tensor | None = None,
         audio: dict[str, Any] | None = None,
         seed: int = 0,
+        pose: str = "auto",
     ) -> tuple[torch.Tensor, torch.Tensor, Any, float]:
         """Raises `GagavatarError` where the frames do not fit the memory or an input makes no sense."""
         behind = choose_background(background, background_color, background_image)
@@ -83,7 +85,7 @@ class RenderAvatar:
         images, mask = tensors.new_batch(count, (height, width, 3)), tensors.new_batch(count, (height, width))
         progress = Progress(count)
         reference = reference_frame if retarget == "frame" else retarget
-        performance = cancellable(lambda: perform(avatar, motion, reference, refine, in_place, seed))
+        performance = cancellable(lambda: perform(avatar, motion, reference, refine, in_place, seed, pose))
         for index, (picture, alpha) in enumerate(watched(_drawn(performance, (width, height), behind, motion.fps))):
             tensors.put(images, index, picture)
             tensors.put(mask, index, alpha)
@@ -156,6 +158,7 @@ class RenderAvatarToVideo:
         stitch_into: Portrait | None = None,
         beside_portrait: Portrait | None = None,
         beside_driver: Any = None,
+        pose: str = "auto",
     ) -> dict[str, Any]:
         """Raises `MediaError` where the file cannot be written, `GagavatarError` where an input makes no sense."""
         from ..media.formats import choose_format
@@ -171,7 +174,9 @@ class RenderAvatarToVideo:
         path = files.next_file(filename_prefix, f".{format}", *size)
         choose_format(path, transparent)
         reference = reference_frame if retarget == "frame" else retarget
-        performance = cancellable(lambda: perform(avatar, motion, reference, refine, stitch_into is not None, seed))
+        performance = cancellable(
+            lambda: perform(avatar, motion, reference, refine, stitch_into is not None, seed, pose)
+        )
         with ExitStack() as stack:
             driver = None if beside_driver is None else stack.enter_context(file_of(beside_driver))
             beside = None if beside_portrait is None else (beside_portrait.picture, driver)
@@ -257,4 +262,10 @@ def _optional_inputs() -> dict[str, spec.Spec]:
         "background_image": spec.socket("IMAGE", "Behind the head; a batch is played, and repeated from its start."),
         "audio": spec.socket("AUDIO", "Sound for the video, such as Extract Driving's."),
         "seed": seed_input(),
+        "pose": spec.choice(
+            POSES,
+            "absolute: the driver's head pose. relative: the portrait's own, turned by the driver's change. auto: "
+            "relative as far as the portrait is turned away, and bounded. GAGAvatar is always absolute.",
+            advanced=True,
+        ),
     }

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from ...driving.builtin import BUILTIN_NAMES
+from ...driving.head_turn import POSES
 from ...errors import GagavatarError
 from ...pipeline import MODELS
 from ...trackers import TRACKERS
@@ -54,6 +55,7 @@ class Inputs:
     format: str
     model: str
     tracker: str
+    pose: str = "auto"
 
     def graph(self, context: Context, session: Session) -> Graph:
         """The graph that these inputs ask for.
@@ -82,6 +84,7 @@ class Inputs:
         look = Look(
             int(self.width), int(self.height), background, _hex(self.color), behind, self.compare, self.expression,
             self.head_pose, self.smoothing, self.seconds, self.format, self.model, self.tracker,
+            self.pose,
         )  # fmt: skip
         return animate(portrait, driver, look)
 
@@ -177,9 +180,13 @@ def _settings(context: Context) -> list[Any]:
             format_ = gr.Dropdown(formats, value="mp4", label="Format", info="Transparency: webm, mov, gif.")
             model = gr.Dropdown(list(MODELS), value="auto", label="Avatar model", info="See the tab Models.")
             tracker = gr.Dropdown(list(TRACKERS), value="embedded", label="Tracker", info="See the tab Models.")
+        pose = gr.Dropdown(
+            list(POSES), value="auto", label="Head pose",
+            info="The driver's (absolute), or the portrait's own turned by the driver's change (relative).",
+        )  # fmt: skip
     return [
         width, height, background, color, behind, compare, expression, head_pose, smoothing, seconds, format_, model,
-        tracker,
+        tracker, pose,
     ]  # fmt: skip
 
 

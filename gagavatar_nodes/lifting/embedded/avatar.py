@@ -37,13 +37,18 @@ class EmbeddedAvatar(AvatarParts):
         return self.stage.camera()
 
     def perform(
-        self, motion: Motion, reference: str | int = "auto", in_place: bool = True, seed: int | None = None
+        self,
+        motion: Motion,
+        reference: str | int = "auto",
+        in_place: bool = True,
+        seed: int | None = None,
+        pose: str = "auto",
     ) -> EmbeddedPerformance:
-        """The motion, fitted to this portrait; see `Retargeter` for `reference`.
+        """The motion, fitted to this portrait; see `Retargeter` for `reference` and `pose`.
 
         The head is always in place, and nothing is random.
         """
-        return EmbeddedPerformance(self, Retargeter(motion, self.canonical, reference))
+        return EmbeddedPerformance(self, Retargeter(motion, self.canonical, reference, self.stage.rotation, pose))
 
     def framed(self, portrait: Portrait) -> Portrait:
         """The portrait as it is: its crop is what the source camera sees."""

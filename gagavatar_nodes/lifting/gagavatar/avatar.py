@@ -53,7 +53,12 @@ class GagavatarAvatar:
         return SourcePose(self.lifted.source_camera, extra["rotation"], extra["canonical"], extra["pivot"])
 
     def perform(
-        self, motion: Motion, reference: str | int = "auto", in_place: bool = False, seed: int | None = None
+        self,
+        motion: Motion,
+        reference: str | int = "auto",
+        in_place: bool = False,
+        seed: int | None = None,
+        pose: str = "auto",
     ) -> GagavatarPerformance:
         """The motion with the portrait's shape.
 
@@ -62,6 +67,7 @@ class GagavatarAvatar:
             reference: see `Retargeter`; it concerns cameras that are made here.
             in_place: make cameras for motions with codes too: the head stays where the portrait has it.
             seed: of the neural renderer's noise, see `GAGAvatarPredictor.refine`.
+            pose: always the driver's, as published; see `Avatar.perform`.
 
         Raises:
             GagavatarError: codes of another edition of FLAME.
