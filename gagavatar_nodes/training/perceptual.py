@@ -97,7 +97,7 @@ class FacePerceptualLoss(nn.Module):
 
 
 class Lpips(nn.Module):
-    """LPIPS (arXiv 1801.03924) with AlexNet, by torchmetrics, whose package holds or fetches the weights."""
+    """LPIPS (arXiv 1801.03924) with AlexNet, by torchmetrics; torchvision fetches AlexNet's weights once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,6 +109,11 @@ class Lpips(nn.Module):
             raise GagavatarError(
                 'perceptual = "lpips" needs torchmetrics and torchvision: pip install "gagavatar-nodes[lpips]"'
             ) from None
+        except OSError as error:
+            raise GagavatarError(
+                f"AlexNet's weights for LPIPS cannot be fetched ({error}): go online once, or choose perceptual = "
+                '"published" or "none"'
+            ) from error
 
     def forward(self, image: Tensor, target: Tensor) -> Tensor:
         """Distance of pictures [B, 3, H, W] 0..1, averaged over them; `image` is clamped, which LPIPS asks for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 import torch
@@ -73,6 +74,12 @@ def test_choices_are_named():
         make_perceptual("vgg")
     with pytest.raises(GagavatarError, match="name that file, or choose"):
         make_perceptual("published")
+
+
+def test_lpips_without_its_packages_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchmetrics.image.lpip", None)
+    with pytest.raises(GagavatarError, match=r"pip install \"gagavatar-nodes\[lpips\]\""):
+        make_perceptual("lpips")
 
 
 def test_going_without_is_said(caplog):

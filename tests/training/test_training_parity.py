@@ -125,22 +125,24 @@ def check_gradients(network, truth, sliced) -> None:
 
 def check_first_step(network, truth, sliced) -> None:
     """A sign step: every entry moved by the rate, but where Adam's eps is felt."""
-    rates = {name: 1e-5 if "style_mlp" in name or "final_linear" in name else 1e-4 for name in sliced}
     for name in sliced:
         got = recipe.sliced(network.get_parameter(name))
-        assert abs(got - truth[f"after1:{name}"]).max() < 0.05 * rates[name], name
+        assert abs(got - truth[f"after1:{name}"]).max() < 0.05 * rate_of(name), name
 
 
 def check_second_step(network, truth, sliced) -> None:
-    """Compared where neither gradient is rounding noise."""
-    compared = 0
+    """Compared where neither gradient is rounding noise, in rates, over all tensors together: single entries vary."""
+    errors = []
     for name in sliced:
-        rate = 1e-5 if "style_mlp" in name or "final_linear" in name else 1e-4
         firm = np.ones_like(truth[f"grad1:{name}"], bool)
         for step in (1, 2):
             size = np.abs(truth[f"grad{step}:{name}"])
             firm &= size > 0.3 * np.sqrt(np.mean(size**2))
-        error = abs(recipe.sliced(network.get_parameter(name)) - truth[f"after2:{name}"])[firm]
-        compared += firm.sum()
-        assert not len(error) or np.quantile(error, 0.9) < 0.1 * rate, name
-    assert compared > 300
+        errors.append((abs(recipe.sliced(network.get_parameter(name)) - truth[f"after2:{name}"]) / rate_of(name))[firm])
+    assert np.median(np.concatenate(errors)) < 0.02
+    assert np.quantile(np.concatenate(errors), 0.9) < 0.15
+    assert sum(map(len, errors)) > 300
+
+
+def rate_of(name: str) -> float:
+    return 1e-5 if "style_mlp" in name or "final_linear" in name else 1e-4
