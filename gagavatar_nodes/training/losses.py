@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -33,6 +33,14 @@ class LossWeights:
     """Of the squared distance from the head model's vertices to the lifted points."""
 
 
+class PerceptualLoss(Protocol):
+    """See `perceptual.make_perceptual`."""
+
+    def against(self, target: Tensor) -> Callable[[Tensor], Tensor]:
+        """The distance [] of pictures [B, 3, H, W] from `target`, of which features are computed once."""
+        ...
+
+
 @dataclass(frozen=True)
 class Losses:
     """Loss of a batch: weighted terms that add up to `total`; None where a term is left out. Tensors of one number."""
@@ -58,7 +66,7 @@ def compute_losses(
     prediction: Prediction,
     batch: TrainingBatch,
     weights: LossWeights | None = None,
-    perceptual: Callable[[Tensor, Tensor], Tensor] | None = None,
+    perceptual: PerceptualLoss | None = None,
 ) -> Losses:
     """Every term of a batch, in float32.
 
@@ -79,12 +87,13 @@ def compute_losses(
     if weights.box or (weights.perceptual and perceptual):
         boxes = head_boxes(batch.target_box, target.shape[-1], batch.target_keys)
         wanted = crop_boxes(target, boxes)
+        distance = perceptual.against(wanted) if weights.perceptual and perceptual is not None else None
         for name, picture in pictures.items():
             crop = crop_boxes(picture, boxes)
             if weights.box:
                 parts[f"box_{name}"] = image_loss(crop, wanted)
-            if weights.perceptual and perceptual is not None:
-                parts[f"perceptual_{name}"] = perceptual(crop, wanted)
+            if distance is not None:
+                parts[f"perceptual_{name}"] = distance(crop)
     if weights.lifting:
         parts["lifting"] = lifting_loss(prediction.lifted_points.float(), batch.target_points)
     terms = {
@@ -147,11 +156,6 @@ def crop_boxes(pictures: Tensor, boxes: list[tuple[int, int, int, int]]) -> Tens
     size = pictures.shape[-2:]
     crops = [picture[None, :, y0:y1, x0:x1] for picture, (x0, y0, x1, y1) in zip(pictures, boxes, strict=True)]
     return torch.cat([functional.interpolate(crop, size, mode="bilinear", antialias=True) for crop in crops])
-
-
-def is_finite(losses: Losses) -> bool:
-    """Whether every term is a finite number. Waits for the device."""
-    return all(math.isfinite(value.detach()) for _, value in losses.items())
 
 
 def _weighted(parts: dict[str, Tensor], name: str, weight: float) -> Tensor | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 import torch
@@ -57,7 +59,7 @@ class TrainingModel(nn.Module):
         cameras = batch.target_camera.detach().cpu()
         liftings = [self.network.lift_features(*one) for one in zip(local, identity, batch.source_camera, strict=True)]
         scenes = zip(liftings, batch.target_points, cameras, strict=True)
-        with torch.autocast(batch.source_image.device.type, enabled=False):
+        with torch.autocast(batch.source_image.device.type, enabled=False), _without_tf32():
             features = torch.stack([self.render(*scene) for scene in scenes])
         fine = self.network.refine(features, self._noise(features)) if self.network.config.refiner else None
         points = torch.stack([lifting.layer_points for lifting in liftings])
@@ -80,3 +82,14 @@ class TrainingModel(nn.Module):
             return None
         sizes = noise_sizes(self.network.config.render_size)
         return [torch.randn(len(features), 1, size, size, device=features.device) for size in sizes]
+
+
+@contextmanager
+def _without_tf32() -> Iterator[None]:
+    """Matrix products in full float32: TF32 would move points by the hundredth part of a head."""
+    matmul = torch.backends.cuda.matmul
+    allowed, matmul.allow_tf32 = matmul.allow_tf32, False
+    try:
+        yield
+    finally:
+        matmul.allow_tf32 = allowed

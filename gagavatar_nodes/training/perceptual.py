@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +15,12 @@ from ..lifting.gagavatar.backbone import normalize
 from ..lifting.gagavatar.checkpoint import load_perceptual_weights
 
 KINDS = ("published", "lpips", "none")
-_LAYER_WEIGHTS = (0.1, 0.1, 1.0, 1.0, 1.0)
-_FACE_WEIGHT = 0.5
+_LAYER_WEIGHTS = (0.1, 0.1, 1.0, 1.0, 1.0, 0.05, 0.05, 0.5, 0.5, 0.5)
+"""Of AlexNet's and of VGG-Face's maps."""
 _EPS = 1e-10
 _FACE_MEAN = (129.186279296875, 104.76238250732422, 93.59396362304688)  # RGB 0..255, of VGG-Face's pictures
 
+_Module = TypeVar("_Module", bound=nn.Module)
 _log = logging.getLogger(__name__)
 
 
@@ -82,18 +83,22 @@ class FacePerceptualLoss(nn.Module):
 
     def forward(self, image: Tensor, target: Tensor) -> Tensor:
         """Distance of pictures [B, 3, H, W] 0..1, averaged over them; `image` may leave that range."""
-        layers = self.layer_losses(image, target)
-        both = layers[:, 0] + _FACE_WEIGHT * layers[:, 1]
-        return (both * layers.new_tensor(_LAYER_WEIGHTS)).sum()
+        return self.against(target)(image)
 
-    def layer_losses(self, image: Tensor, target: Tensor) -> Tensor:
-        """[5, 2] unweighted distances at each layer, AlexNet's and VGG-Face's."""
+    def against(self, target: Tensor) -> Callable[[Tensor], Tensor]:
+        """The distance of pictures from `target`, of which features are computed once and have no gradient."""
         with torch.no_grad():
-            wanted = [network(target) for network in (self.net, self.vggface)]
-        columns = []
-        for network, goals in zip((self.net, self.vggface), wanted, strict=True):
-            columns.append(torch.stack([_distance(*maps) for maps in zip(network(image), goals, strict=True)]))
-        return torch.stack(columns, dim=1)
+            goals = self._features(target)
+
+        def distance(image: Tensor) -> Tensor:
+            layers = [_distance(*maps) for maps in zip(self._features(image), goals, strict=True)]
+            return (torch.stack(layers) * layers[0].new_tensor(_LAYER_WEIGHTS)).sum()
+
+        return distance
+
+    def _features(self, image: Tensor) -> list[Tensor]:
+        """Five maps of AlexNet, then five of VGG-Face."""
+        return self.net(image) + self.vggface(image)
 
 
 class Lpips(nn.Module):
@@ -119,10 +124,14 @@ class Lpips(nn.Module):
         """Distance of pictures [B, 3, H, W] 0..1, averaged over them; `image` is clamped, which LPIPS asks for."""
         return self.metric.net(image.clamp(0, 1) * 2 - 1, target * 2 - 1).mean()
 
+    def against(self, target: Tensor) -> Callable[[Tensor], Tensor]:
+        """The distance of pictures from `target`."""
+        return lambda image: self(image, target)
+
 
 def make_perceptual(
     kind: Literal["published", "lpips", "none"] = "published", checkpoint: str | Path | None = None
-) -> nn.Module | None:
+) -> FacePerceptualLoss | Lpips | None:
     """The perceptual loss: a frozen module of (picture, target) -> one number, or None for "none".
 
     "published" reads its networks out of the published `GAGAvatar.pt` named by `checkpoint`. LPIPS values are about a
@@ -160,7 +169,7 @@ def load_perceptual(module: FacePerceptualLoss, state: Mapping[str, Tensor], nam
     module.load_state_dict({key: state[key].float() for key in expected})
 
 
-def _frozen(module: nn.Module) -> nn.Module:
+def _frozen(module: _Module) -> _Module:
     return module.eval().requires_grad_(False)
 
 
