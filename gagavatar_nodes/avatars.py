@@ -21,6 +21,11 @@ class Performance(Protocol):
         """Frames."""
         ...
 
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        ...
+
     def follow(self, motion: Motion) -> Performance:
         """The same driver's next frames, under the reference of this motion: for live driving."""
         ...
@@ -43,11 +48,26 @@ class Performance(Protocol):
         ...
 
 
+class ManagedNetwork(Protocol):
+    """A network whose memory can be taken back."""
+
+    @property
+    def network(self) -> Any:
+        """The `torch.nn.Module`."""
+        ...
+
+    def release(self) -> None:
+        """Give back what was made for drawing, and leave the network to whoever moves it."""
+        ...
+
+
 class Avatar(Protocol):
     """A lifted portrait."""
 
-    model: str
-    """"embedded" or "gagavatar"."""
+    @property
+    def model(self) -> str:
+        """Name of the model that made it: "embedded" or "gagavatar"."""
+        ...
 
     def __len__(self) -> int:
         """Gaussians."""
@@ -74,8 +94,17 @@ class Avatar(Protocol):
         """
         ...
 
-    def framed(self, portrait: Portrait) -> Portrait:
-        """The portrait that was lifted, with the crop that square drawings of this avatar show."""
+    @property
+    def network(self) -> ManagedNetwork | None:
+        """The network that draws it, for whoever manages memory; None where there is none.
+
+        Raises:
+            WeightsError: its file is missing, truncated or changed.
+        """
+        ...
+
+    def frame_portrait(self, portrait: Portrait) -> Portrait:
+        """Return the portrait that was lifted with the crop that square drawings of this avatar show."""
         ...
 
     def save(self, path: str | os.PathLike[str]) -> None:

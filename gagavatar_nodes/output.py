@@ -27,6 +27,16 @@ SIZES = (16, 2048)
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """What a result is compared with."""
+
+    portrait: np.ndarray
+    """[h, w, 3] uint8 RGB."""
+    driver: str | os.PathLike[str] | None = None
+    """The driver's video or picture, if there is one."""
+
+
+@dataclass(frozen=True)
 class Look:
     """How frames are laid out and finished."""
 
@@ -36,8 +46,8 @@ class Look:
     """Black where it is None."""
     stitcher: Stitcher | None = None
     """Puts the head back into its picture, which takes the place of size and background."""
-    beside: tuple[np.ndarray, str | os.PathLike[str] | None] | None = None
-    """Portrait [h, w, 3] uint8 and the driver's video, if there is one, to show to the left of the result."""
+    comparison: Comparison | None = None
+    """What is shown to the left of the result."""
 
     def __post_init__(self) -> None:
         low, high = SIZES
@@ -48,7 +58,6 @@ class Look:
 def render(
     performance: Performance,
     path: str | os.PathLike[str],
-    fps: float,
     look: Look | None = None,
     audio_from: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -58,7 +67,6 @@ def render(
     Args:
         performance: from `Avatar.perform`.
         path: the extension chooses the format; see `media.video_writer.VideoWriter`.
-        fps: frames a second.
         look: size, background and layout; 512 x 512 on black unless given.
         audio_from: file whose sound is carried over.
         progress: called with each frame.
@@ -71,10 +79,10 @@ def render(
     """
     look = look or Look()
     if is_picture(path):
-        return _write_picture(performance, path, fps, look)
+        return _write_picture(performance, path, look)
     if len(performance) < 2:
         raise MediaError(f"{path}: the driver has a single frame; name a picture as output, such as out.png")
-    return _write_video(performance, path, fps, look, audio_from, progress)
+    return _write_video(performance, path, look, audio_from, progress)
 
 
 def is_picture(path: str | os.PathLike[str]) -> bool:
@@ -111,25 +119,26 @@ def check_output(
     check_writable(Path(path).parent if is_png_sequence(path) else path, inputs, folder=is_png_sequence(path))
 
 
-def finished_frames(
-    performance: Performance, fps: float, look: Look, indices: Iterable[int] | None = None
+def compose_frames(
+    performance: Performance, look: Look | None = None, indices: Iterable[int] | None = None
 ) -> Iterator[np.ndarray]:
-    """Frames [H, W, 3 or 4] uint8 as `render` writes them, one after the other in constant memory."""
+    """Yield frames [H, W, 3 or 4] uint8 as `render` writes them, one after the other in constant memory."""
     from .media.video_reader import VideoReader
     from .rendering.layout import comparison
 
+    look = look or Look()
     drawings, driver = _drawings(performance, look, indices), None
     with ExitStack() as stack:
-        if look.beside is not None and look.beside[1] is not None:
-            driver = iter(stack.enter_context(VideoReader(look.beside[1], fps=fps)))
+        if look.comparison is not None and look.comparison.driver is not None:
+            driver = iter(stack.enter_context(VideoReader(look.comparison.driver, fps=performance.fps)))
         shown: list[np.ndarray] = []
-        for frame in _composited(drawings, fps, look):
-            if look.beside is None:
+        for frame in _composited(drawings, performance.fps, look):
+            if look.comparison is None:
                 yield frame
                 continue
             if driver is not None:
                 shown = [next(driver, *shown)]
-            yield comparison([look.beside[0], *shown, frame])
+            yield comparison([look.comparison.portrait, *shown, frame])
 
 
 def _drawings(performance: Performance, look: Look, indices: Iterable[int] | None) -> Iterator[Drawing]:
@@ -160,27 +169,26 @@ def _composited(drawings: Iterator[Drawing], fps: float, look: Look) -> Iterator
         yield composite(rgb, alpha, behind)
 
 
-def _write_picture(performance: Performance, path: str | os.PathLike[str], fps: float, look: Look) -> int:
+def _write_picture(performance: Performance, path: str | os.PathLike[str], look: Look) -> int:
     from .media.images import write_image
 
-    write_image(path, next(finished_frames(performance, fps, look, [0])))
+    write_image(path, next(compose_frames(performance, look, [0])))
     return 1
 
 
 def _write_video(
     performance: Performance,
     path: str | os.PathLike[str],
-    fps: float,
     look: Look,
     audio_from: str | os.PathLike[str] | None,
     progress: Progress | None,
 ) -> int:
     from .media.video_writer import VideoWriter
 
-    frames = finished_frames(performance, fps, look)
+    frames = compose_frames(performance, look)
     first = next(frames)
     size, alpha = (first.shape[1], first.shape[0]), first.shape[2] == 4
-    with VideoWriter(path, fps, size, alpha, audio_from) as video:
+    with VideoWriter(path, performance.fps, size, alpha, audio_from) as video:
         video.write(first)
         for count, frame in enumerate(frames, 2):
             video.write(frame)

@@ -4,7 +4,7 @@ from gagavatar_nodes import pipeline
 
 avatar = pipeline.lift(pipeline.read_portrait("photo.jpg"))
 motion = pipeline.read_driver("talking.mp4")
-pipeline.render(avatar.perform(motion), "out.mp4", motion.fps, audio_from="talking.mp4")
+pipeline.render(avatar.perform(motion), "out.mp4", audio_from="talking.mp4")
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from .avatars import Avatar
 from .cache import cached, content_key
 from .errors import FaceError, GagavatarError, MediaError
-from .output import SIZES, Look, Progress, check_output, finished_frames, is_picture, render
+from .output import SIZES, Comparison, Look, Progress, check_output, compose_frames, is_picture, render
 from .speech import VOICE_FPS
 from .tracking.smoothing import DEFAULT_STRENGTH as DEFAULT_SMOOTHING
 from .types import Motion, Portrait
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from .trackers import OnFrame
 
 __all__ = [
-    "DEFAULT_SMOOTHING", "MODELS", "PORTRAIT_SIZE", "PUBLISHED_PORTRAIT_SIZE", "SIZES", "Look", "Progress",
-    "check_driver", "check_model", "check_output", "choose_model", "finished_frames", "in_background", "is_media",
-    "is_picture", "is_published_result", "is_sound", "lift", "read_driver", "read_portrait", "read_voice", "render",
-    "track",
+    "DEFAULT_SMOOTHING", "MODELS", "PORTRAIT_SIZE", "PUBLISHED_PORTRAIT_SIZE", "SIZES", "Comparison", "Look",
+    "Progress", "check_driver", "check_model", "check_output", "choose_model", "compose_frames", "in_background",
+    "is_media", "is_picture", "is_published_result", "is_sound", "lift", "read_driver", "read_portrait", "read_voice",
+    "render", "track",
 ]  # fmt: skip
 
 PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE = 512, 768

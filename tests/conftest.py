@@ -10,7 +10,6 @@ import os
 # On a busy machine threads that wait for each other make the tests ten times slower. NumPy and torch read it once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +18,6 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes import assets
-
-sys.path.insert(0, str(Path(__file__).parent / "media"))
 
 _PORTRAIT = assets.path("example_portrait.jpg")
 _DRIVER = assets.path("synthetic_driver.mp4")

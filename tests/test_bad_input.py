@@ -14,10 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from media_files import encode_sound, encode_video
 from PIL import Image
 
 from gagavatar_nodes import assets
+from media_files import encode_sound, encode_video
 
 PORTRAIT = assets.path("example_portrait.jpg")
 DRIVER = assets.path("synthetic_driver.mp4")

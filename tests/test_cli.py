@@ -11,18 +11,13 @@ import av
 import cv2
 import numpy as np
 import pytest
-from media_files import encode_video, gradient, read_tone
 from PIL import Image
 
 from gagavatar_nodes import assets
+from media_files import encode_video, gradient, read_frames, read_tone
 
 EXAMPLE_PORTRAIT = assets.path("example_portrait.jpg")
 HEAVY = {"torch", "cv2", "onnxruntime", "scipy", "av", "gradio", "numpy", "PIL"}
-
-
-def frames(path: Path, pixels: str = "rgb24") -> list[np.ndarray]:
-    with av.open(str(path)) as container:
-        return [frame.to_ndarray(format=pixels) for frame in container.decode(video=0)]
 
 
 def vp9_frames(path: Path) -> list[np.ndarray]:
@@ -102,7 +97,7 @@ def test_animate_takes_a_video_and_its_sound(gagavatar, short_driver, tmp_path):
     assert (done.code, done.err) == (0, "")
     assert summary["out"] == str(target)
     assert (summary["frames"], summary["fps"], summary["bridged"]) == (6, 10, [])
-    pictures = frames(target)
+    pictures = read_frames(target)
     assert len(pictures) == 6
     assert pictures[0].shape == (96, 96, 3)
     assert np.abs(pictures[0].astype(int) - pictures[2]).mean() > 1  # the head moves
@@ -118,7 +113,7 @@ def test_animate_shows_portrait_driver_and_result_side_by_side_and_leaves_the_so
     target = tmp_path / "out.mov"
     options = ("--compare", "--no-audio", "--size", 96, "--density", 148)
     assert gagavatar("animate", EXAMPLE_PORTRAIT, short_driver, "-o", target, *options).code == 0
-    pictures = frames(target)
+    pictures = read_frames(target)
     assert len(pictures) == 6
     wide = pictures[0].shape[1]
     ratio = driver_images[0].shape[1] / driver_images[0].shape[0]
@@ -176,7 +171,7 @@ def test_faces_are_chosen_by_size_too(gagavatar, portrait, tmp_path):
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.mov", "out.m4v", "out.webm", "out.gif"])
 def test_videos_of_every_kind(render, name):
     target = render(name)
-    pictures = frames(target)
+    pictures = read_frames(target)
     assert len(pictures) == 5
     assert pictures[0].shape == (96, 96, 3)
     assert pictures[0][:8, :8].max() < 24  # black behind
@@ -184,7 +179,7 @@ def test_videos_of_every_kind(render, name):
 
 
 def test_prores_and_vp9_carry_transparency(render):
-    for target, read in ((render("a.mov", "--background", "transparent"), lambda p: frames(p, "rgba")),
+    for target, read in ((render("a.mov", "--background", "transparent"), lambda p: read_frames(p, "rgba")),
                          (render("a.webm", "--background", "none"), vp9_frames)):  # fmt: skip
         pictures = read(target)
         assert len(pictures) == 5
@@ -213,7 +208,7 @@ def test_pictures_of_any_size(render, size):
 
 
 def test_an_odd_video_is_extended_by_a_pixel(render):
-    assert frames(render("out.mp4", "--size", "97x65"))[0].shape == (66, 98, 3)
+    assert read_frames(render("out.mp4", "--size", "97x65"))[0].shape == (66, 98, 3)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +226,7 @@ def test_a_background_picture_and_video_fill_what_the_head_leaves(render, tmp_pa
     assert np.abs(picture[:8, :8].astype(int) - gradient(96, 96)[:8, :8]).max() <= 1
     grays = [np.full((96, 96, 3), 40 * i, np.uint8) for i in range(1, 4)]
     video = render("out.mp4", "--background", encode_video(tmp_path / "behind.mp4", grays, fps=25))
-    shown = [frame[:6, :6].mean() for frame in frames(video)]
+    shown = [frame[:6, :6].mean() for frame in read_frames(video)]
     assert np.abs(np.array(shown) - [40, 80, 120, 40, 80]).max() < 6  # it starts again
 
 
@@ -249,10 +244,10 @@ def test_frame_rate_strengths_and_loop_change_the_motion(gagavatar, avatar_file,
     assert run("--fps", 8)["frames"] == 8
     assert run("--loop")["frames"] == 15  # 0.4 s are faded
     run("--head-pose", 0, "--expression", 0)
-    still = np.stack(frames(tmp_path / "out.mp4")).astype(int)
+    still = np.stack(read_frames(tmp_path / "out.mp4")).astype(int)
     assert np.abs(still - still[0]).mean() < 0.5
     run("--expression", 0)
-    assert np.abs(frames(tmp_path / "out.mp4")[12].astype(int) - still[0]).mean() > 2
+    assert np.abs(read_frames(tmp_path / "out.mp4")[12].astype(int) - still[0]).mean() > 2
 
 
 def test_track_writes_a_motion_and_a_preview(gagavatar, short_driver, avatar_file, tmp_path):
@@ -265,13 +260,13 @@ def test_track_writes_a_motion_and_a_preview(gagavatar, short_driver, avatar_fil
         "out": str(motion), "frames": 6, "fps": 10.0, "bridged": [], "tracker": "embedded", "why": "as chosen",
         "flame_edition": None,
     }  # fmt: skip
-    drawn, plain = frames(preview), frames(short_driver)
+    drawn, plain = read_frames(preview), read_frames(short_driver)
     assert len(drawn) == 6
     assert drawn[0].shape == plain[0].shape
     assert np.abs(drawn[0].astype(int) - plain[0]).max() > 100  # a mesh over the face
     target = tmp_path / "out.gif"
     assert gagavatar("render", avatar_file, motion, "-o", target, "--size", 64, "--reference", 2).code == 0
-    assert len(frames(target)) == 6
+    assert len(read_frames(target)) == 6
 
 
 def test_frames_without_a_face_are_named(gagavatar, driver_images, tmp_path):
@@ -286,7 +281,7 @@ def test_orbit_turns_to_both_sides(gagavatar, avatar_file, tmp_path):
     target = tmp_path / "o.gif"
     options = ("--seconds", 0.4, "--fps", 10, "--size", 64, "--yaw", 25, "--path", "sweep")
     assert gagavatar("orbit", avatar_file, "-o", target, *options).code == 0
-    front, one, back, other = frames(target)
+    front, one, back, other = read_frames(target)
     assert np.abs(one.astype(int) - front).mean() > 3
     assert np.abs(other.astype(int) - one).mean() > 3
     assert np.abs(back.astype(int) - front).mean() < 3

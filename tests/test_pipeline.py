@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from contracts import PortraitAsTaken
 from gagavatar_nodes import assets, pipeline
 from gagavatar_nodes.driving.operations import still
 from gagavatar_nodes.errors import FaceError, FileFormatError, GagavatarError, MediaError
 from gagavatar_nodes.media.backgrounds import ColorBackground
-from gagavatar_nodes.pipeline import Look
+from gagavatar_nodes.pipeline import Comparison, Look
 from gagavatar_nodes.rendering.stitching import Stitcher
 
 PORTRAIT = assets.path("example_portrait.jpg")
@@ -100,17 +101,17 @@ def test_rendering_reports_its_progress_and_counts_frames(avatar, tmp_path):
     reports = []
     performance = avatar.perform(still(4))
     look = Look(32, 32)
-    count = pipeline.render(performance, tmp_path / "a.gif", 10, look, progress=lambda *now: reports.append(now))
+    count = pipeline.render(performance, tmp_path / "a.gif", look, progress=lambda *now: reports.append(now))
     assert count == 4
     assert reports[-1] == (4, 4)
 
 
 def test_one_frame_is_a_picture_and_no_video(avatar, tmp_path):
     performance = avatar.perform(still(1))
-    assert pipeline.render(performance, tmp_path / "a.png", 25, Look(48, 32)) == 1
+    assert pipeline.render(performance, tmp_path / "a.png", Look(48, 32)) == 1
     assert Image.open(tmp_path / "a.png").size == (48, 32)
     with pytest.raises(MediaError, match="single frame"):
-        pipeline.render(performance, tmp_path / "a.mp4", 25, Look(48, 32))
+        pipeline.render(performance, tmp_path / "a.mp4", Look(48, 32))
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
@@ -128,8 +129,8 @@ def test_an_unknown_model_is_refused(portrait):
 def test_chosen_frames_come_alone_and_in_order(avatar):
     performance = avatar.perform(pipeline.read_driver("nod", seconds=1))
     look = Look(48, 48)
-    everything = list(pipeline.finished_frames(performance, 25, look))
-    some = list(pipeline.finished_frames(performance, 25, look, [20, 3]))
+    everything = list(pipeline.compose_frames(performance, look))
+    some = list(pipeline.compose_frames(performance, look, [20, 3]))
     assert len(everything) == 25
     assert all(np.array_equal(one, everything[i]) for one, i in zip(some, (20, 3), strict=True))
 
@@ -137,7 +138,7 @@ def test_chosen_frames_come_alone_and_in_order(avatar):
 def test_a_background_is_seen_through_what_is_not_opaque(avatar):
     performance = avatar.perform(still(1))
     black, white, cut = (
-        next(pipeline.finished_frames(performance, 25, Look(64, 64, ColorBackground(color)))).astype(float)
+        next(pipeline.compose_frames(performance, Look(64, 64, ColorBackground(color)))).astype(float)
         for color in ((0, 0, 0), (255, 255, 255), None)
     )
     alpha = cut[..., 3:] / 255
@@ -147,18 +148,7 @@ def test_a_background_is_seen_through_what_is_not_opaque(avatar):
 
 def test_stitching_a_still_face_gives_the_picture_back(avatar, portrait):
     """Where the matte is sure; the rest is blended."""
-    from gagavatar_nodes.avatars import Drawing
-
-    class AsTaken:
-        def __len__(self) -> int:
-            return 1
-
-        def frames(self, width: int, height: int, indices=None) -> list[Drawing]:
-            from gagavatar_nodes.rendering import rasterize
-
-            return iter([rasterize(avatar.rest(), avatar.camera(), width, height)])
-
-    (result,) = pipeline.finished_frames(AsTaken(), 25, Look(stitcher=Stitcher(portrait)))
+    (result,) = pipeline.compose_frames(PortraitAsTaken(avatar), Look(stitcher=Stitcher(portrait)))
     assert result.shape == portrait.picture.shape
     sure = cv2.warpAffine(portrait.alpha, portrait.crop_to_picture, result.shape[1::-1]) > 0.99
     sure = cv2.erode(sure.astype(np.uint8), np.ones((11, 11))) > 0
@@ -189,8 +179,8 @@ def test_work_in_the_background_gives_its_result_or_its_error(avatar):
 
 def test_a_video_longer_than_its_driver_shows_its_last_frame_beside(avatar, portrait, short_driver):
     performance = avatar.perform(still(9, 10.0))
-    look = Look(64, 64, beside=(portrait.picture, short_driver))
-    frames = list(pipeline.finished_frames(performance, 10, look))
+    look = Look(64, 64, comparison=Comparison(portrait.picture, short_driver))
+    frames = list(pipeline.compose_frames(performance, look))
     assert len(frames) == 9
     middle = slice(68, -68)
     assert np.array_equal(frames[5][:, middle], frames[8][:, middle])

@@ -8,27 +8,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
-torch = pytest.importorskip("torch")
-
-import gagavatar_recipe  # noqa: E402
-from parity_recipe import synthetic_flame, tracker_state_dict  # noqa: E402
-from PIL import Image  # noqa: E402
-from test_cli import frames  # noqa: E402
-
-from gagavatar_nodes import assets, pipeline  # noqa: E402
-from gagavatar_nodes.avatars import load_avatar  # noqa: E402
-from gagavatar_nodes.driving.builtin import builtin_motion  # noqa: E402
-from gagavatar_nodes.driving.motion_file import load_motion  # noqa: E402
-from gagavatar_nodes.driving.operations import still, turn_head  # noqa: E402
-from gagavatar_nodes.errors import FaceError, FileFormatError, GagavatarError, WeightsError  # noqa: E402
-from gagavatar_nodes.heads.flame import evaluate  # noqa: E402
-from gagavatar_nodes.lifting.gagavatar import PortraitGaussians  # noqa: E402
-from gagavatar_nodes.lifting.gagavatar.avatar import fit_square, lift_portrait  # noqa: E402
-from gagavatar_nodes.lifting.gagavatar.models import PublishedSettings, get_models  # noqa: E402
-from gagavatar_nodes.pipeline import Look  # noqa: E402
-from gagavatar_nodes.rendering.stitching import Stitcher  # noqa: E402
-from gagavatar_nodes.types import FlameCodes, HeadPose  # noqa: E402
+import gagavatar_recipe
+from contracts import check_avatar, check_performance
+from gagavatar_nodes import assets, pipeline
+from gagavatar_nodes.avatars import load_avatar
+from gagavatar_nodes.driving.builtin import builtin_motion
+from gagavatar_nodes.driving.motion_file import load_motion
+from gagavatar_nodes.driving.operations import still, turn_head
+from gagavatar_nodes.errors import FaceError, FileFormatError, GagavatarError, WeightsError
+from gagavatar_nodes.heads.flame import evaluate
+from gagavatar_nodes.lifting.gagavatar import PortraitGaussians
+from gagavatar_nodes.lifting.gagavatar.avatar import fit_square, lift_portrait
+from gagavatar_nodes.lifting.gagavatar.models import PublishedSettings, get_models
+from gagavatar_nodes.nodes.performing import CoarsePerformance
+from gagavatar_nodes.pipeline import Look
+from gagavatar_nodes.rendering.stitching import Stitcher
+from gagavatar_nodes.types import FlameCodes, HeadPose
+from media_files import read_frames
+from parity_recipe import synthetic_flame, tracker_state_dict
 
 PORTRAIT = assets.path("example_portrait.jpg")
 FACING = np.diag([-1.0, 1.0, -1.0])
@@ -95,6 +95,12 @@ def planted_codes(count: int, edition: str = "2020", seed: int = 0) -> FlameCode
 
 def head_rotation(transform: np.ndarray) -> np.ndarray:
     return (transform[:, :3] @ FACING).T
+
+
+def test_the_published_avatar_keeps_the_contract(published, seen, tmp_path):
+    check_avatar(published, seen, tmp_path)
+    motion = still(2, 12.5)
+    check_performance(CoarsePerformance(published.perform(motion)), motion)
 
 
 def test_auto_takes_the_published_model_where_its_files_are_and_says_so(lifted):
@@ -184,7 +190,7 @@ def test_animate_runs_from_portrait_and_video_to_frames(gagavatar, weights, mode
     assert (done.code, done.err) == (0, "")
     summary = json.loads(done.out)
     assert (summary["avatar"], summary["frames"], summary["fps"]) == ("gagavatar", 3, 5)
-    pictures = frames(target)
+    pictures = read_frames(target)
     assert len(pictures) == 3
     assert pictures[0].shape == (96, 160, 3)
     assert pictures[0][:, :24].max() < 24  # the network draws a square
@@ -194,11 +200,11 @@ def test_animate_runs_from_portrait_and_video_to_frames(gagavatar, weights, mode
 
 def test_the_published_model_is_stitched_orbited_and_exported(gagavatar, lifted, weights, published, seen, tmp_path):
     picture, stitched = Image.open(PORTRAIT), tmp_path / "s.png"
-    look = Look(stitcher=Stitcher(published.framed(seen)))
-    assert pipeline.render(published.perform(builtin_motion("smile"), in_place=True), stitched, 25, look) == 1
+    look = Look(stitcher=Stitcher(published.frame_portrait(seen)))
+    assert pipeline.render(published.perform(builtin_motion("smile"), in_place=True), stitched, look) == 1
     assert Image.open(stitched).size == picture.size
     changed = (np.asarray(Image.open(stitched)) != np.asarray(picture)).any(2)
-    corners = published.framed(seen).crop_to_picture @ [[0, 511], [0, 511], [1, 1]]
+    corners = published.frame_portrait(seen).crop_to_picture @ [[0, 511], [0, 511], [1, 1]]
     low, high = np.maximum(corners.min(1) - 2, 0).astype(int), corners.max(1).astype(int) + 3
     inside = changed[low[1] : high[1], low[0] : high[0]]
     assert inside.mean() > 0.5
@@ -219,7 +225,7 @@ def test_tracking_writes_codes_their_edition_and_the_mesh_on_the_frames(gagavata
     assert summary["why"] == "FLAME_with_eye.pt is here"
     codes = load_motion(motion).flame
     assert (codes.edition, codes.expression.shape, codes.transform.shape) == ("2020", (6, 100), (6, 3, 4))
-    drawn, plain = frames(preview), frames(short_driver)
+    drawn, plain = read_frames(preview), read_frames(short_driver)
     assert len(drawn) == 6
     changed = np.abs(drawn[3].astype(int) - plain[3]).max(2) > 40
     assert changed[100:350, 100:350].mean() > 0.3
@@ -229,7 +235,7 @@ def test_tracking_writes_codes_their_edition_and_the_mesh_on_the_frames(gagavata
 def test_a_driver_with_codes_gives_everything_but_the_shape(published):
     codes = planted_codes(3)
     performance = published.perform(replace(still(3), flame=codes))
-    shape = published.lifted.extra["flame_shape"]
+    shape = published.portrait.extra["flame_shape"]
     np.testing.assert_array_equal(performance.camera(1).transform, codes.transform[1])
     pose = np.concatenate([np.zeros((3, 3), np.float32), codes.jaw], 1)
     wanted, _ = evaluate(synthetic_flame(0), shape[None], codes.expression, pose, codes.eyes)
@@ -285,7 +291,7 @@ def test_in_the_portraits_own_pose_a_motion_without_codes_has_the_portraits_came
     rotation = np.asarray(seen.pose.rotation, np.float32)
     motion = replace(still(2), rotation=np.stack([rotation] * 2))
     performance = published.perform(motion)
-    source = published.lifted.source_camera
+    source = published.portrait.source_camera
     for index in range(2):
         np.testing.assert_allclose(performance.camera(index).transform, source, atol=1e-4)
     np.testing.assert_allclose(performance.codes.expression, 0, atol=1e-6)
@@ -294,12 +300,12 @@ def test_in_the_portraits_own_pose_a_motion_without_codes_has_the_portraits_came
 def test_a_motion_without_codes_turns_moves_and_sizes_the_head(published, seen):
     rotation = np.asarray(seen.pose.rotation, np.float32)
     rest = replace(still(3), rotation=np.stack([rotation] * 3))
-    source = published.lifted.source_camera
+    source = published.portrait.source_camera
     turned = published.perform(turn_head(rest, 20, 0)).camera(0).transform
     about = np.radians(20)
     turn = np.array([[np.cos(about), 0, np.sin(about)], [0, 1, 0], [-np.sin(about), 0, np.cos(about)]])
     np.testing.assert_allclose(head_rotation(turned), turn @ head_rotation(source), atol=1e-5)
-    pivot = published.place.pivot
+    pivot = published.source_pose.pivot
     stands = pivot @ source[:, :3] + source[:, 3]
     moved = rest.translation.copy()
     moved[2] = [2, 1, 0]
@@ -322,12 +328,12 @@ def test_in_place_the_drivers_camera_gives_way_to_the_portraits(published, seen)
     rotation = np.asarray(seen.pose.rotation, np.float32)
     motion = replace(still(2), rotation=np.stack([rotation] * 2), flame=planted_codes(2))
     codes = published.perform(motion, in_place=True).codes
-    np.testing.assert_allclose(codes.transform[0], published.lifted.source_camera, atol=1e-4)
+    np.testing.assert_allclose(codes.transform[0], published.portrait.source_camera, atol=1e-4)
     np.testing.assert_array_equal(codes.expression, motion.flame.expression)
 
 
 def test_cameras_that_only_turn_leave_the_head_where_the_portrait_has_it(published):
-    codes, source = planted_codes(3), published.lifted.source_camera
+    codes, source = planted_codes(3), published.portrait.source_camera
     codes.transform[:, :, 3] += [[0.3, 0, 0], [0, 0.2, 0], [0, 0, 2]]
     placed = published.perform(replace(still(3), flame=codes)).codes.transform
     np.testing.assert_array_equal(placed, codes.transform)
@@ -339,7 +345,7 @@ def test_cameras_that_only_turn_leave_the_head_where_the_portrait_has_it(publish
 
 
 def test_framed_is_the_square_that_the_network_saw(published, seen):
-    view = published.framed(seen)
+    view = published.frame_portrait(seen)
     assert view.crop.shape == (512, 512, 3)
     assert view.alpha.shape == (512, 512)
     ours, theirs = (p.landmarks[:, :2] @ p.crop_to_picture[:, :2].T + p.crop_to_picture[:, 2] for p in (seen, view))
@@ -423,7 +429,7 @@ def test_the_published_tracker_is_unpacked_and_drives_both_models_and_fits_portr
     assert (tmp_path / "track_resources" / archive.VGGHEAD).is_file()
     tracked = load_motion(motion)
     assert (len(tracked), tracked.flame.expression.shape) == (6, (6, 100))
-    assert len(frames(preview)) == 6
+    assert len(read_frames(preview)) == 6
     np.testing.assert_array_equal(published.perform(tracked).codes.transform, tracked.flame.transform)
     assert tracked.arkit.max() > 0
     assert gagavatar("render", avatar_file, motion, "-o", tmp_path / "o.gif", "--size", 64).code == 0
@@ -435,14 +441,14 @@ def test_the_published_tracker_is_unpacked_and_drives_both_models_and_fits_portr
     (tmp_path / "GAGAvatar.safetensors").symlink_to(weights / "GAGAvatar.safetensors")
     settings = PublishedSettings(weights=str(tmp_path), portrait_tracker="emica")
     avatar = lift_portrait(seen, get_models(settings), settings.portrait_tracker)
-    assert avatar.lifted.notes["portrait_tracker"] == "emica"
-    view = avatar.framed(seen)
+    assert avatar.portrait.notes["portrait_tracker"] == "emica"
+    view = avatar.frame_portrait(seen)
     height, width = seen.picture.shape[:2]
     edge = 240 / 640 * 1.65 * max(height, width)
     assert view.crop_to_picture[0, 0] * 512 == pytest.approx(edge, abs=2)
     center = view.crop_to_picture[:, :2] @ [255.5, 255.5] + view.crop_to_picture[:, 2]
     np.testing.assert_allclose(center, [(width - 1) / 2, (height - 1) / 2], atol=2)
-    assert 0.1 < avatar.lifted.extra["matte"].mean() < 0.9
+    assert 0.1 < avatar.portrait.extra["matte"].mean() < 0.9
     low = replace(seen, landmarks=seen.landmarks + np.float32([0, 5 * seen.size, 0]))
     with pytest.raises(FaceError, match="largest head of a picture, which is not the one chosen"):
         lift_portrait(low, get_models(settings), "emica")
@@ -480,14 +486,14 @@ def test_a_motion_is_tracked_again_when_a_file_of_the_published_tracker_changes(
 
 def test_alpha_is_the_persons_though_the_background_is_covered_too(published, seen):
     performance = published.perform(replace(still(1), rotation=np.asarray(seen.pose.rotation, np.float32)[None]))
-    matte = published.lifted.extra["matte"]
+    matte = published.portrait.extra["matte"]
     assert 0.2 < matte.mean() < 0.8
     ((rgb, alpha),) = performance.frames(512, 512)
     rgb, alpha = rgb.copy(), alpha.copy()
     ((plain, coverage),) = performance.frames(512, 512, alpha=False)
     np.testing.assert_array_equal(rgb, plain)
     assert (alpha <= coverage + 1e-4).all()
-    wanted = published.framed(seen).alpha
+    wanted = published.frame_portrait(seen).alpha
     middle = np.s_[100:400, 100:400]
     assert np.abs(alpha - coverage * wanted)[middle].mean() < 0.1
     assert alpha[wanted < 0.01].mean() < 0.3 * coverage[wanted < 0.01].mean()

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import bench_animate as animate_parts
 import bench_gagavatar as gagavatar_parts
 import bench_tracking as tracking_parts
-import numpy as np
-
 from gagavatar_nodes.rendering.covariance import covariances_from_quaternions
 from gagavatar_nodes.types import Camera, Gaussians
 

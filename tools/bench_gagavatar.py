@@ -44,7 +44,7 @@ def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]], hea
     from gagavatar_nodes.lifting.gagavatar import GAGAvatarPredictor, PortraitGaussians, RenderOptions
     from gagavatar_nodes.rendering.backends import choose_backend
 
-    sys.path[:0] = [str(TESTS), str(TESTS / "lifting" / "gagavatar")]
+    sys.path.insert(0, str(TESTS / "helpers"))
     import gagavatar_recipe as recipe
 
     if options.threads:
@@ -143,7 +143,6 @@ def _streamed(avatar: Any, lifted: Any, points: np.ndarray, camera: np.ndarray, 
 def _head_model(device: Any) -> Any:
     """FLAME with random blendshapes of the real sizes: the real ones need the user's consent to their license."""
     import parity_recipe
-
     from gagavatar_nodes.heads.flame import Flame
 
     return Flame(parity_recipe.synthetic_flame(0)).to(device)

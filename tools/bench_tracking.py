@@ -16,8 +16,8 @@ def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]]) -> 
     FLAME is a stand-in of its structure: 41 of its expression codes move landmarks, of FLAME's own up to 100 may.
     """
     import torch
-    from flame_standin import standin_flame
 
+    from flame_standin import standin_flame
     from gagavatar_nodes import assets
     from gagavatar_nodes.driving.timeline import take
     from gagavatar_nodes.heads.flame import Flame

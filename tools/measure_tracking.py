@@ -17,9 +17,9 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from flame_standin import standin_flame
 from numpy.lib.stride_tricks import sliding_window_view
 
+from flame_standin import standin_flame
 from gagavatar_nodes.heads.flame import Flame
 from gagavatar_nodes.heads.flame_files import load_flame
 from gagavatar_nodes.media.video_reader import VideoReader

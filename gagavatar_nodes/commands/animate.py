@@ -80,12 +80,12 @@ def run(args: argparse.Namespace) -> int:
     performance = avatar.perform(edited(motion, args), args.reference, args.stitch, args.seed, args.pose)
     is_media = pipeline.is_media(args.driver)
     film = args.driver if is_media and not pipeline.is_sound(args.driver) else None
-    shown = avatar.framed(portrait) if args.stitch else portrait
+    shown = avatar.frame_portrait(portrait) if args.stitch else portrait
     finished_look = look(args, background, shown, film)
     heard = dub or (args.driver if is_media else None)
     sound = None if args.no_audio else heard
     with Bar(args, "rendering") as bar:
-        count = pipeline.render(performance, args.out, motion.fps, finished_look, sound, bar)
+        count = pipeline.render(performance, args.out, finished_look, sound, bar)
     seconds = time.perf_counter() - start
     summary = {
         "out": str(args.out),

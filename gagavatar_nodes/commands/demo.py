@@ -47,15 +47,15 @@ def run(args: argparse.Namespace) -> int:
     avatar = lifted()
     performance = avatar.perform(motion)
     with Bar(args, "rendering") as bar:
-        look = pipeline.Look(beside=(portrait.picture, driver))
-        count = pipeline.render(performance, video, motion.fps, look, driver, bar)
-    write_image(sheet, contact_sheet(portrait, avatar, performance, driver, motion.fps))
+        look = pipeline.Look(comparison=pipeline.Comparison(portrait.picture, driver))
+        count = pipeline.render(performance, video, look, driver, bar)
+    write_image(sheet, contact_sheet(portrait, avatar, performance, driver))
     seconds = time.perf_counter() - start
     summary = {"video": str(video), "contact_sheet": str(sheet), "frames": count, "seconds": round(seconds, 3)}
     return finish(args, summary, f"video: {video}\ncontact sheet: {sheet}\n{count} frames in {seconds:.1f} s")
 
 
-def contact_sheet(portrait: Portrait, avatar: Avatar, performance: Performance, driver: Any, fps: float) -> np.ndarray:
+def contact_sheet(portrait: Portrait, avatar: Avatar, performance: Performance, driver: Any) -> np.ndarray:
     """[H, W, 3] uint8: portrait, driver's frames, results, and an orbit with some built-in expressions."""
     import numpy as np
 
@@ -66,7 +66,7 @@ def contact_sheet(portrait: Portrait, avatar: Avatar, performance: Performance, 
     from ..rendering.layout import contact_sheet as laid_out
 
     chosen = np.linspace(0, len(performance) - 1, _COLUMNS + 1).round().astype(int)[:-1].tolist()
-    with VideoReader(driver, fps=fps) as video:
+    with VideoReader(driver, fps=performance.fps) as video:
         driving = [frame for index, frame in enumerate(video) if index in chosen]
     turning = avatar.perform(orbit(still(1), "sweep", _ORBIT_DEGREES, 0.0, 4.0))
     quarter = len(turning) // 4

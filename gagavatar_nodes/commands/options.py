@@ -271,17 +271,15 @@ def look(
 ) -> Look:
     """Size, background and layout from the options of `add_look`, `--stitch` and `--compare`.
 
-    To stitch, the portrait must be framed as the avatar's pictures are; see `Avatar.framed`.
+    To stitch, the portrait must be framed as the avatar's pictures are; see `Avatar.frame_portrait`.
     """
-    from ..pipeline import Look
+    from ..pipeline import Comparison, Look
     from ..rendering.stitching import Stitcher
 
-    return Look(
-        *args.size,
-        background=background,
-        stitcher=Stitcher(portrait) if portrait is not None and getattr(args, "stitch", False) else None,
-        beside=(portrait.picture, driver) if portrait is not None and getattr(args, "compare", False) else None,
-    )
+    stitcher = Stitcher(portrait) if portrait is not None and getattr(args, "stitch", False) else None
+    compared = portrait is not None and getattr(args, "compare", False)
+    comparison = Comparison(portrait.picture, driver) if compared else None
+    return Look(*args.size, background, stitcher, comparison)
 
 
 class Bar:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .options import (
     FPS,
@@ -24,6 +24,9 @@ from .options import (
     warn_bridged,
 )
 from .voice import add_voice, driven_by_sound, dub_file, read_motion
+
+if TYPE_CHECKING:
+    from ..avatars import Performance
 
 ORBITS = ("sweep", "circle", "figure8")
 
@@ -87,7 +90,7 @@ def run_render(args: argparse.Namespace) -> int:
     warn_bridged(motion, args.motion)
     performance = avatar.perform(edited(motion, args), args.reference, seed=args.seed, pose=args.pose)
     heard = args.audio or dub or (args.motion if driven_by_sound(args, args.motion) else None)
-    return _write(args, performance, motion.fps, background, heard)
+    return _write(args, performance, background, heard)
 
 
 def run_orbit(args: argparse.Namespace) -> int:
@@ -98,12 +101,12 @@ def run_orbit(args: argparse.Namespace) -> int:
     background = picture_output(args, args.avatar)
     motion = orbit(still(1, args.fps), args.path, args.yaw, args.pitch, args.seconds)
     performance = load_avatar(args.avatar, **published(args)).perform(motion, seed=args.seed, pose="relative")
-    return _write(args, performance, args.fps, background)
+    return _write(args, performance, background)
 
 
-def _write(args: argparse.Namespace, performance: Any, fps: float, background: Any, audio: str | None = None) -> int:
+def _write(args: argparse.Namespace, performance: Performance, background: Any, audio: str | None = None) -> int:
     from .. import pipeline
 
     with Bar(args, "rendering") as bar:
-        count = pipeline.render(performance, args.out, fps, look(args, background), audio, bar)
-    return finish(args, {"out": str(args.out), "frames": count, "fps": fps}, f"{args.out}: {count} frames")
+        count = pipeline.render(performance, args.out, look(args, background), audio, bar)
+    return finish(args, {"out": str(args.out), "frames": count, "fps": performance.fps}, f"{args.out}: {count} frames")

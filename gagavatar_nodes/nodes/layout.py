@@ -77,7 +77,7 @@ class StitchBack:
                 f"The rendered images are {images.shape[2]}x{images.shape[1]} pixels, but the portrait's crop is "
                 "square: set the same width and height in Render Avatar"
             )
-        place = portrait if avatar is None else cancellable(lambda: avatar.framed(portrait))
+        place = portrait if avatar is None else cancellable(lambda: avatar.frame_portrait(portrait))
         stitcher = cancellable(lambda: Stitcher(place, max_size or None, feather))
         width, height = stitcher.size
 

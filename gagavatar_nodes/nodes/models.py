@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..avatars import Avatar
+from ..avatars import Avatar, ManagedNetwork
 from ..errors import WeightsError
 from ..lifting.gagavatar.models import PORTRAIT_TRACKERS
 from ..trackers import TRACKERS
@@ -15,7 +15,7 @@ from . import host, spec
 from .progress import cancellable
 
 if TYPE_CHECKING:
-    from ..lifting.gagavatar.models import GagavatarModels
+    pass
 
 LOAD = "GAGAvatar/load"
 AUTO = "auto"
@@ -41,8 +41,8 @@ class AvatarModel:
             return pipeline.lift(portrait, self.name, self.density)
         from ..lifting.gagavatar.models import PublishedSettings, get_models
 
-        published = get_models(PublishedSettings(**self.settings))  # held here, it is the one that `lift` takes
-        manage(published)
+        models = get_models(PublishedSettings(**self.settings))  # held here, they are those that `lift` takes
+        manage(models.network)
         return pipeline.lift(portrait, self.name, **self.settings)
 
 
@@ -56,9 +56,8 @@ class HeadTracker:
     """Where the published files are."""
 
 
-def manage(published: GagavatarModels) -> None:
-    """Lets ComfyUI manage the memory of the published network, see `host.manage`."""
-    network = published.network
+def manage(network: ManagedNetwork) -> None:
+    """Let ComfyUI manage the memory of a network, see `host.manage`."""
     host.manage(network, network.network, network.release)
 
 

@@ -21,8 +21,8 @@ def perform(
     avatar: Avatar, motion: Motion, reference: str | int, refine: bool, in_place: bool, seed: int, pose: str
 ) -> Performance:
     """The motion, bound to the avatar, whose network ComfyUI now manages if it has one; `seed` as `seed_input` says."""
-    if avatar.model == "gagavatar":
-        manage(avatar.published)
+    if avatar.network is not None:
+        manage(avatar.network)
     performance = avatar.perform(motion, reference, in_place, seed or None, pose)
     return performance if refine else CoarsePerformance(performance)
 
@@ -36,6 +36,11 @@ class CoarsePerformance:
     def __len__(self) -> int:
         return len(self.refined)
 
+    @property
+    def fps(self) -> float:
+        """See `Performance`."""
+        return self.refined.fps
+
     def follow(self, motion: Motion) -> CoarsePerformance:
         """See `Performance`."""
         return CoarsePerformance(self.refined.follow(motion))
@@ -48,8 +53,10 @@ class CoarsePerformance:
         """See `Performance`."""
         return self.refined.camera(index)
 
-    def frames(self, width: int, height: int, indices: Iterable[int] | None = None) -> Iterator[Drawing]:
-        """See `Performance`."""
+    def frames(
+        self, width: int, height: int, indices: Iterable[int] | None = None, alpha: bool = True
+    ) -> Iterator[Drawing]:
+        """See `Performance`; alpha costs nothing and is always there."""
         from ..rendering.drawing import draw_frames
 
         chosen = range(len(self)) if indices is None else indices

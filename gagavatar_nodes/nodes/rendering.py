@@ -86,7 +86,7 @@ class RenderAvatar:
         progress = Progress(count)
         reference = reference_frame if retarget == "frame" else retarget
         performance = cancellable(lambda: perform(avatar, motion, reference, refine, in_place, seed, pose))
-        for index, (picture, alpha) in enumerate(watched(_drawn(performance, (width, height), behind, motion.fps))):
+        for index, (picture, alpha) in enumerate(watched(_drawn(performance, (width, height), behind))):
             tensors.put(images, index, picture)
             tensors.put(mask, index, alpha)
             progress(index + 1, picture=picture)
@@ -162,11 +162,11 @@ class RenderAvatarToVideo:
     ) -> dict[str, Any]:
         """Raises `MediaError` where the file cannot be written, `GagavatarError` where an input makes no sense."""
         from ..media.formats import choose_format
-        from ..pipeline import Look, finished_frames
+        from ..pipeline import Comparison, Look, compose_frames
         from ..rendering.stitching import Stitcher
 
         behind = choose_background(background, background_color, background_image)
-        stitcher = None if stitch_into is None else cancellable(lambda: Stitcher(avatar.framed(stitch_into)))
+        stitcher = None if stitch_into is None else cancellable(lambda: Stitcher(avatar.frame_portrait(stitch_into)))
         size = (width, height) if stitcher is None else stitcher.size
         transparent = stitcher is None and behind.color is None if isinstance(behind, ColorBackground) else False
         if transparent and beside_portrait is not None:
@@ -179,9 +179,9 @@ class RenderAvatarToVideo:
         )
         with ExitStack() as stack:
             driver = None if beside_driver is None else stack.enter_context(file_of(beside_driver))
-            beside = None if beside_portrait is None else (beside_portrait.picture, driver)
-            look = Look(width, height, behind, stitcher, beside)
-            frames = watched(finished_frames(performance, motion.fps, look))
+            comparison = None if beside_portrait is None else Comparison(beside_portrait.picture, driver)
+            look = Look(width, height, behind, stitcher, comparison)
+            frames = watched(compose_frames(performance, look))
             first = next(frames)
             size = first.shape[1], first.shape[0]
             _write(path, chain([first], frames), motion, size, transparent, audio, quality)
@@ -190,12 +190,12 @@ class RenderAvatarToVideo:
 
 
 def _drawn(
-    performance: Performance, size: tuple[int, int], background: Background, fps: float
+    performance: Performance, size: tuple[int, int], background: Background
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pictures [H, W, 3] uint8 and alpha [H, W] float32, new arrays."""
     from ..rendering.compositing import composite
 
-    behind = background.frames(size, fps)
+    behind = background.frames(size, performance.fps)
     for rgb, alpha in performance.frames(*size):
         yield composite(rgb, alpha, next(behind))[..., :3], alpha.copy()
 

@@ -2,8 +2,6 @@
 
 import pytest
 
-pytest.importorskip("torch")
-
 from gagavatar_nodes.app.sessions import Sessions
 
 

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from proxy import proxied
 
 from gagavatar_nodes.app.limits import Limits
 from gagavatar_nodes.media.video_reader import VideoReader
+from proxy import proxied
 
 pytest.importorskip("gradio")
 gradio_client = pytest.importorskip("gradio_client")

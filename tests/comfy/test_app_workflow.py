@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
-from test_workflows_in_comfyui import check
 
+from comfy_prompts import check
 from gagavatar_nodes.app.graphs import Look, Source, animate, expression, splat
 from gagavatar_nodes.app.workflows import note_for, to_ui
 from gagavatar_nodes.assets import path as asset

@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
 if not torch.cuda.is_available():
     pytest.skip("there is no GPU", allow_module_level=True)
 
-from test_published_model import prompt, published_base  # noqa: E402
+from comfy_prompts import published_base, published_prompt
 
 KEPT = 150e6
 """Bytes that may stay: FLAME, which belongs to the avatar, and PyTorch's own workspaces, 32 MB for each stream."""
@@ -37,7 +37,7 @@ def allocated(server) -> float:
 
 def test_unloading_takes_the_network_off_the_gpu_and_the_next_run_brings_it_back(server):
     idle = allocated(server)
-    assert server.run(prompt(), limit=600).problems == []
+    assert server.run(published_prompt(), limit=600).problems == []
     assert allocated(server) > idle + 500e6
     server.post("/free", {"unload_models": True, "free_memory": False})
     for _ in range(100):
@@ -45,6 +45,6 @@ def test_unloading_takes_the_network_off_the_gpu_and_the_next_run_brings_it_back
             break
         time.sleep(0.1)
     assert allocated(server) < idle + KEPT
-    again = server.run(prompt(background_color="white"), limit=600)
+    again = server.run(published_prompt(background_color="white"), limit=600)
     assert again.problems == []
     assert again.executed == ["5", "6"]

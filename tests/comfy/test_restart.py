@@ -11,8 +11,8 @@ pytest.importorskip("websocket")
 
 
 def test_nothing_half_written_is_left_under_its_name(tmp_path):
+    from comfy_prompts import builtin, graph, to_video
     from server import Server
-    from test_server import builtin, graph, to_video
 
     python = os.environ.get("COMFYUI_PYTHON", sys.executable)
     server = Server(tmp_path, Path(os.environ["COMFYUI_DIR"]), python=python)

@@ -6,40 +6,9 @@ import time
 
 import pytest
 
+from comfy_prompts import G, builtin, graph, node, to_video
+
 pytest.importorskip("websocket")
-
-G = "GAGAvatar"
-
-
-def node(kind, **inputs):
-    return {"class_type": kind if kind in ("LoadVideo", "PreviewImage", "SaveVideo", "LoadImage") else G + kind,
-            "inputs": inputs}  # fmt: skip
-
-
-def graph(motion, **values):
-    """Example portrait -> avatar (3) -> `motion` (4) -> Render Avatar (5), shown (6)."""
-    look = {"width": 128, "height": 128, "background": "color", "background_color": "black", "retarget": "auto",
-            "reference_frame": 0, "refine": True, "in_place": False}  # fmt: skip
-    return {
-        "1": node("ExampleInputs", person="photo"),
-        "2": node("TrackPortrait", image=["1", 0], face=0, matting="guided", size=512),
-        "3": node("LiftPortrait", portrait=["2", 0]),
-        "4": motion,
-        "5": node("RenderAvatar", avatar=["3", 0], motion=["4", 0], **(look | values)),
-        "6": node("PreviewImage", images=["5", 0]),
-    }
-
-
-def builtin(name="nod", seconds=0.4):
-    return node("BuiltinMotion", name=name, seconds=seconds, fps=25.0)
-
-
-def to_video(prompt, prefix, **values):
-    """Adds a Render Avatar to Video (7) of the same avatar and motion."""
-    look = {"width": 128, "height": 128, "background": "color", "background_color": "black", "retarget": "auto",
-            "reference_frame": 0, "refine": True, "filename_prefix": prefix, "format": "mp4",
-            "quality": 18}  # fmt: skip
-    return {**prompt, "7": node("RenderAvatarToVideo", avatar=["3", 0], motion=["4", 0], **(look | values))}
 
 
 def driving(**links):

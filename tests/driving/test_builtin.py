@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from motions import check_consistent
 
 from gagavatar_nodes.driving.builtin import BUILTIN_NAMES, builtin_motion
 from gagavatar_nodes.errors import GagavatarError
@@ -10,6 +9,7 @@ from gagavatar_nodes.face.arkit import arkit_deltas, gaze_of
 from gagavatar_nodes.face.pose import yaw_pitch_roll
 from gagavatar_nodes.face.topology import MOUTH_CORNERS, eye_openness
 from gagavatar_nodes.types import ARKIT_NAMES
+from motions import check_consistent
 
 
 def landmarks(motion):

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from motions import about_y, check_consistent, ramp, yaw_degrees
 
 from gagavatar_nodes.driving.pose import orbit, orbit_path, rotation_of, scale_head_pose
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.face.pose import yaw_pitch_roll
+from motions import about_y, check_consistent, ramp, yaw_degrees
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 0.5, 2.0])

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from motions import ramp
 
 from gagavatar_nodes.driving.builtin import builtin_motion
 from gagavatar_nodes.driving.mixing import MOUTH_COLUMNS, replace_mouth
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.face.topology import LOWER_LIDS, LOWER_LIP, UPPER_LIDS, UPPER_LIP
 from gagavatar_nodes.types import ARKIT_NAMES
+from motions import ramp
 
 OTHERS = [i for i in range(52) if i not in MOUTH_COLUMNS]
 EYES = np.ravel([UPPER_LIDS, LOWER_LIDS])

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from motions import ramp
 
 from gagavatar_nodes.driving.motion_file import is_motion_file, load_motion, save_motion
 from gagavatar_nodes.errors import FileFormatError, MediaError
+from motions import ramp
 
 ARRAYS = ("rotation", "translation", "scale", "neutral", "deltas", "arkit", "gaze", "confidence")
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from motions import about_y, check_consistent, ramp, yaw_degrees
 
 from gagavatar_nodes.driving.builtin import builtin_motion
 from gagavatar_nodes.driving.motion_file import load_motion, save_motion
@@ -25,6 +24,7 @@ from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.face.arkit import arkit_deltas, fit_arkit, gaze_of
 from gagavatar_nodes.face.topology import eye_openness
 from gagavatar_nodes.types import ARKIT_NAMES
+from motions import about_y, check_consistent, ramp, yaw_degrees
 
 JAW = ARKIT_NAMES.index("jawOpen")
 

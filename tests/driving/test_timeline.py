@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from motions import about_y, check_consistent, ramp, yaw_degrees
 
 from gagavatar_nodes.driving.operations import loop, resample, smooth, trim
 from gagavatar_nodes.driving.timeline import sample
 from gagavatar_nodes.errors import GagavatarError
+from motions import about_y, check_consistent, ramp, yaw_degrees
 
 
 def noisy(frames: int, seed: int = 0):

@@ -1,16 +1,14 @@
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from parity_recipe import synthetic_flame  # noqa: E402
-
-from gagavatar_nodes.errors import GagavatarError  # noqa: E402
-from gagavatar_nodes.face.arkit_flame import IBUG_68, fit_arkit_flame, with_arkit  # noqa: E402
-from gagavatar_nodes.face.bundled_face import arkit_basis, bundled_neutral  # noqa: E402
-from gagavatar_nodes.heads.flame import Flame, rotation_matrices  # noqa: E402
-from gagavatar_nodes.tracking.emica.results import flame_motion  # noqa: E402
-from gagavatar_nodes.types import ARKIT_NAMES, Camera, FlameCodes  # noqa: E402
+from gagavatar_nodes.errors import GagavatarError
+from gagavatar_nodes.face.arkit_flame import IBUG_68, fit_arkit_flame, with_arkit
+from gagavatar_nodes.face.bundled_face import arkit_basis, bundled_neutral
+from gagavatar_nodes.heads.flame import Flame, rotation_matrices
+from gagavatar_nodes.tracking.emica.results import flame_motion
+from gagavatar_nodes.types import ARKIT_NAMES, Camera, FlameCodes
+from parity_recipe import synthetic_flame
 
 SCALE = 3  # planted codes: a target at weight 1 is three deviations of one expression code
 

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 from gagavatar_nodes.face.bundled_face import arkit_basis, bundled_neutral
 from gagavatar_nodes.face.embedded_flame import load_head
 from gagavatar_nodes.heads.editions import BUNDLED_HEAD
 from gagavatar_nodes.heads.flame_files import check_asset
 from gagavatar_nodes.types import ARKIT_NAMES, HEAD_UNITS_PER_CM
-
-torch = pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,11 @@
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from parity_recipe import DATA, relative_error, synthetic_flame  # noqa: E402
-
-from gagavatar_nodes.errors import FileFormatError, GagavatarError  # noqa: E402
-from gagavatar_nodes.heads.editions import check_same_edition  # noqa: E402
-from gagavatar_nodes.heads.flame import Flame, evaluate, rotation_matrices  # noqa: E402
+from gagavatar_nodes.errors import FileFormatError, GagavatarError
+from gagavatar_nodes.heads.editions import check_same_edition
+from gagavatar_nodes.heads.flame import Flame, evaluate, rotation_matrices
+from parity_recipe import DATA, relative_error, synthetic_flame
 
 
 @pytest.fixture(scope="module")

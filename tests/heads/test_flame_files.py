@@ -2,15 +2,13 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
+from scipy import sparse
 
-torch = pytest.importorskip("torch")
-
-from parity_recipe import synthetic_flame  # noqa: E402
-from scipy import sparse  # noqa: E402
-
-from gagavatar_nodes.errors import FileFormatError  # noqa: E402
-from gagavatar_nodes.heads.flame import Flame, edition_of  # noqa: E402
-from gagavatar_nodes.heads.flame_files import import_flame, load_flame  # noqa: E402
+from gagavatar_nodes.errors import FileFormatError
+from gagavatar_nodes.heads.flame import Flame, edition_of
+from gagavatar_nodes.heads.flame_files import import_flame, load_flame
+from parity_recipe import synthetic_flame
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,11 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from media_files import encode_video, gradient, gray_levels
 from PIL import Image
 
 from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.media.backgrounds import cover, parse_background, parse_color
+from media_files import encode_video, gradient, gray_levels
 
 
 @pytest.mark.parametrize(

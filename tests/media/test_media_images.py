@@ -2,12 +2,12 @@ import io
 
 import numpy as np
 import pytest
-from media_files import encode_sound, encode_video, gradient
 from PIL import Image, ImageCms
 
 from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.media.images import MAX_EDGE, read_image, write_image
 from gagavatar_nodes.media.kinds import media_kind
+from media_files import encode_sound, encode_video, gradient
 
 
 def save(path, image, **options):

@@ -3,12 +3,12 @@ import threading
 
 import numpy as np
 import pytest
-from media_files import encode_sound, encode_video, gradient, gray_levels
 from PIL import Image
 
 from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.media.video_writer import VideoWriter
+from media_files import encode_sound, encode_video, gradient, gray_levels
 
 
 def gray_frames(count, height=48, width=64):

@@ -1,11 +1,11 @@
 import av
 import numpy as np
 import pytest
-from media_files import encode_flash_and_beep, encode_sound, encode_video, first_loud, gradient
 from PIL import Image
 
 from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.media.sound import SoundReader, find_sound
+from media_files import encode_flash_and_beep, encode_sound, encode_video, first_loud, gradient
 
 
 def samples_of(path, **options):

@@ -5,6 +5,12 @@ import threading
 import av
 import numpy as np
 import pytest
+from PIL import Image
+
+from gagavatar_nodes.errors import MediaError
+from gagavatar_nodes.media.encoders import FileEncoder
+from gagavatar_nodes.media.video_reader import VideoReader
+from gagavatar_nodes.media.video_writer import VideoWriter
 from media_files import (
     encode_flash_and_beep,
     encode_sound,
@@ -14,12 +20,6 @@ from media_files import (
     read_tone,
     seen_and_heard,
 )
-from PIL import Image
-
-from gagavatar_nodes.errors import MediaError
-from gagavatar_nodes.media.encoders import FileEncoder
-from gagavatar_nodes.media.video_reader import VideoReader
-from gagavatar_nodes.media.video_writer import VideoWriter
 
 
 def names(folder):

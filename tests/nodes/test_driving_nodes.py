@@ -4,13 +4,13 @@ import av
 import numpy as np
 import pytest
 import torch
-from media_files import encode_flash_and_beep, first_loud
 
 from gagavatar_nodes.assets import path as asset
 from gagavatar_nodes.errors import FaceError, GagavatarError
 from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.media.video_writer import VideoWriter
 from gagavatar_nodes.nodes.sound import read_sound, write_sound
+from media_files import encode_flash_and_beep, first_loud
 
 
 class FileVideo:

@@ -42,6 +42,7 @@ def test_a_checkpoint_that_is_gone_is_named(run, models):
 
 def test_a_wrong_checkpoint_says_what_it_lacks(run, models, portrait):
     import torch
+
     from parity_recipe import synthetic_flame
 
     torch.save({"model": {"other": torch.zeros(1)}}, models / "GAGAvatar.pt")

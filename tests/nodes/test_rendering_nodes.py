@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -134,3 +136,9 @@ def test_comparison_has_the_length_of_the_result_and_holds_short_drivers(run):
     assert torch.equal(images[1, :, 20:52], images[3, :, 20:52])
     assert not torch.equal(images[0, :, 20:52], images[1, :, 20:52])
     assert (images[:, :, -32:] - result).abs().max() <= 1 / 255
+
+
+def test_a_video_is_rendered_without_the_refiner(run, avatar, motion):
+    """As for GAGAvatar in a hurry: what draws the Gaussians' own colors must be drawn into files too."""
+    made = run("RenderAvatarToVideo", avatar=avatar, motion=motion, width=64, height=64, refine=False)
+    assert Path(made["result"][1]).stat().st_size > 0

@@ -1,18 +1,15 @@
 """Every example graph fits the nodes, and so do those of earlier releases."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 from gagavatar_nodes.nodes.files import NONE
+from graph import definitions
+from make_workflows import WORKFLOWS, main
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tools" / "comfy"))
-
-from graph import definitions  # noqa: E402
-from make_workflows import WORKFLOWS, main  # noqa: E402
 
 PRESENT = sorted((ROOT / "workflows").glob("*.json"))
 FROZEN = sorted((ROOT / "tests/data/workflows").glob("*/*.json"))

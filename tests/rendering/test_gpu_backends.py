@@ -9,16 +9,15 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 from rendering.scenes import CAMERA, scene
 
-torch = pytest.importorskip("torch")
-
-from gagavatar_nodes.errors import GagavatarError  # noqa: E402
-from gagavatar_nodes.rendering import gsplat_backend, rasterize, reference  # noqa: E402
-from gagavatar_nodes.rendering.backends import backend_problem  # noqa: E402
-from gagavatar_nodes.rendering.covariance import UPPER_TRIANGLE  # noqa: E402
-from gagavatar_nodes.rendering.view import View  # noqa: E402
-from gagavatar_nodes.types import Gaussians  # noqa: E402
+from gagavatar_nodes.errors import GagavatarError
+from gagavatar_nodes.rendering import gsplat_backend, rasterize, reference
+from gagavatar_nodes.rendering.backends import backend_problem
+from gagavatar_nodes.rendering.covariance import UPPER_TRIANGLE
+from gagavatar_nodes.rendering.view import View
+from gagavatar_nodes.types import Gaussians
 
 COMPARE = textwrap.dedent(
     """

@@ -9,8 +9,6 @@ from rendering.scenes import CAMERA, assert_same_image, scene
 from gagavatar_nodes.rendering import describe, native, rasterize
 from gagavatar_nodes.types import Camera, Gaussians
 
-pytest.importorskip("torch")
-
 SCENES = {
     "usual": scene(),
     "huge splats": scene(60, seed=1, scales=(1.0, 8.0)),

@@ -136,7 +136,6 @@ def rasterize_module(monkeypatch):
 
 
 def test_without_a_compiler_pytorch_draws_and_says_so_once(rasterize_module, caplog):
-    pytest.importorskip("torch")
     from rendering.scenes import CAMERA, scene
 
     with caplog.at_level(logging.WARNING):
@@ -173,7 +172,6 @@ def test_libraries_of_a_wheel_run_here(tmp_path):
 @pytest.mark.parametrize("level", ["x86_64_v2", "x86_64_v3", "x86_64_v4"])
 def test_every_width_of_vector_draws_the_same(level, cache, monkeypatch):
     """v2 has no code of its own: it stands for all processors whose vectors the compiler alone takes care of."""
-    pytest.importorskip("torch")
     from rendering.scenes import CAMERA, assert_same_image, scene
 
     from gagavatar_nodes.rendering import rasterize

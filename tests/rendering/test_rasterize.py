@@ -146,7 +146,8 @@ def test_numbers_that_are_not_finite_are_refused_by_name(backend, field, bad):
 
 @pytest.mark.parametrize("backend", CPU_BACKENDS)
 def test_tensors_come_back_as_tensors(backend):
-    torch = pytest.importorskip("torch")
+    import torch
+
     g = scene(100, channels=4)
     tensors = Gaussians(*(torch.from_numpy(a) for a in (g.means, g.covariances, g.opacities, g.features)))
     image, alpha = rasterize(tensors, CAMERA, 40, 40, torch.ones(4), backend=backend)
@@ -157,7 +158,8 @@ def test_tensors_come_back_as_tensors(backend):
 
 
 def test_auto_takes_the_reference_where_gradients_are_wanted():
-    torch = pytest.importorskip("torch")
+    import torch
+
     g = scene(50)
     features = torch.from_numpy(g.features).requires_grad_()
     tensors = Gaussians(*(torch.from_numpy(a) for a in (g.means, g.covariances, g.opacities)), features)

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 from rendering.scenes import CAMERA, assert_same_image, scene
 
-torch = pytest.importorskip("torch")
 if not torch.cuda.is_available():
     pytest.skip("there is no GPU", allow_module_level=True)
 
-from gagavatar_nodes.rendering import rasterize  # noqa: E402
-from gagavatar_nodes.rendering.backends import backend_problem, choose_backend  # noqa: E402
-from gagavatar_nodes.types import Gaussians  # noqa: E402
+from gagavatar_nodes.rendering import rasterize
+from gagavatar_nodes.rendering.backends import backend_problem, choose_backend
+from gagavatar_nodes.types import Gaussians
 
 WIDTH, HEIGHT = 150, 97
 

@@ -1,14 +1,12 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
+import torch
 from rendering.scenes import CAMERA, scene
 
-torch = pytest.importorskip("torch")
-
-from gagavatar_nodes.rendering import rasterize, reference  # noqa: E402
-from gagavatar_nodes.rendering.view import View  # noqa: E402
-from gagavatar_nodes.types import Gaussians  # noqa: E402
+from gagavatar_nodes.rendering import rasterize, reference
+from gagavatar_nodes.rendering.view import View
+from gagavatar_nodes.types import Gaussians
 
 
 def test_gradients_are_those_of_the_image():

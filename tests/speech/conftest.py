@@ -1,14 +1,8 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from spoken import SPEECH, Truth, read_truth
-
 from gagavatar_nodes.speech.sound import Sound
+from spoken import SPEECH, Truth, read_truth
 
 
 @pytest.fixture(scope="session")

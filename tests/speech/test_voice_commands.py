@@ -5,12 +5,12 @@ import json
 import av
 import numpy as np
 import pytest
-from media_files import encode_video, gradient
-from spoken import DATA, SPEECH, lip_gap, weight
 
 from gagavatar_nodes import assets, pipeline
 from gagavatar_nodes.driving.motion_file import load_motion
 from gagavatar_nodes.speech.sound import Sound
+from media_files import encode_video, gradient
+from spoken import DATA, SPEECH, lip_gap, weight
 
 PORTRAIT = assets.path("example_portrait.jpg")
 

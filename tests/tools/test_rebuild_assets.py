@@ -1,18 +1,15 @@
 import hashlib
 import struct
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gagavatar_nodes import assets
+from rebuild import canonical, driver, painting
+from rebuild.compare import compare
 
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "tools"))
-
-from rebuild import canonical, driver, painting  # noqa: E402
-from rebuild.compare import compare  # noqa: E402
 
 SUMS = dict(reversed(line.split()) for line in (ROOT / "tools/rebuild/SHA256SUMS").read_text().splitlines())
 

@@ -2,14 +2,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from parity_recipe import synthetic_flame  # noqa: E402
-
-from gagavatar_nodes.errors import FileFormatError  # noqa: E402
-from gagavatar_nodes.heads.flame import Flame  # noqa: E402
-from gagavatar_nodes.tracking.emica import crops, scrfd, vgghead  # noqa: E402
+from gagavatar_nodes.errors import FileFormatError
+from gagavatar_nodes.heads.flame import Flame
+from gagavatar_nodes.tracking.emica import crops, scrfd, vgghead
+from parity_recipe import synthetic_flame
 
 NONE = (0, 0)
 

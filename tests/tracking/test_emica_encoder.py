@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from parity_recipe import DATA, relative_error, tracker_state_dict  # noqa: E402
-
-from gagavatar_nodes.errors import FileFormatError  # noqa: E402
-from gagavatar_nodes.tracking.emica.encoder import Emica, encode  # noqa: E402
+from gagavatar_nodes.errors import FileFormatError
+from gagavatar_nodes.tracking.emica.encoder import Emica, encode
+from parity_recipe import DATA, relative_error, tracker_state_dict
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,17 @@
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from parity_recipe import synthetic_flame  # noqa: E402
-
-from gagavatar_nodes.heads.flame import Flame, rotation_matrices  # noqa: E402
-from gagavatar_nodes.tracking.emica import optimize  # noqa: E402
-from gagavatar_nodes.tracking.emica.geometry import (  # noqa: E402
+from gagavatar_nodes.heads.flame import Flame, rotation_matrices
+from gagavatar_nodes.tracking.emica import optimize
+from gagavatar_nodes.tracking.emica.geometry import (
     project,
     rotation_from_6d,
     rotation_to_6d,
     smooth,
     suppress,
 )
+from parity_recipe import synthetic_flame
 
 FRAMES = 3
 

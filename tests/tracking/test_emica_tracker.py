@@ -1,15 +1,13 @@
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from parity_recipe import synthetic_flame, tracker_state_dict  # noqa: E402
-
-from gagavatar_nodes.errors import FaceError, FileFormatError  # noqa: E402
-from gagavatar_nodes.heads.flame import Flame  # noqa: E402
-from gagavatar_nodes.lifting.gagavatar.image import prepare_image  # noqa: E402
-from gagavatar_nodes.tracking.emica import archive, tracker  # noqa: E402
-from gagavatar_nodes.tracking.emica.optimize import initial_camera  # noqa: E402
+from gagavatar_nodes.errors import FaceError, FileFormatError
+from gagavatar_nodes.heads.flame import Flame
+from gagavatar_nodes.lifting.gagavatar.image import prepare_image
+from gagavatar_nodes.tracking.emica import archive, tracker
+from gagavatar_nodes.tracking.emica.optimize import initial_camera
+from parity_recipe import synthetic_flame, tracker_state_dict
 
 
 class HeadStub(torch.nn.Module):

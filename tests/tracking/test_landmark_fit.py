@@ -1,20 +1,16 @@
-import sys
 from dataclasses import fields
-from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from scipy.ndimage import gaussian_filter1d
 
-torch = pytest.importorskip("torch")
-
-from parity_recipe import synthetic_flame  # noqa: E402
-from scipy.ndimage import gaussian_filter1d  # noqa: E402
-
-from gagavatar_nodes.errors import GagavatarError  # noqa: E402
-from gagavatar_nodes.face.pose import yaw_pitch_roll  # noqa: E402
-from gagavatar_nodes.heads.flame import Flame  # noqa: E402
-from gagavatar_nodes.tracking.crop import chained, inverse  # noqa: E402
-from gagavatar_nodes.tracking.landmarks import (  # noqa: E402
+from flame_standin import standin_flame
+from gagavatar_nodes.errors import GagavatarError
+from gagavatar_nodes.face.pose import yaw_pitch_roll
+from gagavatar_nodes.heads.flame import Flame
+from gagavatar_nodes.tracking.crop import chained, inverse
+from gagavatar_nodes.tracking.landmarks import (
     FlameOverlay,
     LiveFlame,
     fit_landmarks,
@@ -23,16 +19,13 @@ from gagavatar_nodes.tracking.landmarks import (  # noqa: E402
     track_flame,
     view_portrait,
 )
-from gagavatar_nodes.tracking.landmarks.face_model import INDICES, landmark_model, project  # noqa: E402
-from gagavatar_nodes.tracking.landmarks.rotations import axis_angle_of, rotation_of  # noqa: E402
-from gagavatar_nodes.tracking.landmarks.solver import solve_tied  # noqa: E402
-from gagavatar_nodes.tracking.live import LiveTracker  # noqa: E402
-from gagavatar_nodes.tracking.portrait import track_portrait  # noqa: E402
-from gagavatar_nodes.tracking.video import track_video  # noqa: E402
-
-sys.path.append(str(Path(__file__).parents[2] / "tools"))
-
-from flame_standin import standin_flame  # noqa: E402
+from gagavatar_nodes.tracking.landmarks.face_model import INDICES, landmark_model, project
+from gagavatar_nodes.tracking.landmarks.rotations import axis_angle_of, rotation_of
+from gagavatar_nodes.tracking.landmarks.solver import solve_tied
+from gagavatar_nodes.tracking.live import LiveTracker
+from gagavatar_nodes.tracking.portrait import track_portrait
+from gagavatar_nodes.tracking.video import track_video
+from parity_recipe import synthetic_flame
 
 SIZE, NOISE, FACING = 512, 0.5, np.diag([-1.0, 1.0, -1.0])
 

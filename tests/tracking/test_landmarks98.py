@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
-torch = pytest.importorskip("torch")
-
-from parity_recipe import DATA, relative_error, tracker_state_dict  # noqa: E402
-from torch import nn  # noqa: E402
-
-from gagavatar_nodes.tracking.emica.landmarks98 import TO_70, Landmarks98, detect  # noqa: E402
+from gagavatar_nodes.tracking.emica.landmarks98 import TO_70, Landmarks98, detect
+from parity_recipe import DATA, relative_error, tracker_state_dict
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from contracts import RecordingAvatar
 from gagavatar_nodes.driving.live import LiveDriver
-from gagavatar_nodes.driving.retarget import Retargeter
 from gagavatar_nodes.errors import FaceError
 from gagavatar_nodes.face.pose import yaw_pitch_roll
 from gagavatar_nodes.face.topology import mouth_aperture
@@ -100,24 +100,16 @@ def test_a_neutral_needs_a_face(driver_frames):
     np.testing.assert_array_equal(tracker.feed(driver_frames[4]).neutral, neutral)
 
 
-def test_an_avatar_follows_the_live_frames(driver_frames, driver_truth):
-    class Avatar:
-        """Records what it is bound to; what a real one draws is tested with it."""
-
-        bound = 0
-
-        def perform(self, motion, reference):
-            self.bound += 1
-            return Retargeter(motion, motion.neutral, reference)
-
-    avatar, tracker = Avatar(), LiveTracker(FPS)
+def test_an_avatar_follows_the_live_frames(avatar, driver_frames, driver_truth):
+    avatar, tracker = RecordingAvatar(avatar), LiveTracker(FPS)
     driver = LiveDriver(avatar, tracker)
     assert driver.feed(np.zeros_like(driver_frames[0])) is None
     shown = [driver.feed(frame) for frame in driver_frames[:40]]
     assert avatar.bound == 2
-    lips = np.array([p.displacements(0)[13, 1] - p.displacements(0)[14, 1] for p in shown])
+    sources = [performance.retargeter for performance in shown]
+    lips = np.array([p.displacements(0)[13, 1] - p.displacements(0)[14, 1] for p in sources])
     assert np.corrcoef(lips[12:], driver_truth[12:40, 2])[0, 1] > 0.9
-    turned = [yaw_pitch_roll(p.placement(0).rotation)[0] for p in shown]
+    turned = [yaw_pitch_roll(p.placement(0).rotation)[0] for p in sources]
     assert np.degrees(np.abs(np.array(turned) - driver_truth[:40, 0])).mean() < 2
     tracker.reset_neutral()
     driver.feed(driver_frames[40])

@@ -1,14 +1,12 @@
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
-torch = pytest.importorskip("torch")
-
-from parity_recipe import DATA, relative_error, tracker_state_dict  # noqa: E402
-from torch.nn import functional  # noqa: E402
-
-from gagavatar_nodes.errors import FileFormatError  # noqa: E402
-from gagavatar_nodes.tracking.emica.crops import normalized  # noqa: E402
-from gagavatar_nodes.tracking.emica.stylematte import StyleMatte, guided_upsampling  # noqa: E402
+from gagavatar_nodes.errors import FileFormatError
+from gagavatar_nodes.tracking.emica.crops import normalized
+from gagavatar_nodes.tracking.emica.stylematte import StyleMatte, guided_upsampling
+from parity_recipe import DATA, relative_error, tracker_state_dict
 
 
 @pytest.fixture(scope="module")

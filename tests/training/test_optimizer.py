@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from parity_recipe import DATA
 
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.lifting.gagavatar.config import PRESETS
 from gagavatar_nodes.lifting.gagavatar.model import GAGAvatarNetwork
 from gagavatar_nodes.training.optimizer import OptimizerConfig, build_optimizer, build_scheduler, freeze
+from parity_recipe import DATA
 
 
 def network(name: str = "full") -> GAGAvatarNetwork:

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 import torch
-import training_recipe as recipe
-from gagavatar_recipe import DATA
 
+import training_recipe as recipe
 from gagavatar_nodes.errors import FileFormatError, GagavatarError
 from gagavatar_nodes.training.perceptual import FacePerceptualLoss, make_perceptual
+from gagavatar_recipe import DATA
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import os
 import cv2
 import numpy as np
 import pytest
-from media_files import encode_video
 
 from gagavatar_nodes import assets
 from gagavatar_nodes.driving.motion_file import load_beside, load_motion
@@ -21,6 +20,7 @@ from gagavatar_nodes.training.preparation import PrepareSettings, prepare, run
 from gagavatar_nodes.training.preparation.clip import ranges
 from gagavatar_nodes.training.preparation.head_window import HeadWindow, head_box
 from gagavatar_nodes.training.preparation.quality import BLURRED, REPEATED, same_picture
+from media_files import encode_video
 
 QUICK = PrepareSettings(tracker="embedded", matting="guided", fewest=4)
 
@@ -164,7 +164,8 @@ def test_command_says_what_it_made(gagavatar, tmp_path, driver_images):
 
 
 def test_codes_are_fitted_to_the_crops_with_the_bundled_head(tmp_path, driver_images):
-    torch = pytest.importorskip("torch")
+    import torch
+
     from gagavatar_nodes.face.embedded_flame import embedded_flame
     from gagavatar_nodes.heads.flame import Flame
     from gagavatar_nodes.tracking.landmarks import motion_landmarks

@@ -11,20 +11,19 @@ from multiprocessing import get_all_start_methods
 import numpy as np
 import pytest
 import torch
+
+from gagavatar_nodes.errors import FileFormatError, GagavatarError
+from gagavatar_nodes.heads.flame import Flame
+from gagavatar_nodes.lifting.gagavatar.config import TINY
+from gagavatar_nodes.lifting.gagavatar.geometry import lifting_plane
+from gagavatar_nodes.training.batch import collate
+from gagavatar_nodes.training.data import FramePairs, open_dataset, open_frames
+from gagavatar_nodes.training.data.pairs import Pairing
+from gagavatar_nodes.training.data.published import PublishedFrames
 from parity_recipe import DATA, relative_error, synthetic_flame
+from published_data import KEYS, write_data_set
 
 lmdb = pytest.importorskip("lmdb")
-
-from published_data import KEYS, write_data_set  # noqa: E402
-
-from gagavatar_nodes.errors import FileFormatError, GagavatarError  # noqa: E402
-from gagavatar_nodes.heads.flame import Flame  # noqa: E402
-from gagavatar_nodes.lifting.gagavatar.config import TINY  # noqa: E402
-from gagavatar_nodes.lifting.gagavatar.geometry import lifting_plane  # noqa: E402
-from gagavatar_nodes.training.batch import collate  # noqa: E402
-from gagavatar_nodes.training.data import FramePairs, open_dataset, open_frames  # noqa: E402
-from gagavatar_nodes.training.data.pairs import Pairing  # noqa: E402
-from gagavatar_nodes.training.data.published import PublishedFrames  # noqa: E402
 
 CASES = {
     "train": ("train", "no"), "val": ("val", "no"), "test": ("test", "no"), "test_cross": ("test", "published"),

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import training_recipe as recipe
-from parity_recipe import DATA, relative_error
 
+import training_recipe as recipe
 from gagavatar_nodes.training.losses import compute_losses, head_boxes
 from gagavatar_nodes.training.model import Prediction, TrainingModel
 from gagavatar_nodes.training.nearest import nearest_points
 from gagavatar_nodes.training.optimizer import build_optimizer, build_scheduler, freeze
+from parity_recipe import DATA, relative_error
 
 LOSS, COARSE, FINE, GRAD_RASTER, GRAD_FINE = 1e-5, 1e-3, 1e-4, 3e-2, 5e-2
 GRADIENT, HEAD_BASE, NORM, SECOND_LOSS = 1e-2, 5e-2, 5e-3, 5e-3

@@ -5,6 +5,7 @@ import socket
 import sys
 
 import pytest
+
 from hub_server import COMMIT, FLAME, NETWORK, Hub, serve
 
 CONTENTS = os.urandom(1 << 20)

@@ -173,7 +173,8 @@ def test_folder_that_cannot_be_written_still_serves(folder, monkeypatch, caplog)
 
 
 def test_import_flame_puts_the_converted_file_where_loaders_look(folder, capsys):
-    torch = pytest.importorskip("torch")
+    import torch
+
     from parity_recipe import synthetic_flame
 
     asset = synthetic_flame()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+
 from server import ROOT, Page, Server, browser
 
 GRAPH_WIDTH, NODE_WIDTH = 1280, 640

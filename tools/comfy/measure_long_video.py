@@ -14,12 +14,11 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from server import MemoryWatch, Server
-
 from gagavatar_nodes.assets import path as asset
 from gagavatar_nodes.media.backgrounds import cover
 from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.media.video_writer import VideoWriter
+from server import MemoryWatch, Server
 
 EDGE = 512
 

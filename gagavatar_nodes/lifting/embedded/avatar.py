@@ -40,7 +40,7 @@ class EmbeddedAvatar(AvatarParts):
         self,
         motion: Motion,
         reference: str | int = "auto",
-        in_place: bool = True,
+        in_place: bool = False,
         seed: int | None = None,
         pose: str = "auto",
     ) -> EmbeddedPerformance:
@@ -50,8 +50,13 @@ class EmbeddedAvatar(AvatarParts):
         """
         return EmbeddedPerformance(self, Retargeter(motion, self.canonical, reference, self.stage.rotation, pose))
 
-    def framed(self, portrait: Portrait) -> Portrait:
-        """The portrait as it is: its crop is what the source camera sees."""
+    @property
+    def network(self) -> None:
+        """There is none."""
+        return None
+
+    def frame_portrait(self, portrait: Portrait) -> Portrait:
+        """Return the portrait as it is: its crop is what the source camera sees."""
         return portrait
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -124,6 +129,11 @@ class EmbeddedPerformance:
 
     def __len__(self) -> int:
         return len(self.retargeter.motion)
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return self.retargeter.motion.fps
 
     def follow(self, motion: Motion) -> EmbeddedPerformance:
         """The same driver's next frames; see `Retargeter.follow`."""

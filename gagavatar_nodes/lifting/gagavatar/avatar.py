@@ -25,6 +25,8 @@ from .source_pose import SourcePose
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .predictor import GAGAvatarPredictor
+
 
 _EXTRA = {"flame_shape": (300,), "rotation": (3, 3), "canonical": (478, 3), "pivot": (3,), "to_picture": (2, 3)}
 
@@ -33,24 +35,24 @@ _EXTRA = {"flame_shape": (300,), "rotation": (3, 3), "canonical": (478, 3), "piv
 class GagavatarAvatar:
     """A lifted portrait with the model that renders it."""
 
-    lifted: PortraitGaussians
-    published: GagavatarModels
+    portrait: PortraitGaussians
+    models: GagavatarModels
 
     model = "gagavatar"
 
     def __len__(self) -> int:
-        return len(self.lifted)
+        return len(self.portrait)
 
     @property
     def edition(self) -> str:
         """FLAME's edition in which the portrait's shape is written."""
-        return self.lifted.notes["flame_edition"]
+        return self.portrait.notes["flame_edition"]
 
     @property
-    def place(self) -> SourcePose:
+    def source_pose(self) -> SourcePose:
         """Where the portrait has its head."""
-        extra = self.lifted.extra
-        return SourcePose(self.lifted.source_camera, extra["rotation"], extra["canonical"], extra["pivot"])
+        extra = self.portrait.extra
+        return SourcePose(self.portrait.source_camera, extra["rotation"], extra["canonical"], extra["pivot"])
 
     def perform(
         self,
@@ -75,8 +77,8 @@ class GagavatarAvatar:
         """
         from ...heads.editions import check_same_edition
 
-        check_same_edition(self.edition, self.published.flame.edition)
-        source = Retargeter(motion, self.place.canonical, reference)
+        check_same_edition(self.edition, self.models.flame.edition)
+        source = Retargeter(motion, self.source_pose.canonical, reference)
         return GagavatarPerformance(self, self.codes(source, in_place), source, in_place, seed)
 
     def codes(self, source: Retargeter, in_place: bool = False) -> FlameCodes:
@@ -84,26 +86,31 @@ class GagavatarAvatar:
         from ...face.arkit_flame import flame_codes, with_added
         from ...heads.editions import check_same_edition
 
-        motion, shape = source.motion, self.lifted.extra["flame_shape"]
+        motion, shape = source.motion, self.portrait.extra["flame_shape"]
         if motion.flame is None:
-            return flame_codes(motion, self.published.arkit, shape, self.place.cameras(source))
+            return flame_codes(motion, self.models.arkit, shape, self.source_pose.cameras(source))
         check_same_edition(motion.flame.edition, self.edition)
         codes = replace(motion.flame, shape=shape)
         if codes.added is not None:
-            codes = with_added(codes, self.published.arkit)
+            codes = with_added(codes, self.models.arkit)
         if in_place:
-            return replace(codes, transform=self.place.cameras(source))
-        return codes if codes.placed else replace(codes, transform=self.place.turned(codes.transform))
+            return replace(codes, transform=self.source_pose.cameras(source))
+        return codes if codes.placed else replace(codes, transform=self.source_pose.turned(codes.transform))
 
-    def framed(self, portrait: Portrait) -> Portrait:
-        """The portrait in the square that this avatar's pictures show."""
-        from ...tracking.landmarks import framed
+    @property
+    def network(self) -> GAGAvatarPredictor:
+        """The network that draws it; see `GAGAvatarPredictor.load` for what is raised."""
+        return self.models.network
 
-        return framed(portrait, self.lifted.extra["to_picture"])
+    def frame_portrait(self, portrait: Portrait) -> Portrait:
+        """Return the portrait in the square that this avatar's pictures show."""
+        from ...tracking.landmarks import frame_portrait
+
+        return frame_portrait(portrait, self.portrait.extra["to_picture"])
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the avatar's file; see `PortraitGaussians.save`."""
-        self.lifted.save(path)
+        self.portrait.save(path)
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,11 @@ class GagavatarPerformance:
     def __len__(self) -> int:
         return len(self.codes.transform)
 
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return self.source.motion.fps
+
     def follow(self, motion: Motion) -> GagavatarPerformance:
         """The same driver's next frames; see `Retargeter.follow`."""
         source = self.source.follow(motion)
@@ -126,7 +138,7 @@ class GagavatarPerformance:
 
     def gaussians(self, index: int) -> Gaussians:
         """The avatar at a frame, with the coarse RGB of the network's first three features."""
-        posed = self.avatar.lifted.gaussians(self.head_points([index])[0].cpu().numpy())
+        posed = self.avatar.portrait.gaussians(self.head_points([index])[0].cpu().numpy())
         return replace(posed, features=np.clip(posed.features[:, :3], 0, 1))
 
     def camera(self, index: int) -> Camera:
@@ -139,14 +151,14 @@ class GagavatarPerformance:
 
         some = list(indices)
         with torch.inference_mode():
-            points = posed(self.avatar.published.flame, self.codes, some)
+            points = posed(self.avatar.models.flame, self.codes, some)
             if self.codes.steady_forehead:
                 points[:, FOREHEAD] = points.new_tensor(self._forehead[some])
         return points
 
     @cached_property
     def _forehead(self) -> np.ndarray:
-        return steady_forehead(self.avatar.published.flame, self.codes)
+        return steady_forehead(self.avatar.models.flame, self.codes)
 
     def frames(
         self, width: int, height: int, indices: Iterable[int] | None = None, alpha: bool = True
@@ -161,10 +173,10 @@ class GagavatarPerformance:
         black. Alpha is therefore the coverage by what the portrait's matte holds, splatted once more; without `alpha`
         that is spared.
         """
-        network = self.avatar.published.network
+        network = self.avatar.models.network
         chosen = range(len(self)) if indices is None else list(indices)
         driving = self._driving(chosen, network.batch_size)
-        for frame in network.render(self.avatar.lifted, driving, matted=alpha, seed=self.seed):
+        for frame in network.render(self.avatar.portrait, driving, matted=alpha, seed=self.seed):
             yield fit_square(frame.rgb.transpose(1, 2, 0), frame.alpha, width, height)
 
     def _driving(self, indices: Sequence[int], batch: int) -> Iterator[tuple[Tensor, np.ndarray]]:
@@ -173,13 +185,13 @@ class GagavatarPerformance:
             yield from zip(self.head_points(some), self.codes.transform[list(some)], strict=True)
 
 
-def lift_portrait(portrait: Portrait, published: GagavatarModels, tracker: str = "landmarks") -> GagavatarAvatar:
+def lift_portrait(portrait: Portrait, models: GagavatarModels, tracker: str = "landmarks") -> GagavatarAvatar:
     """Lifts a portrait: its square on black, with the shape and the camera of a FLAME fit.
 
     Args:
         portrait: see `tracking.portrait.track_portrait`.
-        published: the model.
-        tracker: one of `published.PORTRAIT_TRACKERS`.
+        models: the network and FLAME.
+        tracker: one of `choices.PORTRAIT_TRACKERS`.
 
     Raises:
         FaceError: the published tracker finds no head, or another one than the portrait's.
@@ -187,31 +199,31 @@ def lift_portrait(portrait: Portrait, published: GagavatarModels, tracker: str =
         FileFormatError: a file is of another kind, or damaged.
         GagavatarError: there is no PyTorch or no such device, or the FLAME file has no landmark embedding.
     """
-    published.check()
+    models.check()
     import torch
 
     from .image import prepare_image
 
-    view = published.view(portrait, tracker)
-    codes, flame = view.codes, published.flame
+    view = models.view(portrait, tracker)
+    codes, flame = view.codes, models.flame
     with torch.inference_mode():
         parts = (codes.shape[None], codes.expression, codes.jaw, codes.eyes)
         vertices = flame(*(torch.from_numpy(part).to(flame.template.device) for part in parts))
         landmarks = flame.landmarks(vertices)[0].double().cpu().numpy()
-    place = SourcePose.of(portrait, codes.transform[0], landmarks)
+    pose = SourcePose.of(portrait, codes.transform[0], landmarks)
     extra = {
-        "flame_shape": codes.shape, "rotation": place.rotation, "canonical": place.canonical, "pivot": place.pivot,
+        "flame_shape": codes.shape, "rotation": pose.rotation, "canonical": pose.canonical, "pivot": pose.pivot,
         "to_picture": view.to_picture,
     }  # fmt: skip
     notes = {"flame_edition": codes.edition, "portrait_tracker": tracker}
-    model = published.network
+    model = models.network
     image = prepare_image(view.image, model.network.config.image_size)
     lifted = model.lift(image, codes.transform[0], extra, notes)
     matte = _sampled(view.alpha, lifted.layer_means, codes.transform[0])
-    return GagavatarAvatar(replace(lifted, extra=extra | {"matte": matte}), published)
+    return GagavatarAvatar(replace(lifted, extra=extra | {"matte": matte}), models)
 
 
-def load_avatar(path: str | os.PathLike[str], published: GagavatarModels) -> GagavatarAvatar:
+def load_avatar(path: str | os.PathLike[str], models: GagavatarModels) -> GagavatarAvatar:
     """Reads a lifted avatar's file; what renders it must be there too.
 
     Raises:
@@ -225,8 +237,8 @@ def load_avatar(path: str | os.PathLike[str], published: GagavatarModels) -> Gag
         values = lifted.extra.get(name)
         if values is None or values.shape != shape or not np.isfinite(values).all():
             raise FileFormatError(f"{path} lacks a sound '{name}': lift the portrait again with 'gagavatar lift'")
-    published.check()
-    return GagavatarAvatar(lifted, published)
+    models.check()
+    return GagavatarAvatar(lifted, models)
 
 
 def _sampled(image: np.ndarray, points: np.ndarray, camera: np.ndarray) -> np.ndarray:

@@ -221,7 +221,7 @@ class GAGAvatarPredictor:
         return self._runner
 
     def _scene_of(self, lifted: PortraitGaussians) -> Scene:
-        if self._scene is None or self._scene.lifted is not lifted:
+        if self._scene is None or self._scene.portrait is not lifted:
             if lifted.config.feature_channels != self.network.config.feature_channels:
                 raise GagavatarError(
                     f"The avatar has {lifted.config.feature_channels} feature channels but the checkpoint's refiner "

@@ -18,7 +18,7 @@ class Scene:
     """Rasterizes frames of one avatar: numpy on the CPU, tensors on CUDA."""
 
     def __init__(self, lifted: PortraitGaussians, device: torch.device, backend: str = "auto") -> None:
-        self.lifted = lifted
+        self.portrait = lifted
         self.backend = backend
         self.device = device if device.type == "cuda" else torch.device("cpu")
         self._on_gpu = self.device.type == "cuda"
@@ -37,7 +37,7 @@ class Scene:
 
         `matted`: where the avatar has a matte, alpha is the coverage by the Gaussians of the person alone.
         """
-        count, channels, size = len(cameras), self._gaussians.features.shape[1], self.lifted.config.render_size
+        count, channels, size = len(cameras), self._gaussians.features.shape[1], self.portrait.config.render_size
         if len(self._features) < count:
             shape = (count, size, size)
             self._features = torch.empty(*shape, channels, device=self.device)

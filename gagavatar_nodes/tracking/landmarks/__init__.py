@@ -3,7 +3,7 @@
 from .fit import fit_landmarks, fit_motion, fit_shape, fit_square, flame_square, motion_landmarks, track_flame
 from .live import LiveFlame
 from .overlay import FlameOverlay
-from .view import PortraitView, framed, view_portrait
+from .view import PortraitView, frame_portrait, view_portrait
 
 __all__ = [
     "FlameOverlay",
@@ -14,7 +14,7 @@ __all__ = [
     "fit_shape",
     "fit_square",
     "flame_square",
-    "framed",
+    "frame_portrait",
     "motion_landmarks",
     "track_flame",
     "view_portrait",

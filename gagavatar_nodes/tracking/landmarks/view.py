@@ -57,7 +57,7 @@ def view_portrait(portrait: Portrait, flame: Flame, shape: np.ndarray | None = N
     return PortraitView(np.clip(image + 0.5, 0, 255).astype(np.uint8), alpha, codes, to_picture)
 
 
-def framed(portrait: Portrait, to_picture: np.ndarray) -> Portrait:
+def frame_portrait(portrait: Portrait, to_picture: np.ndarray) -> Portrait:
     """A portrait whose crop is the square of a `PortraitView`, for stitching the network's pictures back."""
     to_crop = chained(inverse(portrait.crop_to_picture), to_picture)
     matted = (portrait.crop * portrait.alpha[..., None]).astype(np.float32)

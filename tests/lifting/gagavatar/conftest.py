@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-import gagavatar_recipe as recipe  # noqa: E402
+import gagavatar_recipe as recipe
 
 
 @pytest.fixture(scope="session")

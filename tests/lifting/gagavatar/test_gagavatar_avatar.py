@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 
-import gagavatar_recipe as recipe
 import numpy as np
 import pytest
 import torch
-from parity_recipe import relative_error
 
+import gagavatar_recipe as recipe
 from gagavatar_nodes.errors import FileFormatError, GagavatarError
 from gagavatar_nodes.lifting.gagavatar import (
     GAGAvatarConfig,
@@ -19,6 +18,7 @@ from gagavatar_nodes.lifting.gagavatar import (
     prepare_image,
 )
 from gagavatar_nodes.lifting.gagavatar.backbone import Backbone
+from parity_recipe import relative_error
 
 CPU = RenderOptions(device="cpu", precision="fp32")
 

@@ -6,10 +6,10 @@ import logging
 import os
 import pickle
 
-import gagavatar_recipe as recipe
 import pytest
 import torch
 
+import gagavatar_recipe as recipe
 from gagavatar_nodes.errors import FileFormatError
 from gagavatar_nodes.lifting.gagavatar import checkpoint
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-import gagavatar_recipe as recipe
 import numpy as np
 import pytest
 import torch
-from parity_recipe import relative_error
 
+import gagavatar_recipe as recipe
 from gagavatar_nodes.lifting.gagavatar import GAGAvatarPredictor, RenderOptions
+from parity_recipe import relative_error
 
 if not torch.cuda.is_available():
     pytest.skip("there is no GPU", allow_module_level=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gagavatar_recipe as recipe
 import numpy as np
 import pytest
-from parity_recipe import relative_error
 
+import gagavatar_recipe as recipe
 from gagavatar_nodes.lifting.gagavatar import refine, trace
+from parity_recipe import relative_error
 
 NETWORK, IMAGE = 1e-4, 1e-3
 

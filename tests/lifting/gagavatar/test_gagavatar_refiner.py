@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from parity_recipe import relative_error
 
 from gagavatar_nodes.lifting.gagavatar.fast_refiner import CPU_STRIPS, FastRefiner
 from gagavatar_nodes.lifting.gagavatar.refiner import fresh_noise, noise_sizes
+from parity_recipe import relative_error
 
 
 def psnr(value: torch.Tensor, truth: torch.Tensor) -> float:

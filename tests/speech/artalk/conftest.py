@@ -1,11 +1,3 @@
 """One network for all tests of this folder: drawing its 490 million weights takes seconds, and 2 GB of memory."""
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-import pytest
-
-pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).parent))

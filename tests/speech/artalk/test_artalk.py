@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import artalk_recipe as recipe
 import numpy as np
 import pytest
 import torch
-from parity_recipe import relative_error, synthetic_flame
 from scipy.spatial.transform import Rotation
 
+import artalk_recipe as recipe
 from gagavatar_nodes import assets, pipeline
 from gagavatar_nodes.driving.motion_file import load_motion, save_motion
 from gagavatar_nodes.driving.operations import combine, still
@@ -28,6 +27,7 @@ from gagavatar_nodes.speech.manner import Manner
 from gagavatar_nodes.speech.sound import Sound
 from gagavatar_nodes.speech.voices import drive
 from gagavatar_nodes.weights import manifest
+from parity_recipe import relative_error, synthetic_flame
 
 RATE = recipe.RATE
 

@@ -7,18 +7,18 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import artalk_recipe as recipe
 import numpy as np
 import pytest
 import torch
-from parity_recipe import relative_error
 from torch import Tensor
 
+import artalk_recipe as recipe
 from gagavatar_nodes.speech.artalk import levels
 from gagavatar_nodes.speech.artalk.network import ARTalk
 from gagavatar_nodes.speech.artalk.smoothing import hold_jaw_straight, smooth
 from gagavatar_nodes.speech.artalk.speak import speak
 from gagavatar_nodes.torch_file import fill_network
+from parity_recipe import relative_error
 
 NETWORK = 1e-4
 FULL = bool(os.environ.get("GAGAVATAR_FULL_PARITY"))

@@ -127,3 +127,9 @@ def read_tone(path: Path) -> tuple[np.ndarray, str]:
         resampler = av.AudioResampler("flt", "mono", 48000)
         frames = [r for f in container.decode(stream) for r in resampler.resample(f)]
         return np.concatenate([f.to_ndarray()[0] for f in frames]), stream.codec_context.name
+
+
+def read_frames(path: Path, pixels: str = "rgb24") -> list[np.ndarray]:
+    """Decode all frames of a video."""
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format=pixels) for frame in container.decode(video=0)]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 
-import gagavatar_recipe as recipe
 import numpy as np
 import torch
 
+import gagavatar_recipe as recipe
 from gagavatar_nodes.lifting.gagavatar.checkpoint import build_network
 from gagavatar_nodes.lifting.gagavatar.model import GAGAvatarNetwork
 from gagavatar_nodes.training.batch import TrainingBatch

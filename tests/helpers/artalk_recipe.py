@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+
 from parity_recipe import DATA, listed_tensors, weight
 
 RATE, CHUNK = 16_000, 64_000

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
 from training_recipe import target_picture
 
 FRAMES = {"000012": (0, 3, 7, 10), "img_000305": (2, 5, 11, 30)}
