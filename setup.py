@@ -1,4 +1,4 @@
-"""Everything is in pyproject.toml, but for the compiled rasterizer that a wheel may carry.
+"""Everything is in pyproject.toml, but for what a wheel carries: the weights manifest and the compiled rasterizer.
 
 Where the `ziglang` package can be imported while the wheel is made (`pip wheel . --no-build-isolation`), the wheel
 holds libraries for its platform and is tagged so: this machine's, or `GAGAVATAR_WHEEL_PLATFORM`, one of `WHEELS` in
@@ -8,6 +8,7 @@ native_build.py. Without it the wheel is a plain Python one and the library is b
 import importlib.util
 import os
 import platform
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from setuptools import setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
+ROOT = Path(__file__).parent
+MANIFEST = "weights_manifest.json"
 SYSTEMS = {"linux": "manylinux_2_17_", "darwin": "macosx_11_0_", "win32": "win_"}
 
 
 def load_native_build():
     """The module by its file: the package itself needs NumPy, which a build environment lacks."""
-    path = Path(__file__).parent / "gagavatar_nodes" / "rendering" / "native_build.py"
+    path = ROOT / "gagavatar_nodes" / "rendering" / "native_build.py"
     spec = importlib.util.spec_from_file_location("native_build", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -47,6 +50,8 @@ def wheel_platform() -> str | None:
 class BuildWithRasterizer(build_py):
     def run(self) -> None:
         super().run()
+        if not self.editable_mode:
+            shutil.copyfile(ROOT / MANIFEST, Path(self.build_lib) / "gagavatar_nodes" / "weights" / MANIFEST)
         tag = wheel_platform()
         if tag and not self.editable_mode:
             native_build.build_for_wheel(tag, Path(self.build_lib) / "gagavatar_nodes" / "rendering" / "prebuilt")

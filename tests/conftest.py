@@ -10,7 +10,9 @@ import os
 # On a busy machine threads that wait for each other make the tests ten times slower. NumPy and torch read it once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import json
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +40,21 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAGAVATAR_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stand_in_manifest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A manifest of the published names without sizes and hashes, for the tests' small files; its path."""
+    module = import_module("gagavatar_nodes.weights.manifest")
+    document = json.loads(module.manifest_path().read_text(encoding="utf-8"))
+    document["files"] = [entry | {"size": None, "sha256": None} for entry in document["files"]]
+    path = tmp_path_factory.mktemp("manifest") / "weights_manifest.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "manifest_path", lambda: path)
+        module.manifest.cache_clear()
+        yield path
+    module.manifest.cache_clear()
 
 
 @pytest.fixture

@@ -45,7 +45,11 @@ def add_parser(subparsers: Any) -> None:
     )
     verify = _action(actions, "verify", _verify, "read every byte and compare with the recorded hashes")
     verify.add_argument("names", nargs="*", metavar="NAME", help="default: every file that is here")
-    verify.add_argument("--relock", action="store_true", help="forget the recorded hash and record the present file's")
+    verify.add_argument(
+        "--relock",
+        action="store_true",
+        help="take the present or next file on purpose, whatever hash was expected",
+    )
     path = _action(
         actions, "path", _path, "print where a file lies; without a name, the folder for files placed by hand"
     )
@@ -105,7 +109,7 @@ def _state(entry: WeightFile, folder: str | None) -> dict[str, Any]:
         record = LockFile(lock_folder(entry, path)).entry(entry.name)
         size = path.stat().st_size
         report |= {"state": "unrecorded", "path": str(path), "size": size}
-        if record is not None:
+        if record is not None and "size" in record:
             report |= {"state": "recorded" if size == record["size"] else "damaged", "sha256": record["sha256"]}
     elif partial is not None:
         report |= {"state": "partial", "path": str(partial), "size": partial.stat().st_size}
@@ -141,7 +145,7 @@ def _verify(args: argparse.Namespace) -> int:
         result = {"name": entry.name, "path": str(path) if path else None, "sha256": None, "error": None}
         try:
             if args.relock:
-                LockFile(record_folder(entry, args.folder)).forget(entry.name)
+                LockFile(record_folder(entry, args.folder)).accept(entry.name)
             if path is not None:
                 result["sha256"] = check(entry, path, full=True)
             elif not args.relock:

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..errors import WeightsError
 from .explain import explain
 from .locations import Folders, find_weight, hand_path, target_folder
-from .lockfile import LockFile, cache_name, check, lock_folder, sha256_of
+from .lockfile import LockFile, cache_name, check, lock_folder, published_sha256, sha256_of
 from .manifest import WeightFile, weight
 from .transfer import Progress, transfer
 
@@ -92,11 +92,18 @@ def download(
 def _fetch(entry: WeightFile, target: Path, progress: Progress | None) -> Path:
     known = LockFile(target).entry(entry.name) or {}
     remote = _describe(entry, entry.revision or known.get("commit") or "main")
+    published = published_sha256(entry, known)
+    if remote.sha256:  # refused before hundreds of megabytes are fetched
+        _check_hash(entry, remote.sha256, [published, known.get("sha256")])
     partial = _open_partial(entry, target, remote)
     _check_room(remote, partial)
     transfer(remote.url, partial, remote.size, progress)
     sha256 = sha256_of(partial)
-    _check_hash(entry, partial, sha256, [remote.sha256, entry.sha256, known.get("sha256")])
+    try:
+        _check_hash(entry, sha256, [remote.sha256, published, known.get("sha256")])
+    except WeightsError:
+        partial.unlink()
+        raise
     path = _settle(entry, target, remote, partial)
     LockFile(lock_folder(entry, path)).record(entry, path, sha256, remote.commit)
     return path
@@ -139,10 +146,9 @@ def _check_room(remote: RemoteFile, partial: Path) -> None:
         )
 
 
-def _check_hash(entry: WeightFile, partial: Path, found: str, known: list[str | None]) -> None:
+def _check_hash(entry: WeightFile, found: str, known: list[str | None]) -> None:
     for expected in known:
         if expected and expected != found:
-            partial.unlink()
             raise WeightsError(
                 f"The download of {entry.name} has SHA-256 {found} instead of {expected}: it was damaged on its "
                 f"way, or the hub serves another file than before. Try again; to take a changed file on purpose, "

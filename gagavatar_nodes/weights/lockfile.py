@@ -35,7 +35,11 @@ class LockFile:
         self.path = folder / LOCK_NAME
 
     def entry(self, name: str) -> dict[str, Any] | None:
-        """What was recorded of a file: `sha256`, `size`, `commit`, `recorded`, `verified`; None if nothing was."""
+        """Return what was recorded of a file, or None if nothing was.
+
+        Keys: `sha256`, `size`, `commit`, `recorded`, `verified`, and `accepted` where the user took another file than
+        the manifest's on purpose. After `accept` there is only that until a file is seen.
+        """
         return self._read()["files"].get(name)
 
     def record(self, weight: WeightFile, path: Path, sha256: str, commit: str | None) -> None:
@@ -50,15 +54,20 @@ class LockFile:
             "recorded": now,
             "verified": _stamp(path),
         }
-        self._update(lambda files: files.__setitem__(weight.name, entry))
+
+        def change(files: dict[str, Any]) -> None:
+            accepted = {"accepted": True} if files.get(weight.name, {}).get("accepted") else {}
+            files[weight.name] = entry | accepted
+
+        self._update(change)
 
     def mark_verified(self, name: str, path: Path) -> None:
         """Remember that the file at `path` had the recorded hash just now."""
         self._update(lambda files: files[name].__setitem__("verified", _stamp(path)) if name in files else None)
 
-    def forget(self, name: str) -> None:
-        """Drop the record of a file: its next load records what it finds."""
-        self._update(lambda files: files.pop(name, None))
+    def accept(self, name: str) -> None:
+        """Drop the record of a file: its next load or download takes what it finds, whatever the manifest says."""
+        self._update(lambda files: files.__setitem__(name, {"accepted": True}))
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -101,24 +110,29 @@ def check(weight: WeightFile, path: Path, full: bool = False) -> str:
         WeightsError: the file is truncated, changed, or not the one the manifest names.
     """
     lock = LockFile(lock_folder(weight, path))
-    entry = lock.entry(weight.name)
-    expected = (entry or {}).get("sha256") or weight.sha256
-    if entry and not full and entry.get("verified") == _stamp(path) and weight.sha256 in (None, expected):
-        return entry["sha256"]
-    _check_size(weight, path, (entry or {}).get("size") or weight.size)
+    entry = lock.entry(weight.name) or {}
+    recorded, published = entry.get("sha256"), published_sha256(weight, entry)
+    if recorded and not full and entry.get("verified") == _stamp(path) and published in (None, recorded):
+        return recorded
+    _check_size(weight, path, entry.get("size") or (None if entry.get("accepted") else weight.size))
     found = sha256_of(path)
-    for known, origin in (((entry or {}).get("sha256"), "recorded at first use"), (weight.sha256, "in the manifest")):
+    for known, origin in ((recorded, "recorded at first use"), (published, "in the manifest")):
         if known and known != found:
             raise WeightsError(
                 f"{path} has SHA-256 {found}, but {known} is {origin}: it is damaged or was replaced. Delete it and "
                 f"run `gagavatar weights download {weight.name}`, or, if you replaced it on purpose, "
                 f"`gagavatar weights verify {weight.name} --relock`."
             )
-    if entry:
+    if recorded:
         lock.mark_verified(weight.name, path)
     else:
         lock.record(weight, path, found, commit_of(path))
     return found
+
+
+def published_sha256(weight: WeightFile, entry: dict[str, Any]) -> str | None:
+    """Return the manifest's hash, unless the lock file's `entry` says that another file was taken on purpose."""
+    return None if entry.get("accepted") else weight.sha256
 
 
 def lock_folder(weight: WeightFile, path: Path) -> Path:

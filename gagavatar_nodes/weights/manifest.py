@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..errors import WeightsError
 
-MANIFEST = Path(__file__).with_name("weights_manifest.json")
+NAME = "weights_manifest.json"
+"""At the top level of the repository; a wheel holds a copy beside this module."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,22 @@ class WeightFile:
         return f"https://huggingface.co/{self.repo}/blob/{self.revision or 'main'}/{self.path}"
 
 
+def manifest_path() -> Path:
+    """Return where the manifest lies: in the installed package, else beside it."""
+    inside = Path(__file__).with_name(NAME)
+    return inside if inside.is_file() else Path(__file__).parents[2] / NAME
+
+
+def read_manifest(path: Path) -> dict[str, WeightFile]:
+    """Read a manifest: name -> entry, in its order."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return {entry["name"]: WeightFile(**entry) for entry in document["files"]}
+
+
 @cache
 def manifest() -> dict[str, WeightFile]:
-    """Name -> entry, in the manifest's order."""
-    document = json.loads(MANIFEST.read_text(encoding="utf-8"))
-    return {entry["name"]: WeightFile(**entry) for entry in document["files"]}
+    """Return the published files: name -> entry, in the manifest's order."""
+    return read_manifest(manifest_path())
 
 
 def weight(name: str) -> WeightFile:

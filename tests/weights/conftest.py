@@ -14,7 +14,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 _RUN = """
-import argparse, sys
+import argparse, os, sys
+from importlib import import_module
+from pathlib import Path
+import_module("gagavatar_nodes.weights.manifest").manifest_path = lambda: Path(os.environ["STAND_IN_MANIFEST"])
 from gagavatar_nodes.commands.weights import add_parser
 from gagavatar_nodes.errors import GagavatarError
 parser = argparse.ArgumentParser()
@@ -65,7 +68,7 @@ class Weights:
 
 
 @pytest.fixture
-def weights(tmp_path: Path) -> Callable[[str], Weights]:
+def weights(tmp_path: Path, stand_in_manifest: Path) -> Callable[[str], Weights]:
     """A maker of runners for the server at a given address."""
     pytest.importorskip("huggingface_hub")
 
@@ -77,6 +80,7 @@ def weights(tmp_path: Path) -> Callable[[str], Weights]:
             kept
             | {
                 "PYTHONPATH": str(ROOT),
+                "STAND_IN_MANIFEST": str(stand_in_manifest),
                 "HF_ENDPOINT": endpoint,
                 "HF_HOME": str(tmp_path / "hf"),
                 "HF_HUB_CACHE": str(tmp_path / "hub"),

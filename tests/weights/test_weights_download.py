@@ -3,6 +3,8 @@ import json
 import os
 import socket
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +100,37 @@ def test_contents_that_differ_from_the_announced_hash_are_refused(weights, tmp_p
     assert hashlib.sha256(CONTENTS).hexdigest() in err
     assert "ab" * 32 in err
     assert [path.suffix for path in (tmp_path / "w").iterdir() if path.suffix in (".pt", ".partial", ".json")] == []
+
+
+def test_another_file_than_the_manifest_names_is_refused_before_its_bytes_are_fetched(
+    weights, tmp_path, stand_in_manifest
+):
+    document = json.loads(stand_in_manifest.read_text())
+    document["files"][0]["sha256"] = "cd" * 32
+    strict = tmp_path / "strict.json"
+    strict.write_text(json.dumps(document))
+    folder = str(tmp_path / "w")
+    with serve(Hub({NETWORK: CONTENTS})) as hub:
+        run = weights(hub.url)
+        code, _, err = run("download", "GAGAvatar.pt", "--folder", folder, STAND_IN_MANIFEST=str(strict))
+        assert code == 1
+        assert hashlib.sha256(CONTENTS).hexdigest() in err
+        assert "cd" * 32 in err
+        assert not hub.downloads()
+        again = run("verify", "GAGAvatar.pt", "--relock", "--folder", folder, STAND_IN_MANIFEST=str(strict))
+        assert again[0] == 0
+        code, _, err = run("download", "GAGAvatar.pt", "--folder", folder, STAND_IN_MANIFEST=str(strict))
+        assert code == 0, err
+        assert run("verify", "--folder", folder, STAND_IN_MANIFEST=str(strict))[0] == 0
+
+
+def test_sizes_are_listed_before_anything_is_fetched(gagavatar, monkeypatch):
+    module = import_module("gagavatar_nodes.weights.manifest")
+    published = module.read_manifest(Path(__file__).parents[2] / "weights_manifest.json")
+    monkeypatch.setattr("gagavatar_nodes.weights.manifest", lambda: published)
+    listed = gagavatar("weights", "list").out
+    assert "(747 MB)" in listed
+    assert "(27 MB)" in listed
 
 
 def test_a_changed_file_on_the_hub_is_refused_until_relocked(weights, tmp_path):

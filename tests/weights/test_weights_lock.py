@@ -4,6 +4,7 @@ import io
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +13,12 @@ from gagavatar_nodes.errors import WeightsError
 from gagavatar_nodes.weights import find_weight, manifest, require_flame, require_weight, weight
 from gagavatar_nodes.weights.locations import hand_path
 from gagavatar_nodes.weights.lockfile import LOCK_NAME, LockFile, check
+from gagavatar_nodes.weights.manifest import read_manifest
 
 pytest.importorskip("filelock")
 
 NAME = "GAGAvatar.pt"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -28,12 +31,15 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_manifest_names_every_published_file_and_only_flame_needs_consent():
-    entries = manifest()
+    entries = read_manifest(ROOT / "weights_manifest.json")
+    assert list(manifest()) == list(entries)
     assert list(entries)[:4] == ["GAGAvatar.pt", "FLAME_with_eye.pt", "track_resources.tar", "ARTalk_wav2vec.pt"]
     assert all(entry.path == f"style_motion/{name}" for name, entry in list(entries.items())[4:])
     assert [entry.name for entry in entries.values() if entry.gated] == ["FLAME_with_eye.pt"]
     assert all(entry.license_url.startswith("https://") for entry in entries.values())
-    assert all(entry.sha256 is None or len(entry.sha256) == 64 for entry in entries.values())
+    assert (entries["GAGAvatar.pt"].size, entries["FLAME_with_eye.pt"].size) == (747_434_426, 26_819_643)
+    assert entries["GAGAvatar.pt"].sha256 == "75d449fd1d67dd7bbc613cef17f0196b1c84766935adc75d5231bc89e33950f8"
+    assert entries["FLAME_with_eye.pt"].sha256 == "b87a1d3513b3df0504f1e1f93bcb85ac01abe4dadf92e75ac08046c4a68403be"
 
 
 def test_names_are_found_without_extension_and_case_and_others_are_refused():
@@ -98,6 +104,28 @@ def test_hash_of_the_manifest_is_compared_too(folder):
     assert LockFile(folder).entry(NAME) is None
 
 
+def test_another_file_than_the_published_one_is_refused_with_both_hashes_until_it_is_taken_on_purpose(folder):
+    entry, found = replace(weight(NAME), sha256="cd" * 32), hashlib.sha256(b"weights").hexdigest()
+    with pytest.raises(WeightsError, match="--relock") as refused:
+        check(entry, folder / NAME)
+    assert found in str(refused.value)
+    assert "cd" * 32 in str(refused.value)
+    LockFile(folder).accept(NAME)
+    assert check(entry, folder / NAME) == found
+    assert check(entry, folder / NAME, full=True) == found
+    (folder / NAME).write_bytes(b"weighty")
+    with pytest.raises(WeightsError, match="recorded at first use"):
+        check(entry, folder / NAME, full=True)
+
+
+def test_another_size_than_the_published_one_is_refused(folder):
+    entry = replace(weight(NAME), size=747_434_426)
+    with pytest.raises(WeightsError, match="7 bytes instead of 747,434,426"):
+        check(entry, folder / NAME)
+    LockFile(folder).accept(NAME)
+    assert check(entry, folder / NAME)
+
+
 def test_missing_file_names_place_address_and_command(folder):
     with pytest.raises(WeightsError) as caught:
         require_weight("FLAME_with_eye.pt", folder)
@@ -134,8 +162,8 @@ def test_records_of_several_files_do_not_disturb_each_other(folder):
     (folder / "FLAME_with_eye.pt").write_bytes(b"flame")
     require_weight(NAME, folder)
     require_weight("FLAME_with_eye.pt", folder)
-    LockFile(folder).forget(NAME)
-    assert LockFile(folder).entry(NAME) is None
+    LockFile(folder).accept(NAME)
+    assert LockFile(folder).entry(NAME) == {"accepted": True}
     assert LockFile(folder).entry("FLAME_with_eye.pt")["size"] == 5
     assert not list(folder.glob("*.tmp"))
 
