@@ -15,7 +15,7 @@ MOUTH_COLUMNS = [i for i, name in enumerate(ARKIT_NAMES) if name.startswith(("ja
 """Columns of the ARKit weights that speech moves."""
 
 _UPPER_EDGE, _LOWER_EDGE = -0.8, -2.6
-"""Canonical heights in centimetres between which one face goes over into the other; the nose ends at -2.5."""
+"""Canonical heights in centimeters between which one face goes over into the other; the nose ends at -2.5."""
 _LIPS_CLOSED_CM = 0.04  # as `face.bundled_face` has them at rest
 _GAZE_COLUMNS = [i for i, name in enumerate(ARKIT_NAMES) if name.startswith("eyeLook")]
 _BLOCK = 512

@@ -44,7 +44,7 @@ def read_truth() -> Truth:
 
 
 def lip_gap(motion: Motion) -> np.ndarray:
-    """[T] centimetres between the inner lips."""
+    """[T] centimeters between the inner lips."""
     lips = motion.neutral[[UPPER_LIP, LOWER_LIP], 1] + motion.deltas[:, [UPPER_LIP, LOWER_LIP], 1].astype(float)
     return lips[:, 0] - lips[:, 1]
 
