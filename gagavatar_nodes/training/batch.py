@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,12 +47,15 @@ class TrainingBatch:
         return self._with(lambda tensor: tensor.pin_memory())
 
     def _with(self, change: Callable[[Tensor], Tensor]) -> TrainingBatch:
-        values = (getattr(self, field.name) for field in fields(self))
-        return TrainingBatch(*(change(value) if isinstance(value, Tensor) else value for value in values))
+        return replace(self, **{name: change(value) for name, value in vars(self).items() if isinstance(value, Tensor)})
 
 
 def collate(samples: Sequence[TrainingBatch]) -> TrainingBatch:
     """One batch of several, in their order: the `collate_fn` of a `DataLoader`."""
-    columns = ([getattr(sample, field.name) for sample in samples] for field in fields(TrainingBatch))
-    return TrainingBatch(*(torch.cat(c) if isinstance(c[0], Tensor) else tuple(key for keys in c for key in keys)
-                           for c in columns))  # fmt: skip
+    return TrainingBatch(
+        **{field.name: _joined([getattr(s, field.name) for s in samples]) for field in fields(samples[0])}
+    )
+
+
+def _joined(values: list[Any]) -> Any:
+    return torch.cat(values) if isinstance(values[0], Tensor) else tuple(chain.from_iterable(values))

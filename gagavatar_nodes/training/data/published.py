@@ -20,7 +20,7 @@ from .frames import FrameCodes
 
 LMDB, CODES, KEYS = "img_lmdb", "optim.pkl", "dataset.json"
 _WIDTHS = {"shapecode": 300, "expcode": 100, "posecode": 6, "eyecode": 6, "transform_matrix": 12, "bbox": 4}
-_NUMBER = re.compile(r"(.+)_(\d+)")
+_KEY = re.compile(r".+_\d+", re.ASCII)
 
 
 class PublishedFrames:
@@ -48,14 +48,13 @@ class PublishedFrames:
         self._check_listed(self._rows, CODES, "no tracking")
 
     def video_of(self, key: str) -> str:
-        video = _NUMBER.fullmatch(key)[1]
         if self._published_videos:
             parts = key.split("_")
             return parts[1] if parts[0] == "img" else parts[0]
-        return video.removeprefix("img_")
+        return key.rpartition("_")[0].removeprefix("img_")
 
     def number_of(self, key: str) -> int:
-        return int(_NUMBER.fullmatch(key)[2])
+        return int(key.rpartition("_")[2])
 
     def picture(self, key: str) -> np.ndarray:
         return self._pictures.read(key)
@@ -169,7 +168,7 @@ def _read_splits(path: Path) -> dict[str, list[str]]:
     for split, keys in splits.items():
         if not isinstance(keys, list):
             raise FileFormatError(f"{path}: {split} should be a list of frames' keys")
-        bad = next((key for key in keys if not (isinstance(key, str) and _NUMBER.fullmatch(key))), None)
+        bad = next((key for key in keys if not (isinstance(key, str) and _KEY.fullmatch(key))), None)
         if bad is not None:
             raise FileFormatError(f"{path}: {split} lists {bad!r}, which is no key of the form <video>_<frame>")
     if not any(splits.values()):
