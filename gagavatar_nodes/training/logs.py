@@ -69,9 +69,14 @@ class RunLog:
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Values of one step."""
         self._csv.add(step, values)
-        if self._board is not None:
+        if self._board is None:
+            return
+        try:
             for name, value in values.items():
                 self._board.add_scalar(name, value, step)
+        except OSError as error:  # of its own thread, which is gone with it
+            _log.warning("TensorBoard's file cannot be written (%s): log.csv goes on alone", error.strerror or error)
+            self._board = None
 
     def add_sheet(self, step: int, sheet: np.ndarray) -> Path:
         """A picture [H, W, 3] uint8 of one step; returns its file."""

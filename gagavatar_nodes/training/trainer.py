@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from ..errors import GagavatarError
 from .average import WeightAverage
 from .batch import TrainingBatch, collate
 from .config import TrainConfig
+from .devices import autocast, interruptible, make_fabric, set_tf32
 from .layout import write_json
 from .logs import RunLog
 from .losses import Losses, compute_losses
@@ -26,7 +25,7 @@ from .optimizer import build_optimizer, build_scheduler
 from .run_folder import RunFolder
 from .sampling import BatchStream, step_seed
 from .start import build_network, build_perceptual, load_weights, open_data
-from .validation import Validator, autocast
+from .validation import Validator
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -72,34 +71,6 @@ def train(
         folder.close()
 
 
-def make_fabric(config: TrainConfig) -> Fabric:
-    """The devices and processes of a configuration.
-
-    Raises:
-        GagavatarError: Fabric is not installed, or there are no such devices.
-    """
-    try:
-        from lightning_fabric import Fabric
-        from lightning_fabric.strategies import DDPStrategy
-        from lightning_fabric.utilities.exceptions import MisconfigurationException
-    except ImportError:
-        raise GagavatarError('Training needs Lightning Fabric: pip install "gagavatar-nodes[train]"') from None
-    loop = config.loop
-    strategy: Any = "auto" if loop.devices == loop.machines == 1 else DDPStrategy(find_unused_parameters=True)
-    try:
-        return Fabric(
-            accelerator=loop.accelerator,
-            strategy=strategy,
-            devices=loop.devices,
-            num_nodes=loop.machines,
-            precision="32-true",  # its mixed precision would round cameras and points too; see `autocast`
-        )
-    except (MisconfigurationException, ValueError, RuntimeError) as error:
-        raise GagavatarError(
-            f"loop.accelerator={loop.accelerator} with {loop.devices} devices: {' '.join(str(error).split())}"
-        ) from error
-
-
 class Trainer:
     """One process of a run."""
 
@@ -135,7 +106,9 @@ class Trainer:
         batches = self._batches()
         self._save_at = self._next(config.output.save_every)
         start, counted = time.perf_counter(), 0
-        with _interruptible() as stopped:
+        if first == 0:
+            self._validate(log)
+        with interruptible() as stopped:
             while self._step < config.loop.steps:
                 losses, norm = self._advance(batches)
                 if counted == 0:  # the first step of a process starts workers and compiles
@@ -192,19 +165,28 @@ class Trainer:
             values |= {f"train/{name}": self._mean(value) for name, value in losses.parts.items()}
             values |= {"train/gradient": float(norm), "train/rate": self._optimizer.param_groups[0]["lr"]}
             self._note(values, log)
-        if self._validator is not None and (step % output.validate_every == 0 or last):
-            if log is not None:
-                with self._averaged():
-                    values, sheet = self._validator.run(self._fabric.device)
-                self._note(values, log)
-                log.add_sheet(step, sheet)
-                if self._folder.propose(step, values["validation/psnr"]):
-                    self._save_at = step
-            self._save_at = int(self._fabric.broadcast(self._save_at))
+        if step % output.validate_every == 0 or last:
+            self._validate(log)
         if step >= self._save_at:
             self._save(last=last)
         if self._on_step is not None and log is not None:
             self._on_step(step, self._config.loop.steps, self._values)
+
+    def _validate(self, log: RunLog | None) -> None:
+        """By the first process; the best step so far is saved."""
+        if self._validator is None:
+            return
+        if log is not None:
+            with self._averaged():
+                values, sheet = self._validator.run(self._fabric.device)
+            self._note(values, log)
+            try:
+                log.add_sheet(self._step, sheet)
+                if self._step and self._folder.propose(self._step, values["validation/psnr"]):
+                    self._save_at = self._step
+            except (OSError, GagavatarError) as error:
+                _log.warning("step %d: %s; training goes on", self._step, error)
+        self._save_at = int(self._fabric.broadcast(self._save_at))
 
     def _save(self, last: bool) -> None:
         """Writes a checkpoint. Where that fails, training goes on and it is tried again, but for the last one."""
@@ -304,28 +286,3 @@ class Trainer:
 def _copied(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Weights that stay what they are while the network has others."""
     return {name: value.detach().cpu().clone() for name, value in state.items()}
-
-
-def set_tf32(allowed: bool) -> None:
-    """Whether matrix products and convolutions on CUDA may round to TF32."""
-    torch.backends.cuda.matmul.allow_tf32 = allowed
-    torch.backends.cudnn.allow_tf32 = allowed
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM wait for the end of a step; a second one does not. Gives whether one came."""
-    came: list[int] = []
-
-    def note(number: int, frame: Any) -> None:
-        if came:
-            raise KeyboardInterrupt
-        came.append(number)
-
-    chosen = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = [(number, signal.signal(number, note)) for number in chosen]
-    try:
-        yield lambda: bool(came)
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch.nn import functional
 from .batch import TrainingBatch
 from .config import TrainConfig
 from .data import FramePairs
+from .devices import autocast
 from .losses import compute_losses, psnr
 from .model import Prediction, TrainingModel
 from .sheet import validation_sheet
@@ -55,8 +55,3 @@ class Validator:
             self._model.noise = noise
             self._model.train(training)
         return {f"validation/{name}": float(np.mean(v)) for name, v in values.items()}, validation_sheet(shown)
-
-
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:
-    """Mixed precision for the network, in a `with` block, where `precision` is bf16."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

@@ -255,3 +255,15 @@ def test_caller_may_reuse_the_frames_buffer(tmp_path):
     with VideoReader(tmp_path / "a.mp4") as video:
         read = [int(frame.mean()) for frame in video]
     assert np.abs(np.subtract(read, gray_levels(8))).max() <= 2
+
+
+def test_key_frames_come_as_often_as_asked(tmp_path):
+    path = tmp_path / "often.mp4"
+    with VideoWriter(path, 25, (32, 32), keyframes=4) as video:
+        for level in range(10):
+            video.write(np.full((32, 32, 3), 20 * level, np.uint8))
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    shown = sorted(packet.pts for packet in packets)
+    keys = sorted(shown.index(packet.pts) for packet in packets if packet.is_keyframe)
+    assert np.diff([*keys, 10]).max() <= 4

@@ -75,7 +75,7 @@ def test_a_run_writes_curves_sheets_and_checkpoints(finished):
     assert result.step == 4
     curves = read_csv_log(folder / "log.csv")
     assert curves["train/total"][0].tolist() == [1, 2, 3, 4]
-    assert curves["validation/fine_l1"][0].tolist() == [2, 4]
+    assert curves["validation/fine_l1"][0].tolist() == [0, 2, 4]
     assert {"train/image", "train/box", "train/lifting", "train/psnr", "train/rate", "train/gradient"} <= set(curves)
     assert (folder / "sheets" / "000004.jpg").stat().st_size > 500
     assert list((folder / "tensorboard").glob("events*"))
@@ -172,6 +172,15 @@ def test_a_full_disk_delays_a_checkpoint_and_loses_nothing(config, tmp_path, mon
     assert "No space left on device" in caplog.text
     assert RunFolder(folder).steps() == [2, 5]
     assert not list((folder / "checkpoints").glob(".*"))
+
+
+def test_a_sheet_that_cannot_be_written_does_not_stop_the_run(config, tmp_path, monkeypatch, caplog):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(trainer.RunLog, "add_sheet", full)
+    assert train(with_loop(config, steps=2), str(tmp_path / "run")).step == 2
+    assert "step 2: [Errno 28] No space left on device; training goes on" in caplog.text
 
 
 def test_a_last_checkpoint_that_cannot_be_written_is_one_line(config, tmp_path, monkeypatch):
