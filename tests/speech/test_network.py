@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from spoken import DATA
 
 from gagavatar_nodes import assets
 from gagavatar_nodes.errors import FileFormatError
@@ -8,6 +7,7 @@ from gagavatar_nodes.speech import network
 from gagavatar_nodes.speech.network import PhoneNetwork, phone_network
 from gagavatar_nodes.speech.phones import CLASSES, CLOSURE, OF_ARPABET, OF_IPA
 from gagavatar_nodes.speech.recognizer import class_probabilities, decode, stream_probabilities
+from spoken import DATA
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@ import logging
 
 import numpy as np
 import pytest
-from spoken import SPEECH, lip_gap, parted_lips, vowel_correlation, weight
 
 from gagavatar_nodes.errors import FileFormatError, GagavatarError, MediaError
 from gagavatar_nodes.speech import analysis
@@ -10,6 +9,7 @@ from gagavatar_nodes.speech.manner import Manner
 from gagavatar_nodes.speech.sound import Sound
 from gagavatar_nodes.speech.voices import drive
 from gagavatar_nodes.types import ARKIT_NAMES
+from spoken import SPEECH, lip_gap, parted_lips, vowel_correlation, weight
 
 MOUTH = [i for i, name in enumerate(ARKIT_NAMES) if name.startswith(("mouth", "jaw", "tongue"))]
 

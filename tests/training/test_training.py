@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_run import CHANGES, write_data
 
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.lifting.gagavatar import checkpoint
@@ -25,6 +24,7 @@ from gagavatar_nodes.training.logs import CsvLog, read_csv_log
 from gagavatar_nodes.training.losses import compute_losses
 from gagavatar_nodes.training.run_folder import RunFolder
 from gagavatar_nodes.training.trainer import train
+from tiny_run import CHANGES, write_data
 
 
 @pytest.fixture(scope="module")
