@@ -81,6 +81,9 @@ def bench_rasterizer(options: argparse.Namespace) -> dict[str, Any]:
     """180,255 Gaussians at 512x512: the compiled backend with 32, 4 and 3 channels, and the PyTorch reference."""
     from gagavatar_nodes.rendering import describe, rasterize
 
+    if options.backward:
+        return _bench_backward(512, options.threads)
+
     size, report = 512, {"backend": describe()["native"]}
     for channels in (32, 4, 3):
         gaussians, camera = head_scene(channels)
@@ -133,6 +136,48 @@ def _bench_reference(size: int, threads: int | None) -> dict[str, Any]:
     tensors = Gaussians(*(torch.from_numpy(a) for a in (g.means, g.covariances, g.opacities, g.features)))
     with torch.no_grad():
         return measure(lambda: rasterize(tensors, camera, size, size, backend="torch"), batches=5)
+
+
+def _bench_backward(size: int, threads: int | None) -> dict[str, Any]:
+    """A training step's share: the picture, and the gradients of all four arrays, by autograd through each backend."""
+    import torch
+
+    from gagavatar_nodes.rendering import rasterize
+
+    if threads:
+        torch.set_num_threads(threads)
+    g, camera = head_scene(32)
+    towards = torch.from_numpy(np.random.default_rng(1).standard_normal((size, size, 32), np.float32))
+    arrays = (g.means, g.covariances, g.opacities, g.features)
+
+    def step(backend: str) -> tuple[float, float, list[torch.Tensor]]:
+        tensors = [torch.from_numpy(a).requires_grad_() for a in arrays]
+        times = [time.perf_counter()]
+        image, alpha = rasterize(Gaussians(*tensors), camera, size, size, backend=backend, threads=threads)
+        times.append(time.perf_counter())
+        torch.autograd.backward([image, alpha], [towards, towards[..., 0]])
+        times.append(time.perf_counter())
+        return times[1] - times[0], times[2] - times[1], [a.grad for a in tensors]
+
+    report: dict[str, Any] = {}
+    found = {}
+    for backend, repeats in (("native", 25), ("torch", 1), ("native", 25)):
+        steps = [step(backend) for _ in range(repeats + (backend == "native"))][-repeats:]
+        found[backend] = steps[-1][2]
+        row = report.setdefault(f"{backend}_32", {"forward_ms": [], "backward_ms": []})
+        for times, index in ((row["forward_ms"], 0), (row["backward_ms"], 1)):
+            times.extend(taken[index] * 1e3 for taken in steps)
+    for row in report.values():
+        row |= {key: round(float(np.median(times)), 1) for key, times in row.items()}
+    names = ("means", "covariances", "opacities", "features")
+    report["difference"] = {
+        name: float((ours - theirs).norm() / theirs.norm())
+        for name, ours, theirs in zip(names, found["native"], found["torch"], strict=True)
+    }
+    native, reference = (sum(report[key].values()) for key in ("native_32", "torch_32"))
+    report["speedup_32"] = round(reference / native, 1)
+    report["targets"] = {"native_32 backward_ms": 300, "speedup_32": 20}
+    return report
 
 
 def bench_gagavatar(options: argparse.Namespace) -> dict[str, Any]:
@@ -198,6 +243,8 @@ def main() -> None:
     for name, bench in BENCHMARKS.items():
         command = commands.add_parser(name, help=bench.__doc__, description=bench.__doc__)
         command.add_argument("--threads", type=int, help="processor threads (default: all)")
+        if name == "rasterizer":
+            command.add_argument("--backward", action="store_true", help="gradients instead, by autograd")
         if name == "gagavatar":
             gagavatar_parts.add_options(command)
         if name == "animate":

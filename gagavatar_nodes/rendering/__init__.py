@@ -1,6 +1,6 @@
 """Cameras, rasterizers, compositing."""
 
 from .backends import available_backends, describe
-from .rasterize import rasterize, rasterize_arrays
+from .rasterize import rasterize, rasterize_arrays, rasterize_batch
 
-__all__ = ["available_backends", "describe", "rasterize", "rasterize_arrays"]
+__all__ = ["available_backends", "describe", "rasterize", "rasterize_arrays", "rasterize_batch"]

@@ -28,8 +28,10 @@ def choose_backend(gaussians: Gaussians, backend: str = "auto") -> str:
     """
     asked = os.environ.get("GAGAVATAR_RASTERIZER", "auto") if backend == "auto" else backend
     if asked == "auto":
-        choose = _cuda_backend if _is_cuda(gaussians.means) else _cpu_backend
-        return choose(wants_gradient(gaussians))
+        gradient = wants_gradient(*vars(gaussians).values())
+        if _is_cuda(gaussians.means):
+            return _cuda_backend(gradient)
+        return "torch" if gradient and _is_double(gaussians.means) else _cpu_backend()
     if asked not in BACKENDS:
         raise ValueError(f"Unknown rasterizer {asked!r}; choose one of auto, {', '.join(BACKENDS)}")
     if reason := backend_problem(asked):
@@ -83,19 +85,17 @@ def describe() -> dict[str, dict[str, Any]]:
     return report
 
 
-def wants_gradient(gaussians: Gaussians) -> bool:
-    """Return whether autograd would follow what is drawn of these Gaussians."""
-    if isinstance(gaussians.means, np.ndarray):
+def wants_gradient(*arrays: Array | None) -> bool:
+    """Return whether autograd would follow what is drawn of these arrays."""
+    if not any(getattr(a, "requires_grad", False) for a in arrays):
         return False
     import torch
 
-    return torch.is_grad_enabled() and any(a.requires_grad for a in vars(gaussians).values())
+    return torch.is_grad_enabled()
 
 
 @cache
-def _cpu_backend(wants_gradient: bool) -> str:
-    if wants_gradient:
-        return "torch"
+def _cpu_backend() -> str:
     reason = backend_problem("native")
     if reason is None:
         return "native"
@@ -124,6 +124,10 @@ def _cuda_backend(wants_gradient: bool) -> str:
 
 def _is_cuda(array: Array) -> bool:
     return not isinstance(array, np.ndarray) and array.device.type == "cuda"
+
+
+def _is_double(array: Array) -> bool:
+    return str(array.dtype).endswith("float64")
 
 
 def _import_torch() -> Any:

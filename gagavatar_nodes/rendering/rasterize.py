@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +11,12 @@ import numpy as np
 
 from ..types import FOCAL, Array, Camera, Gaussians
 from . import native
-from .backends import choose_backend
+from .backends import choose_backend, wants_gradient
 from .covariance import covariances_from_quaternions
 from .view import View
+
+MAX_VALUES = 2**30
+"""Numbers that a picture may hold, alpha among them: 4 GB, or 16384 x 16384 pixels of three channels."""
 
 
 def rasterize(
@@ -28,6 +33,10 @@ def rasterize(
 
     Arrays come back as they were given: numpy as numpy, torch as torch on the same device.
 
+    Autograd follows it for tensors. `native` differentiates by the published rules (see `native.gradient`), `torch`
+    what it computes, `gsplat` by rules of its own: they part at splats whose alpha is capped, and beyond 1.3 times the
+    field of view.
+
     Args:
         gaussians: in world space.
         camera: its focal length is `focal * width / 2` pixels both ways, its principal point the image's center.
@@ -35,7 +44,8 @@ def rasterize(
         height: pixels.
         background: [C] or [height, width, C] to lay the features over; black unless given.
         backend: `auto`, or one of `BACKENDS`. `GAGAVATAR_RASTERIZER` takes the place of `auto`. `auto` is `native` on
-            the CPU and `torch` where gradients are wanted or nothing else works; on CUDA `gsplat`, `triton`, `torch`.
+            the CPU and `torch` where nothing else works or gradients of float64 are wanted; on CUDA `gsplat`, `triton`
+            (not with gradients), `torch`.
         out: float32 arrays of the results' shapes to write into, which saves their allocation (`native` only; other
             backends copy).
         threads: for `native`; all processors up to 16 unless given here or by `GAGAVATAR_THREADS`.
@@ -53,6 +63,11 @@ def rasterize(
     if background is not None and tuple(background.shape) not in ((channels,), (height, width, channels)):
         shapes = f"({channels},) or ({height}, {width}, {channels})"
         raise ValueError(f"Got a background of shape {tuple(background.shape)} but expected {shapes}")
+    if width * height * (channels + 1) > MAX_VALUES:
+        raise ValueError(
+            f"An image of {width}x{height} with {channels} channels is too large; use at most "
+            f"{math.isqrt(MAX_VALUES // (channels + 1))} pixels a side"
+        )
     if out is not None:
         _check_out(out, (height, width, channels))
     name = choose_backend(gaussians, backend)
@@ -64,6 +79,48 @@ def rasterize(
     for target, value in zip(out, result, strict=True):
         target[...] = value
     return out
+
+
+def rasterize_batch(
+    gaussians: Sequence[Gaussians],
+    cameras: Sequence[Camera],
+    width: int,
+    height: int,
+    background: Array | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+) -> tuple[Array, Array]:
+    """Draw the samples of a batch, each by a camera of its own.
+
+    Args:
+        gaussians: B sets, of one kind and number of channels; their sizes may differ.
+        cameras: B cameras.
+        width: pixels.
+        height: pixels.
+        background: as for `rasterize`, the same for all samples.
+        backend: as for `rasterize`.
+        threads: as for `rasterize`.
+
+    Returns:
+        features [B, height, width, C] and alpha [B, height, width] of the given kind; autograd follows them as it does
+        those of `rasterize`. `features.permute(0, 3, 1, 2)` is a channels_last tensor.
+
+    Raises:
+        ValueError: an empty batch, another number of cameras, or as `rasterize`.
+        GagavatarError: as `rasterize`.
+    """
+    if not gaussians or len(gaussians) != len(cameras):
+        raise ValueError(f"Got {len(gaussians)} sets of Gaussians and {len(cameras)} cameras but expected one each")
+    drawn = [
+        rasterize(sample, camera, width, height, background, backend, threads=threads)
+        for sample, camera in zip(gaussians, cameras, strict=True)
+    ]
+    images, alphas = zip(*drawn, strict=True)
+    if isinstance(images[0], np.ndarray):
+        return np.stack(images), np.stack(alphas)
+    import torch
+
+    return torch.stack(images), torch.stack(alphas)
 
 
 def rasterize_arrays(
@@ -113,14 +170,19 @@ def rasterize_arrays(
 def _render_native(
     gaussians: Gaussians, view: View, out: tuple[Array, Array] | None, threads: int | None
 ) -> tuple[Array, Array]:
-    means = gaussians.means
+    means, background = gaussians.means, view.background
     arrays = Gaussians(*(_to_numpy(array) for array in _arrays(gaussians)))
-    if view.background is not None:
-        view = replace(view, background=_to_numpy(view.background))
+    if background is not None:
+        view = replace(view, background=_to_numpy(background))
     if isinstance(means, np.ndarray):
         return native.render(arrays, view, out, threads)
     import torch
 
+    if wants_gradient(*_arrays(gaussians), background):
+        from . import differentiable
+
+        result = differentiable.render(gaussians, replace(view, background=background), threads)
+        return result if out is None else tuple(a.copy_(value) for a, value in zip(out, result, strict=True))
     if out is not None and out[0].device.type == "cpu":
         native.render(arrays, view, (out[0].numpy(), out[1].numpy()), threads)
         return out

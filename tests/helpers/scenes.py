@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gagavatar_nodes.rendering.covariance import covariances_from_quaternions
 from gagavatar_nodes.types import Camera, Gaussians
 
 CAMERA = Camera.frontal(9.0)
+CLOSE = Camera(np.concatenate([CAMERA.transform[:, :3], [[0.1], [-0.1], [2.0]]], 1), focal=1.5)
 
 
 def scene(
@@ -29,6 +32,18 @@ def scene(
         opacities=g.uniform(0.0, 1.0, count).astype(np.float32),
         features=g.standard_normal((count, channels)).astype(np.float32),
     )
+
+
+def gentle(channels: int = 5, seed: int = 2, count: int = 150) -> Gaussians:
+    """For `CLOSE`: no alpha near the cap, no splat beyond the field of view."""
+    g = scene(count, channels, seed, scales=(0.01, 0.15), spread=(0.6, 0.4, 0.5))
+    return replace(g, opacities=0.1 + 0.7 * g.opacities)
+
+
+def gradient_errors(got: Gaussians, expected: Gaussians) -> dict[str, float]:
+    """Relative error of each gradient, norm over norm."""
+    pairs = ((key, value, getattr(expected, key)) for key, value in vars(got).items())
+    return {key: float(np.linalg.norm(a - b) / np.linalg.norm(b)) for key, a, b in pairs}
 
 
 def assert_same_image(got: np.ndarray, truth: np.ndarray, rare: float = 5e-3, usual: float = 5e-5) -> None:

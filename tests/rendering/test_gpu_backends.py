@@ -10,7 +10,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from rendering.scenes import CAMERA, scene
 
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.rendering import gsplat_backend, rasterize, reference
@@ -18,11 +17,12 @@ from gagavatar_nodes.rendering.backends import backend_problem
 from gagavatar_nodes.rendering.covariance import UPPER_TRIANGLE
 from gagavatar_nodes.rendering.view import View
 from gagavatar_nodes.types import Gaussians
+from scenes import CAMERA, scene
 
 COMPARE = textwrap.dedent(
     """
     import numpy as np
-    from rendering.scenes import CAMERA, scene
+    from scenes import CAMERA, scene
     from gagavatar_nodes.rendering import rasterize
     cases = [scene(200, 3), scene(150, 32, 1), scene(40, 40, 2), scene(30, 1, 3, (1.0, 4.0)), scene(0, 3)]
     for gaussians in cases:

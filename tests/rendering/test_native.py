@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from rendering.scenes import CAMERA, assert_same_image, scene
 
 from gagavatar_nodes.rendering import describe, native, rasterize
 from gagavatar_nodes.types import Camera, Gaussians
+from scenes import CAMERA, assert_same_image, scene
 
 SCENES = {
     "usual": scene(),

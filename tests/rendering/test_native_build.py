@@ -136,7 +136,7 @@ def rasterize_module(monkeypatch):
 
 
 def test_without_a_compiler_pytorch_draws_and_says_so_once(rasterize_module, caplog):
-    from rendering.scenes import CAMERA, scene
+    from scenes import CAMERA, scene
 
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
@@ -148,7 +148,7 @@ def test_without_a_compiler_pytorch_draws_and_says_so_once(rasterize_module, cap
 
 
 def test_without_compiler_and_pytorch_the_error_names_the_step(rasterize_module, monkeypatch):
-    from rendering.scenes import CAMERA, scene
+    from scenes import CAMERA, scene
 
     monkeypatch.setattr(backends, "_import_torch", lambda: None)
     with pytest.raises(GagavatarError, match="pip install ziglang"):
@@ -172,9 +172,10 @@ def test_libraries_of_a_wheel_run_here(tmp_path):
 @pytest.mark.parametrize("level", ["x86_64_v2", "x86_64_v3", "x86_64_v4"])
 def test_every_width_of_vector_draws_the_same(level, cache, monkeypatch):
     """v2 has no code of its own: it stands for all processors whose vectors the compiler alone takes care of."""
-    from rendering.scenes import CAMERA, assert_same_image, scene
-
     from gagavatar_nodes.rendering import rasterize
+    from gagavatar_nodes.rendering.view import View
+    from published_gradient import differentiate
+    from scenes import CAMERA, CLOSE, assert_same_image, gentle, gradient_errors, scene
 
     zig = native_build.compilers()[0]
     needs = native_build.PREBUILT_NEEDS.get(level, ())
@@ -191,6 +192,32 @@ def test_every_width_of_vector_draws_the_same(level, cache, monkeypatch):
         image, alpha = rasterize(gaussians, CAMERA, 90, 70, backend="native")
         assert_same_image(image, expected)
         assert_same_image(alpha, expected_alpha)
+        view, directed = View.of(CLOSE, 53, 37), np.random.default_rng(0).standard_normal((37, 53, channels + 1))
+        truth = differentiate(gentle(channels), view, directed[..., :-1], directed[..., -1])
+        found = native.gradient(gentle(channels), view, directed[..., :-1], directed[..., -1])
+        assert max(gradient_errors(found, truth.gradients).values()) < 1e-4
+
+
+def test_splats_and_gradients_do_not_depend_on_the_bands_they_are_taken_in(cache, monkeypatch):
+    """With lists of 300 splats and a row of gradients for 60, a band is part of a row of tiles, or a single tile."""
+    from gagavatar_nodes.rendering import rasterize
+    from gagavatar_nodes.rendering.view import View
+    from scenes import CAMERA, scene
+
+    gaussians, view = scene(1500, channels=8, scales=(0.01, 0.3)), View.of(CAMERA, 90, 70)
+    directed = np.random.default_rng(0).standard_normal((70, 90, 8)), np.random.default_rng(1).standard_normal((70, 90))
+    expected = rasterize(gaussians, CAMERA, 90, 70, backend="native"), native.gradient(gaussians, view, *directed)
+    compiler = native_build.compilers()[0]
+    small = dataclasses.replace(compiler, flags=(*compiler.flags, "-DMAX_LIST=300", "-DROW_MEMORY=6000"))
+    library = native._open(native_build.build(small), small.name)
+    monkeypatch.setattr(native, "load", lambda: library)
+    monkeypatch.setattr(native, "_contexts", threading.local())
+    for got, one_band in zip(rasterize(gaussians, CAMERA, 90, 70, backend="native"), expected[0], strict=True):
+        np.testing.assert_array_equal(got, one_band)
+    for threads in (1, 3):
+        for key, got in vars(native.gradient(gaussians, view, *directed, threads=threads)).items():
+            one_band = getattr(expected[1], key)
+            np.testing.assert_allclose(got, one_band, atol=1e-5 * np.abs(one_band).max())
 
 
 def test_working_folders_of_killed_builds_are_removed(cache):

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rendering.scenes import CAMERA, assert_same_image, scene
 
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.rendering import rasterize, rasterize_arrays
 from gagavatar_nodes.rendering.backends import backend_problem
 from gagavatar_nodes.rendering.view import View
 from gagavatar_nodes.types import Camera, Gaussians
+from scenes import CAMERA, assert_same_image, scene
 
 DATA = Path(__file__).parents[1] / "data"
 CPU_BACKENDS = [

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from rendering.scenes import CAMERA, assert_same_image, scene
+
+from scenes import CAMERA, assert_same_image, scene
 
 if not torch.cuda.is_available():
     pytest.skip("there is no GPU", allow_module_level=True)

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from rendering.scenes import CAMERA, scene
 
 from gagavatar_nodes.rendering import rasterize, reference
 from gagavatar_nodes.rendering.view import View
 from gagavatar_nodes.types import Gaussians
+from scenes import CAMERA, scene
 
 
 def test_gradients_are_those_of_the_image():

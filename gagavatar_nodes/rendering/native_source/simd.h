@@ -17,6 +17,7 @@
 
 typedef float Vec __attribute__((vector_size(LANES * 4), aligned(LANES * 4)));
 typedef float VecUnaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef uint32_t Bits __attribute__((vector_size(LANES * 4), aligned(LANES * 4)));
 typedef int32_t Mask __attribute__((vector_size(LANES * 4), aligned(LANES * 4))); /* a lane is 0 or -1 */
 
 INLINE Vec vec(float x) { return (Vec){0} + x; }
@@ -58,7 +59,8 @@ INLINE Vec vec_exp2(Vec x) {
     p = p * f + vec(2.4022648e-1f);
     p = p * f + vec(6.9314720e-1f);
     p = p * f + vec(1.0f);
-    return (Vec)((Mask)p + ((Mask)shifted << 23));
+    /* Unsigned: the bits of `round_magic` leave the lane, as they should. */
+    return (Vec)((Bits)p + ((Bits)shifted << 23));
 }
 
 /* log2 of a positive normal number: exponent plus the atanh series of the mantissa. Vectorizes in a loop. */
