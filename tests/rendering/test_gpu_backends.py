@@ -37,7 +37,7 @@ COMPARE = textwrap.dedent(
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
 def test_triton_kernel_equals_the_reference():
     tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    paths = os.pathsep.join([tests, os.path.dirname(tests)])
+    paths = os.pathsep.join([os.path.join(tests, "helpers"), os.path.dirname(tests)])
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": paths}
     done = subprocess.run([sys.executable, "-c", COMPARE], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
