@@ -13,6 +13,7 @@ from . import __version__
 from .commands import animate, app, demo, export, info, lift, prepare, render, track, train, weights
 from .commands.options import Parser
 from .errors import GagavatarError
+from .packages import NO_MEMORY, check_memory, lacks_memory
 from .stopping import stop_on_signals
 
 _EXAMPLES = """\
@@ -27,6 +28,8 @@ exit codes: 0 done, 1 something to mend (one line says what), 2 wrong usage, 130
 """
 _BY_SIGNAL = 128
 INTERRUPTED = _BY_SIGNAL + signal.SIGINT
+_LIGHT = ("info", "weights")
+"""Commands that neither track nor draw."""
 _REFUSALS = ("ENOSPC", "EDQUOT", "EFBIG", "EACCES", "EPERM", "EROFS", "EIO", "EMFILE", "ENAMETOOLONG")
 _REFUSED = {getattr(errno, name) for name in _REFUSALS if hasattr(errno, name)}
 """Numbers of errors that are the machine's and not the program's, wherever they turn up."""
@@ -38,25 +41,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
+        if args.command not in _LIGHT:
+            check_memory()
         code = args.run(args)
         sys.stdout.flush()
         return code
-    except GagavatarError as error:
-        return _complain(str(error))
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes it once more on exit
-        return 1
-    except OSError as error:
-        if error.errno not in _REFUSED:
-            raise
-        return _complain(
-            f"{error.filename or 'A file'}: {error.strerror}: check the disk, the path and its permissions"
-        )
-    except MemoryError:
-        return _complain("There is not enough memory for this: use a smaller picture or --size")
     except KeyboardInterrupt as stop:
         print("gagavatar: interrupted", file=sys.stderr)
         return getattr(stop, "exit_code", INTERRUPTED)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes it once more on exit
+        return 1
+    except Exception as error:
+        if line := _explained(error):
+            return _complain(line)
+        raise
+
+
+def _explained(error: Exception) -> str | None:
+    """What the user can do about an error; None where it is the program's fault."""
+    if lacks_memory(error):
+        return NO_MEMORY
+    if isinstance(error, GagavatarError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        return f"{error.filename or 'A file'}: {error.strerror}: check the disk, the path and its permissions"
+    return None
 
 
 def _complain(message: str) -> int:

@@ -151,7 +151,7 @@ def bad_driver(name: str, folder: Path, avatar_file: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("missing.mp4", "give a video, a picture, a motion file, or one of idle, nod"),
+        ("missing.mp4", "give a video, a sound, a picture, a motion file, or one of idle, nod"),
         ("empty.mp4", "copy or download it again"),
         ("truncated.mp4", "damaged"),
         ("text.mp4", "check it in a player"),
@@ -445,6 +445,26 @@ def test_sigterm_while_rendering_leaves_nothing(avatar_file, output, name):
     render = ("render", avatar_file, "talk", "--seconds", 300, "--size", 96, "-o", output / name)
     assert stopped(output, *render, by=signal.SIGTERM) == (143, "gagavatar: interrupted\n")
     assert list(output.iterdir()) == []
+
+
+@posix_only
+def test_sigterm_ends_a_program_that_is_stuck_in_compiled_code():
+    code = (
+        "import ctypes\n"
+        "from gagavatar_nodes import stopping\n"
+        "stopping._GRACE = 0.5\n"
+        "stopping.stop_on_signals()\n"
+        "print('stuck', flush=True)\n"
+        "while True:\n"
+        "    try:\n"
+        "        ctypes.CDLL(None).sleep(600)\n"
+        "    except KeyboardInterrupt:\n"
+        "        pass\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "stuck\n"
+        process.terminate()
+        assert process.wait(timeout=60) == 143
 
 
 @posix_only

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from ..errors import GagavatarError
 from ..nodes import NODE_CLASS_MAPPINGS, host
+from ..packages import NO_MEMORY, lacks_memory
 from .core_nodes import CORE_NODES
 
 Graph: TypeAlias = dict[str, dict[str, Any]]
@@ -217,11 +218,25 @@ class _Run:
         for run in range(runs):
             # Checked in `check`: a result without values comes only from a list that is empty.
             chosen = {name: values[min(run, len(values) - 1)] for name, values in lists.items() if values}
-            result = getattr(cls(), cls.FUNCTION)(**chosen)
+            result = _run(cls, chosen)
             result = result.get("result", ()) if isinstance(result, dict) else result
             for slot, value in enumerate(result):
                 outputs[slot].extend(value if is_list[slot] else [value])
         return outputs
+
+
+def _run(cls: type, inputs: dict[str, Any]) -> Any:
+    """What a node returns.
+
+    Raises:
+        GagavatarError: the node's own, or that there is not enough memory.
+    """
+    try:
+        return getattr(cls(), cls.FUNCTION)(**inputs)
+    except Exception as error:
+        if lacks_memory(error):
+            raise GagavatarError(NO_MEMORY) from error
+        raise
 
 
 def _weight(value: Any) -> int:

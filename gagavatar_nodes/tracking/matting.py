@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import GagavatarError
 from ..face.topology import FACE_OVAL
+from ..packages import load_package
 from .closed_form import closed_form_alpha
 from .onnx_session import session
 from .opencv import opencv
@@ -137,10 +137,6 @@ def _box(values: np.ndarray, radius: int) -> np.ndarray:
 
 
 def _pymatting_alpha(crop: np.ndarray, trimap: np.ndarray) -> np.ndarray:
-    try:
-        from pymatting import estimate_alpha_cf
-    except ImportError as error:
-        raise GagavatarError(
-            "matting='pymatting' needs that package: run `pip install pymatting`, or choose matting='auto'."
-        ) from error
-    return estimate_alpha_cf(crop / 255.0, trimap.astype(np.float64)).astype(np.float32)
+    remedy = "run `pip install pymatting`, or choose matting='auto'"
+    pymatting = load_package("pymatting", "matting='pymatting'", "that package", remedy)
+    return pymatting.estimate_alpha_cf(crop / 255.0, trimap.astype(np.float64)).astype(np.float32)

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from .. import assets
-from ..errors import GagavatarError
+from ..packages import load_package
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -22,7 +22,7 @@ def session(name: str) -> onnxruntime.InferenceSession:
     from rendering.
 
     Raises:
-        GagavatarError: no flavor of onnxruntime is installed.
+        GagavatarError: no flavor of onnxruntime is installed, or it cannot be loaded.
     """
     with _lock:
         if name not in _sessions:
@@ -31,13 +31,8 @@ def session(name: str) -> onnxruntime.InferenceSession:
 
 
 def _open(name: str) -> onnxruntime.InferenceSession:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise GagavatarError(
-            "Tracking needs onnxruntime, which is not installed: run `pip install onnxruntime` "
-            "(onnxruntime-gpu or onnxruntime-directml do as well)."
-        ) from error
+    remedy = "run `pip install onnxruntime` (onnxruntime-gpu or onnxruntime-directml do as well)"
+    onnxruntime = load_package("onnxruntime", "Tracking", "onnxruntime", remedy)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

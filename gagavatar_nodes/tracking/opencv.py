@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ..errors import GagavatarError
+from ..packages import load_package
 
 
 def opencv() -> ModuleType:
     """The `cv2` module.
 
     Raises:
-        GagavatarError: no flavor of OpenCV is installed.
+        GagavatarError: no flavor of OpenCV is installed, or it cannot be loaded.
     """
-    try:
-        import cv2
-    except ImportError as error:
-        raise GagavatarError(
-            "Tracking needs OpenCV, which is not installed: run `pip install opencv-python-headless` "
-            "(any other OpenCV wheel does as well)."
-        ) from error
-    return cv2
+    remedy = "run `pip install opencv-python-headless` (any other OpenCV wheel does as well)"
+    return load_package("cv2", "Tracking", "OpenCV", remedy)
