@@ -131,8 +131,6 @@ def bad_driver(name: str, folder: Path, avatar_file: Path) -> Path:
         return encode_video(path, [gray] * 5)
     if name == "single.mp4":
         return encode_video(path, [np.ascontiguousarray(cv2.imread(str(PORTRAIT))[::2, ::2, ::-1])])
-    if name in ("sound.mp4", "sound.m4a"):
-        return encode_sound(path)
     if name == "portrait.mp4":
         path.write_bytes(PORTRAIT.read_bytes())
     elif name == "truncated.mp4":
@@ -156,8 +154,6 @@ def bad_driver(name: str, folder: Path, avatar_file: Path) -> Path:
         ("truncated.mp4", "damaged"),
         ("text.mp4", "check it in a player"),
         ("noise.mp4", "check it in a player"),
-        ("sound.mp4", "only sound: give a video or picture"),
-        ("sound.m4a", "only sound: give a video or picture"),
         ("noface.mp4", "no face was found in any of the 5 frames. Use a video"),
         ("folder.mp4", "give the name of a file"),
         ("avatar.safetensors", "is not a motion file: make one with 'gagavatar track'"),
