@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from .settings import Settings, SettingsKeywords, merge_settings
 from .types import Camera, Gaussians, Motion, Portrait
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Drawing = tuple[np.ndarray, np.ndarray]
 """rgb [H, W, 3] float32 multiplied by alpha, and alpha [H, W] float32 0..1."""
@@ -112,12 +116,15 @@ class Avatar(Protocol):
         ...
 
 
-def load_avatar(path: str | os.PathLike[str], **settings: Any) -> Avatar:
+def load_avatar(
+    path: str | os.PathLike[str], settings: Settings | None = None, **keywords: Unpack[SettingsKeywords]
+) -> Avatar:
     """Reads an avatar file of either kind.
 
     Args:
         path: from `Avatar.save`.
-        settings: of the published model, see `lifting.gagavatar.models.PublishedSettings`.
+        settings: of the published model.
+        keywords: the same one by one, see `Settings`.
 
     Raises:
         FileFormatError: another kind of file, a newer version, cut off, or damaged.
@@ -129,9 +136,9 @@ def load_avatar(path: str | os.PathLike[str], **settings: Any) -> Avatar:
 
     if format_name(path) == "gagavatar.lifted":
         from .lifting.gagavatar.avatar import load_avatar
-        from .lifting.gagavatar.models import PublishedSettings, get_models
+        from .lifting.gagavatar.models import get_models
 
-        return load_avatar(path, get_models(PublishedSettings(**settings)))
+        return load_avatar(path, get_models(merge_settings(settings, keywords)))
     from .lifting.embedded import EmbeddedAvatar
 
     return EmbeddedAvatar.load(path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .avatars import Drawing, Performance
+from .choices import SIZES
 from .errors import GagavatarError, MediaError
 from .rendering.compositing import BLACK
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, "int | None"], None]
 """Called with the number of frames done and how many there are, if that is known."""
-
-SIZES = (16, 2048)
-"""Smallest and largest edge of a rendered image in pixels."""
 
 
 @dataclass(frozen=True)

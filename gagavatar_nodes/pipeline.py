@@ -14,31 +14,52 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .avatars import Avatar
 from .cache import cached, content_key
+from .choices import DENSITY, MODELS, PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE, SIZES, SMOOTHING
+from .devices import require_torch
 from .errors import FaceError, GagavatarError, MediaError
-from .output import SIZES, Comparison, Look, Progress, check_output, compose_frames, is_picture, render
+from .output import Comparison, Look, Progress, check_output, compose_frames, is_picture, render
+from .settings import Settings, SettingsKeywords, availability, load_flame_model, merge_settings
 from .speech import VOICE_FPS
-from .tracking.smoothing import DEFAULT_STRENGTH as DEFAULT_SMOOTHING
 from .types import Motion, Portrait
 
 if TYPE_CHECKING:
-    from .lifting.gagavatar.models import PublishedSettings
+    from typing_extensions import Unpack
+
     from .speech.manner import Manner
     from .trackers import OnFrame
 
 __all__ = [
-    "DEFAULT_SMOOTHING", "MODELS", "PORTRAIT_SIZE", "PUBLISHED_PORTRAIT_SIZE", "SIZES", "Comparison", "Look",
-    "Progress", "check_driver", "check_model", "check_output", "choose_model", "compose_frames", "in_background",
-    "is_media", "is_picture", "is_published_result", "is_sound", "lift", "read_driver", "read_portrait", "read_voice",
-    "render", "track",
+    "MODELS",
+    "PORTRAIT_SIZE",
+    "PUBLISHED_PORTRAIT_SIZE",
+    "SIZES",
+    "SMOOTHING",
+    "Comparison",
+    "Look",
+    "Progress",
+    "Settings",
+    "check_driver",
+    "check_model",
+    "check_output",
+    "choose_model",
+    "compose_frames",
+    "in_background",
+    "is_media",
+    "is_picture",
+    "is_published_result",
+    "is_sound",
+    "lift",
+    "read_driver",
+    "read_portrait",
+    "read_voice",
+    "render",
+    "track",
 ]  # fmt: skip
 
-PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE = 512, 768
-"""Edge in pixels of a portrait's crop for the embedded and for the published model."""
-MODELS = ("auto", "embedded", "gagavatar")
 _RESULTS = (".pkl", ".pt")
 
 
@@ -67,14 +88,15 @@ def read_portrait(
 
 def read_driver(
     source: str | os.PathLike[str],
-    smoothing: float = DEFAULT_SMOOTHING,
+    smoothing: float = SMOOTHING,
     face: int | tuple[float, float] | None = None,
     seconds: float | None = None,
     fps: float | None = None,
     progress: Progress | None = None,
     use_cache: bool = True,
     tracker: str = "embedded",
-    **settings: Any,
+    settings: Settings | None = None,
+    **keywords: Unpack[SettingsKeywords],
 ) -> Motion:
     """The motion of a driver: a video or picture of a face, a sound, a motion file, or a built-in motion's name.
 
@@ -89,8 +111,9 @@ def read_driver(
         fps: frames a second to resample to; None keeps the driver's own.
         progress: called while a video is tracked.
         use_cache: take the motion from the cache when the same file was tracked in the same way before.
-        tracker: one of `trackers.TRACKERS`, for videos and pictures.
-        settings: where the published files are, see `lifting.gagavatar.models.PublishedSettings`.
+        tracker: one of `choices.TRACKERS`, for videos and pictures.
+        settings: where the published files are, and how networks run.
+        keywords: the same one by one, see `Settings`.
 
     Raises:
         MediaError: the file cannot be read, or holds no picture.
@@ -102,6 +125,7 @@ def read_driver(
     from .driving.motion_file import is_motion_file, load_motion
     from .driving.operations import resample
 
+    settings = merge_settings(settings, keywords)
     check_driver(source)
     if str(source) in BUILTIN_NAMES and not Path(source).exists():
         return builtin_motion(str(source), seconds, fps or 25.0)
@@ -124,7 +148,8 @@ def read_voice(
     text: str = "",
     progress: Progress | None = None,
     style: str | os.PathLike[str] | None = None,
-    **settings: Any,
+    settings: Settings | None = None,
+    **keywords: Unpack[SettingsKeywords],
 ) -> Motion:
     """The motion of a face that says what a sound says; see `speech.voices.drive`.
 
@@ -138,7 +163,8 @@ def read_voice(
     from .speech.sound import Sound
     from .speech.voices import drive
 
-    return drive(Sound.open(source), voice, fps, manner, text, progress, style, **settings)
+    settings = merge_settings(settings, keywords)
+    return drive(Sound.open(source), voice, fps, manner, text, progress, style, settings)
 
 
 def check_driver(source: str | os.PathLike[str]) -> None:
@@ -159,13 +185,14 @@ def check_driver(source: str | os.PathLike[str]) -> None:
 
 def track(
     path: str | os.PathLike[str],
-    smoothing: float = DEFAULT_SMOOTHING,
+    smoothing: float = SMOOTHING,
     face: int | tuple[float, float] | None = None,
     progress: Progress | None = None,
     on_frame: OnFrame | None = None,
     tracker: str = "embedded",
     preview: str | os.PathLike[str] | None = None,
-    **settings: Any,
+    settings: Settings | None = None,
+    **keywords: Unpack[SettingsKeywords],
 ) -> Motion:
     """Follows a face through a video, streamed.
 
@@ -176,20 +203,20 @@ def track(
         progress: called with each frame.
         on_frame: called with what was tracked in each frame, see `tracking.video.track_video`; not by "emica", and
             not where the `preview` shows landmarks.
-        tracker: one of `trackers.TRACKERS`.
+        tracker: one of `choices.TRACKERS`.
         preview: video to write, with what was tracked drawn on it: FLAME's mesh where the tracker fits it.
-        settings: where the published files are, see `lifting.gagavatar.models.PublishedSettings`.
+        settings: where the published files are, and how networks run.
+        keywords: the same one by one, see `Settings`.
 
     Raises:
         MediaError, FaceError, WeightsError: as for `read_driver`.
     """
-    from .lifting.gagavatar.models import load_flame_model
     from .media.video_reader import VideoReader
     from .previews import landmark_preview, write_flame_preview
     from .trackers import choose_tracker, track_file
 
-    published = _settings(settings)
-    name, _ = choose_tracker(tracker, published)
+    settings = merge_settings(settings, keywords)
+    name, _ = choose_tracker(tracker, settings)
     with ExitStack() as stack:
         if preview is not None and name == "embedded":
             on_frame = stack.enter_context(landmark_preview(path, preview))
@@ -197,64 +224,72 @@ def track(
         total = video.frame_count
         done = None if progress is None else lambda count: progress(count, total)
         try:
-            motion, squares = track_file(video, name, published, smoothing, face, on_frame, done, Path(path).name)
+            motion, squares = track_file(video, name, settings, smoothing, face, on_frame, done, Path(path).name)
         except FaceError as error:
             text = str(error)
             raise error if text.startswith(Path(path).name) else FaceError(f"{path}: {text}") from error
     if preview is not None and name != "embedded":
-        write_flame_preview(path, preview, load_flame_model(published), motion, squares)
+        write_flame_preview(path, preview, load_flame_model(settings), motion, squares)
     return motion
 
 
-def lift(portrait: Portrait, model: str = "auto", density: int | None = None, **settings: Any) -> Avatar:
+def lift(
+    portrait: Portrait,
+    model: str = "auto",
+    density: int | None = None,
+    settings: Settings | None = None,
+    **keywords: Unpack[SettingsKeywords],
+) -> Avatar:
     """Lifts a portrait into an avatar.
 
     Args:
         portrait: from `read_portrait`.
         model: one of `MODELS`; see `choose_model` for "auto".
         density: lattice nodes a side of the embedded avatar, 148 to 512; None for 296.
-        settings: of the published model: `weights` (folders, or its checkpoint), `flame`, `device`, `precision`,
-            `batch`, `refiner`, `portrait_tracker`; see `lifting.gagavatar.models.PublishedSettings`.
+        settings: of the published model.
+        keywords: the same one by one, see `Settings`.
 
     Raises:
         WeightsError: the published model is asked for, and a file of it is missing, truncated or changed.
         GagavatarError: it is asked for, and there is no PyTorch or no such device.
     """
-    name, _ = choose_model(model, **settings)
+    settings = merge_settings(settings, keywords)
+    name, _ = choose_model(model, settings)
     if name == "gagavatar":
         from .lifting.gagavatar.avatar import lift_portrait
         from .lifting.gagavatar.models import get_models
 
-        published = _settings(settings)
-        return lift_portrait(portrait, get_models(published), published.portrait_tracker)
-    from .lifting.embedded import DENSITY, lift_portrait
+        return lift_portrait(portrait, get_models(settings), settings.portrait_tracker)
+    from .lifting.embedded import lift_portrait
 
     return lift_portrait(portrait, density or DENSITY)
 
 
-def choose_model(model: str = "auto", **settings: Any) -> tuple[str, str]:
+def choose_model(
+    model: str = "auto", settings: Settings | None = None, **keywords: Unpack[SettingsKeywords]
+) -> tuple[str, str]:
     """The avatar model that a name means, and why: "auto" is GAGAvatar where its files are, else the embedded one."""
     if model not in MODELS:
         raise GagavatarError(f"There is no avatar model '{model}': choose one of {', '.join(MODELS)}")
     if model != "auto":
         return model, "as chosen"
-    from .lifting.gagavatar.models import availability
-
-    there, why = availability(_settings(settings))
+    there, why = availability(merge_settings(settings, keywords))
     return "gagavatar" if there else "embedded", why
 
 
-def check_model(model: str = "auto", **settings: Any) -> tuple[str, str]:
+def check_model(
+    model: str = "auto", settings: Settings | None = None, **keywords: Unpack[SettingsKeywords]
+) -> tuple[str, str]:
     """`choose_model`, once what the chosen model needs is there; raises as `lift` does, before the work."""
-    name, why = choose_model(model, **settings)
+    settings = merge_settings(settings, keywords)
+    name, why = choose_model(model, settings)
     if name == "gagavatar":
         from .lifting.gagavatar.models import get_models
         from .trackers import tracker_folder
 
-        published = _settings(settings)
-        get_models(published).check()
-        if published.portrait_tracker == "emica":
-            tracker_folder(published)
+        get_models(settings).check()
+        if settings.portrait_tracker == "emica":
+            tracker_folder(settings)
     return name, why
 
 
@@ -299,12 +334,6 @@ def in_background(work: Callable[[], Avatar]) -> Callable[[], Avatar]:
     return wait
 
 
-def _settings(settings: dict[str, Any]) -> PublishedSettings:
-    from .lifting.gagavatar.models import PublishedSettings
-
-    return PublishedSettings(**settings)
-
-
 def _track_driver(
     source: str | os.PathLike[str],
     smoothing: float,
@@ -312,30 +341,28 @@ def _track_driver(
     progress: Progress | None,
     use_cache: bool,
     tracker: str,
-    settings: dict[str, Any],
+    settings: Settings,
 ) -> Motion:
     from .driving.motion_file import load_motion, save_motion
     from .trackers import choose_tracker, tracker_folder
 
-    published = _settings(settings)
-    name, _ = choose_tracker(tracker, published)
+    name, _ = choose_tracker(tracker, settings)
 
     def work() -> Motion:
-        return track(source, smoothing, face, progress, tracker=name, **settings)
+        return track(source, smoothing, face, progress, tracker=name, settings=settings)
 
     if not use_cache:
         return work()
     how: list[object] = [smoothing, face]
     if name != "embedded":
-        files = [published.require_flame()]
+        files = [settings.require_flame()]
         if name == "emica":
-            files += sorted(path for path in tracker_folder(published).rglob("*") if path.is_file())
+            files += sorted(path for path in tracker_folder(settings).rglob("*") if path.is_file())
         how += [name, *((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)]
     return cached(content_key(source, "motion", *how), work, load_motion, save_motion)
 
 
-def _read_published(source: str | os.PathLike[str], settings: dict[str, Any], fps: float) -> Motion:
-    from .lifting.gagavatar.models import load_flame_model, require_torch
+def _read_published(source: str | os.PathLike[str], settings: Settings, fps: float) -> Motion:
     from .trackers import with_expressions
 
     if Path(source).suffix.lower() == ".pt":
@@ -348,4 +375,4 @@ def _read_published(source: str | os.PathLike[str], settings: dict[str, Any], fp
         from .tracking.emica.results import read_results
 
         motion = read_results(source, fps=fps)
-    return with_expressions(motion, load_flame_model(_settings(settings)))
+    return with_expressions(motion, load_flame_model(settings))

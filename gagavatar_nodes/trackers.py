@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .choices import TRACKERS
+from .devices import has_torch, require_torch
 from .errors import FaceError, GagavatarError
+from .settings import Settings, load_flame_model
 from .types import Motion
 
 if TYPE_CHECKING:
     from .heads.flame import Flame
-    from .lifting.gagavatar.models import PublishedSettings
     from .media.video_reader import VideoReader
     from .tracking.faces import FaceChoice
 
-TRACKERS = ("auto", "embedded", "landmarks", "emica")
-"""embedded: landmarks, pose and ARKit weights. landmarks: FLAME codes fitted to these as well. emica: the published
-networks."""
 ARCHIVE = "track_resources.tar"
 
 OnFrame = Callable[[int, np.ndarray, "np.ndarray | None", bool], None]
@@ -28,15 +27,13 @@ Square = tuple[np.ndarray, float]
 """Center [2] from the picture's center and half width, in picture heights, of the image of a frame's camera."""
 
 
-def choose_tracker(tracker: str, settings: PublishedSettings) -> tuple[str, str]:
+def choose_tracker(tracker: str, settings: Settings) -> tuple[str, str]:
     """The tracker that a name means, and why: "auto" also gives FLAME codes where a FLAME file is there."""
     if tracker not in TRACKERS:
         raise GagavatarError(f"There is no tracker '{tracker}': choose one of {', '.join(TRACKERS)}")
     if tracker != "auto":
         return tracker, "as chosen"
-    from importlib.util import find_spec
-
-    if find_spec("torch") is None:
+    if not has_torch():
         return "embedded", "without PyTorch there are no FLAME codes"
     found = settings.find_flame()
     return ("embedded", "no FLAME file is here") if found is None else ("landmarks", f"{found.name} is here")
@@ -45,7 +42,7 @@ def choose_tracker(tracker: str, settings: PublishedSettings) -> tuple[str, str]
 def track_file(
     video: VideoReader,
     tracker: str,
-    settings: PublishedSettings,
+    settings: Settings,
     smoothing: float,
     face: FaceChoice = None,
     on_frame: OnFrame | None = None,
@@ -69,7 +66,6 @@ def track_file(
 
     if tracker == "embedded":
         return track_video(video, video.fps, smoothing, face, on_frame, progress, source), None
-    from .lifting.gagavatar.models import load_flame_model
     from .tracking.landmarks import track_flame
 
     flame = load_flame_model(settings)
@@ -84,7 +80,7 @@ def with_expressions(motion: Motion, flame: Flame) -> Motion:
     return with_arkit(motion, fit_arkit_flame(flame))
 
 
-def tracker_folder(settings: PublishedSettings) -> Path:
+def tracker_folder(settings: Settings) -> Path:
     """The unpacked `track_resources.tar`; unpacks it where that was not done yet.
 
     Raises:
@@ -109,10 +105,8 @@ def tracker_folder(settings: PublishedSettings) -> Path:
 
 
 def _track_emica(
-    video: VideoReader, settings: PublishedSettings, progress: Callable[[int], None] | None, source: str
+    video: VideoReader, settings: Settings, progress: Callable[[int], None] | None, source: str
 ) -> tuple[Motion, list[Square]]:
-    from .lifting.gagavatar.models import load_flame_model, require_torch
-
     require_torch()
     folder, flame = tracker_folder(settings), load_flame_model(settings)
     from .tracking.emica.tracker import EmicaTracker

@@ -22,10 +22,11 @@ from gagavatar_nodes.errors import FaceError, FileFormatError, GagavatarError, W
 from gagavatar_nodes.heads.flame import evaluate
 from gagavatar_nodes.lifting.gagavatar import PortraitGaussians
 from gagavatar_nodes.lifting.gagavatar.avatar import fit_square, lift_portrait
-from gagavatar_nodes.lifting.gagavatar.models import PublishedSettings, get_models
+from gagavatar_nodes.lifting.gagavatar.models import get_models
 from gagavatar_nodes.nodes.performing import CoarsePerformance
 from gagavatar_nodes.pipeline import Look
 from gagavatar_nodes.rendering.stitching import Stitcher
+from gagavatar_nodes.settings import Settings
 from gagavatar_nodes.types import FlameCodes, HeadPose
 from media_files import read_frames
 from parity_recipe import synthetic_flame, tracker_state_dict
@@ -63,7 +64,7 @@ def weights(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def model(weights):
     """Kept, so that the commands of this module share one network."""
-    return get_models(PublishedSettings(weights=str(weights)))
+    return get_models(Settings(weights=str(weights)))
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +151,7 @@ def test_missing_files_are_named_with_place_address_and_license_before_the_work(
 
 
 def test_without_pytorch_the_message_says_how_to_install_it(weights, lifted, monkeypatch):
-    monkeypatch.setattr("gagavatar_nodes.lifting.gagavatar.models.find_spec", lambda name: None)
+    monkeypatch.setattr("gagavatar_nodes.devices.find_spec", lambda name: None)
     assert pipeline.choose_model(weights=weights)[0] == "embedded"
     for ask in (
         lambda: pipeline.check_model("gagavatar", weights=weights),
@@ -439,7 +440,7 @@ def test_the_published_tracker_is_unpacked_and_drives_both_models_and_fits_portr
     assert (other.code, "largest face" in other.err) == (1, True)
 
     (tmp_path / "GAGAvatar.safetensors").symlink_to(weights / "GAGAvatar.safetensors")
-    settings = PublishedSettings(weights=str(tmp_path), portrait_tracker="emica")
+    settings = Settings(weights=str(tmp_path), portrait_tracker="emica")
     avatar = lift_portrait(seen, get_models(settings), settings.portrait_tracker)
     assert avatar.portrait.notes["portrait_tracker"] == "emica"
     view = avatar.frame_portrait(seen)
@@ -455,8 +456,8 @@ def test_the_published_tracker_is_unpacked_and_drives_both_models_and_fits_portr
 
 
 def test_models_are_shared_by_settings_that_look_into_the_same_folders(weights, model, tmp_path):
-    assert get_models(PublishedSettings(weights=str(weights))) is model
-    wider = get_models(PublishedSettings(weights=[str(weights), str(tmp_path)]))
+    assert get_models(Settings(weights=str(weights))) is model
+    wider = get_models(Settings(weights=[str(weights), str(tmp_path)]))
     assert wider.settings.folders == [weights, tmp_path], "the tracker's archive may be in the second one"
 
 

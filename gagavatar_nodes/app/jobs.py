@@ -69,10 +69,10 @@ def run_job(session: Session, graph: Graph, wanted: list[str] | None = None) -> 
 
 def uses_network(graph: Graph) -> bool:
     """Whether the published network takes part in a graph."""
-    from ..lifting.gagavatar.models import PublishedSettings, availability
+    from .. import settings
 
     asked = {node["inputs"].get("model") for node in graph.values() if node["class_type"] == _MODEL_NODE}
-    return availability(PublishedSettings())[0] and "embedded" not in asked
+    return settings.availability(settings.Settings())[0] and "embedded" not in asked
 
 
 @zero_gpu.lent

@@ -20,7 +20,7 @@ from .options import (
     look,
     picture_output,
     portrait_size,
-    published,
+    read_settings,
     warn_bridged,
 )
 from .voice import add_voice, dub_file, read_motion
@@ -69,10 +69,10 @@ def run(args: argparse.Namespace) -> int:
     dub = dub_file(args)
     background = picture_output(args, args.portrait, args.driver, dub)
     pipeline.check_driver(args.driver)
-    settings = published(args)
-    model, why = pipeline.check_model(args.avatar, **settings)
+    settings = read_settings(args)
+    model, why = pipeline.check_model(args.avatar, settings)
     portrait = pipeline.read_portrait(args.portrait, args.face, portrait_size(model))
-    lifted = pipeline.in_background(lambda: pipeline.lift(portrait, model, args.density, **settings))
+    lifted = pipeline.in_background(lambda: pipeline.lift(portrait, model, args.density, settings))
     with Bar(args, "tracking") as bar:
         motion = read_motion(args, args.driver, bar, driver_tracker(args, model), settings)
     warn_bridged(motion, args.driver)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import add_command, add_published, finish, published
+from .options import add_command, add_published, finish, read_settings
 
 _EXAMPLES = """\
   gagavatar export photo.avatar.safetensors -o head.ply
@@ -34,9 +34,9 @@ def run(args: argparse.Namespace) -> int:
 
     check_export(args.out)
     check_writable(args.out, (args.avatar, args.motion))
-    settings = published(args)
-    avatar = load_avatar(args.avatar, **settings)
-    motion = pipeline.read_driver(args.motion, **settings) if args.motion else still()
+    settings = read_settings(args)
+    avatar = load_avatar(args.avatar, settings)
+    motion = pipeline.read_driver(args.motion, settings=settings) if args.motion else still()
     if not 0 <= args.frame < len(motion):
         has = f"{args.motion} has frames 0 to {len(motion) - 1}" if args.motion else "Without --motion there is frame 0"
         raise GagavatarError(f"{has}, but --frame is {args.frame}")

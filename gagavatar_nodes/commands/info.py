@@ -44,8 +44,8 @@ def collect() -> dict[str, Any]:
 
     from .. import __version__, pipeline
     from ..cache import cache_folder
-    from ..lifting.gagavatar.models import PublishedSettings
     from ..rendering import describe
+    from ..settings import Settings
     from ..trackers import choose_tracker
     from ..weights import find_weight, manifest
 
@@ -66,6 +66,6 @@ def collect() -> dict[str, Any]:
         "weights": {name: str(path) if path else None for name, path in weights.items()},
         "model": model,
         "why": why,
-        "tracker": choose_tracker("auto", PublishedSettings())[0],
+        "tracker": choose_tracker("auto", Settings())[0],
         "cache": str(cache_folder()),
     }

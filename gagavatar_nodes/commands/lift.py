@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import add_command, add_lifting, add_published, finish, portrait_size, published, tensor_output
+from .options import add_command, add_lifting, add_published, finish, portrait_size, read_settings, tensor_output
 
 _EXAMPLES = """\
   gagavatar lift photo.jpg -o photo.avatar.safetensors
@@ -28,10 +28,10 @@ def run(args: argparse.Namespace) -> int:
     from .. import pipeline
 
     tensor_output(args.out, args.portrait)
-    settings = published(args)
-    model, why = pipeline.check_model(args.avatar, **settings)
+    settings = read_settings(args)
+    model, why = pipeline.check_model(args.avatar, settings)
     portrait = pipeline.read_portrait(args.portrait, args.face, portrait_size(model))
-    avatar = pipeline.lift(portrait, model, args.density, **settings)
+    avatar = pipeline.lift(portrait, model, args.density, settings)
     avatar.save(args.out)
     summary = {"out": str(args.out), "avatar": model, "why": why, "gaussians": len(avatar)}
     return finish(args, summary, f"{args.out}: {model} avatar of {len(avatar):,} Gaussians ({why})")

@@ -6,19 +6,33 @@ import argparse
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..choices import (
+    DENSITIES,
+    DEVICES,
+    PORTRAIT_SIZE,
+    PORTRAIT_TRACKERS,
+    POSES,
+    PRECISIONS,
+    PUBLISHED_PORTRAIT_SIZE,
+    REFERENCES,
+    REFINERS,
+    SIZE,
+    SIZES,
+    SMOOTHING,
+    SUITED_TRACKER,
+    TRACKERS,
+)
 
 if TYPE_CHECKING:
     from ..media.backgrounds import Background
     from ..pipeline import Look
+    from ..settings import Settings
     from ..types import Motion, Portrait
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "fp32", "fp16", "bf16")
-TRACKERS = ("auto", "embedded", "landmarks", "emica")
-POSES = ("auto", "absolute", "relative")
-PORTRAIT_TRACKERS = ("landmarks", "emica")
 USAGE = 2
 
 
@@ -62,7 +76,7 @@ def add_lifting(parser: argparse.ArgumentParser) -> None:
         help="embedded, gagavatar, or auto: GAGAvatar where its files are, else embedded (default: auto)",
     )
     group.add_argument(
-        "--density", type=whole(148, 512), metavar="N", help="lattice nodes a side, 148 to 512 (default: 296)"
+        "--density", type=whole(*DENSITIES), metavar="N", help="lattice nodes a side, 148 to 512 (default: 296)"
     )
     group.add_argument(
         "--portrait-tracker",
@@ -83,13 +97,14 @@ def add_published(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--device", choices=DEVICES, default="auto", help="where networks run (default: auto)")
     group.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the renderer (default: auto)")
     group.add_argument("--batch", type=whole(1, 64), default=0, metavar="N", help="frames at a time (default: auto)")
-    group.add_argument("--refiner", choices=("torch", "openvino"), default="torch", help="runs it (default: torch)")
+    group.add_argument("--refiner", choices=REFINERS, default="torch", help="runs it (default: torch)")
 
 
-def published(args: argparse.Namespace) -> dict[str, Any]:
-    """The options of `add_published`, as `pipeline` takes them."""
-    names = ("weights", "flame", "device", "precision", "batch", "refiner", "portrait_tracker")
-    return {name: getattr(args, name) for name in names if hasattr(args, name)}
+def read_settings(args: argparse.Namespace) -> Settings:
+    """Return the options of `add_published` and `add_lifting` as settings."""
+    from ..settings import Settings
+
+    return Settings(**{one.name: getattr(args, one.name) for one in fields(Settings) if hasattr(args, one.name)})
 
 
 def add_tracker(group: Any, auto: str) -> None:
@@ -105,7 +120,7 @@ def add_tracking(parser: argparse.ArgumentParser, auto: str) -> None:
     group.add_argument(
         "--smoothing",
         type=number(0, 1),
-        default=0.25,
+        default=SMOOTHING,
         metavar="0..1",
         help="of the tracked landmarks; 0 is raw (default: 0.25)",
     )
@@ -141,7 +156,7 @@ def add_motion_editing(parser: argparse.ArgumentParser) -> None:
 def add_look(parser: argparse.ArgumentParser) -> None:
     """Size and background of what is rendered."""
     group = parser.add_argument_group("picture")
-    group.add_argument("--size", type=parse_size, default=(512, 512), metavar="N|WxH", help="pixels (default: 512)")
+    group.add_argument("--size", type=parse_size, default=(SIZE, SIZE), metavar="N|WxH", help="pixels (default: 512)")
     group.add_argument(
         "--background",
         default="black",
@@ -188,7 +203,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 FPS = number(1, 240)
 SECONDS = number(0.04, 3600)
-_EDGE = whole(16, 2048)
+_EDGE = whole(*SIZES)
 
 
 def parse_face(text: str) -> int | tuple[float, float]:
@@ -214,8 +229,6 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def portrait_size(model: str) -> int:
     """Edge of the portrait's crop that suits an avatar model."""
-    from ..pipeline import PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE
-
     return PUBLISHED_PORTRAIT_SIZE if model == "gagavatar" else PORTRAIT_SIZE
 
 
@@ -223,7 +236,7 @@ def driver_tracker(args: argparse.Namespace, model: str) -> str:
     """The tracker for a driver of an avatar model: "auto" gives FLAME codes to GAGAvatar, and to no other."""
     if args.tracker != "auto":
         return args.tracker
-    return "landmarks" if model == "gagavatar" else "embedded"
+    return SUITED_TRACKER[model]
 
 
 def edited(motion: Motion, args: argparse.Namespace) -> Motion:
@@ -279,7 +292,8 @@ def look(
     stitcher = Stitcher(portrait) if portrait is not None and getattr(args, "stitch", False) else None
     compared = portrait is not None and getattr(args, "compare", False)
     comparison = Comparison(portrait.picture, driver) if compared else None
-    return Look(*args.size, background, stitcher, comparison)
+    width, height = args.size
+    return Look(width, height, background, stitcher, comparison)
 
 
 class Bar:
@@ -329,7 +343,7 @@ def warn_bridged(motion: Motion, name: object) -> None:
 
 
 def _reference(text: str) -> str | int:
-    if text in ("auto", "neutral", "same"):
+    if text in REFERENCES:
         return text
     if text.isdecimal():
         return int(text)

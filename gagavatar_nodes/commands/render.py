@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from ..choices import ORBITS
 from .options import (
     FPS,
     SECONDS,
@@ -20,15 +21,13 @@ from .options import (
     look,
     number,
     picture_output,
-    published,
+    read_settings,
     warn_bridged,
 )
 from .voice import add_voice, driven_by_sound, dub_file, read_motion
 
 if TYPE_CHECKING:
     from ..avatars import Performance
-
-ORBITS = ("sweep", "circle", "figure8")
 
 _RENDER_EXAMPLES = """\
   gagavatar render photo.avatar.safetensors talking.safetensors -o out.mp4 --audio talking.mp4
@@ -83,8 +82,8 @@ def run_render(args: argparse.Namespace) -> int:
     pipeline.check_driver(args.motion)
     if args.audio:
         readable_file(args.audio)
-    settings = published(args)
-    avatar = load_avatar(args.avatar, **settings)
+    settings = read_settings(args)
+    avatar = load_avatar(args.avatar, settings)
     with Bar(args, "tracking") as bar:
         motion = read_motion(args, args.motion, bar, driver_tracker(args, avatar.model), settings)
     warn_bridged(motion, args.motion)
@@ -100,7 +99,7 @@ def run_orbit(args: argparse.Namespace) -> int:
 
     background = picture_output(args, args.avatar)
     motion = orbit(still(1, args.fps), args.path, args.yaw, args.pitch, args.seconds)
-    performance = load_avatar(args.avatar, **published(args)).perform(motion, seed=args.seed, pose="relative")
+    performance = load_avatar(args.avatar, read_settings(args)).perform(motion, seed=args.seed, pose="relative")
     return _write(args, performance, background)
 
 

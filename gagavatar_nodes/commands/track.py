@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .options import (
     FPS,
@@ -12,11 +12,14 @@ from .options import (
     add_published,
     add_tracking,
     finish,
-    published,
+    read_settings,
     tensor_output,
     warn_bridged,
 )
 from .voice import add_voice, driven_by_sound, read_motion
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 _EXAMPLES = """\
   gagavatar track talking.mp4 -o talking.safetensors
@@ -46,19 +49,18 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from .. import pipeline
     from ..driving.motion_file import save_motion
-    from ..lifting.gagavatar.models import PublishedSettings
     from ..trackers import choose_tracker
 
     tensor_output(args.out, args.video)
     if args.preview:
         pipeline.check_output(args.preview, inputs=(args.video,))
-    settings = published(args)
+    settings = read_settings(args)
     if driven_by_sound(args, args.video):
         return _hear(args, settings)
-    tracker, why = choose_tracker(args.tracker, PublishedSettings(**settings))
+    tracker, why = choose_tracker(args.tracker, settings)
     with Bar(args, "tracking") as bar:
         motion = pipeline.track(
-            args.video, args.smoothing, args.driver_face, bar, None, tracker, args.preview, **settings
+            args.video, args.smoothing, args.driver_face, bar, None, tracker, args.preview, settings=settings
         )
         save_motion(motion, args.out)
     warn_bridged(motion, args.video)
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     return finish(args, summary, line)
 
 
-def _hear(args: argparse.Namespace, settings: dict[str, Any]) -> int:
+def _hear(args: argparse.Namespace, settings: Settings) -> int:
     """The motion of a voice."""
     from ..driving.motion_file import save_motion
     from ..errors import GagavatarError

@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
-    from ..lifting.gagavatar.models import require_torch
+    from ..devices import require_torch
 
     require_torch()
     from ..training.config_files import load_config

@@ -13,6 +13,7 @@ from .options import number, whole
 
 if TYPE_CHECKING:
     from ..pipeline import Progress
+    from ..settings import Settings
     from ..types import Motion
 
 _PARTS = tuple(part.name for part in fields(Manner) if part.name != "seed")
@@ -62,9 +63,7 @@ def add_voice(parser: argparse.ArgumentParser, dubbing: bool = True) -> None:
     )
 
 
-def read_motion(
-    args: argparse.Namespace, source: str, progress: Progress, tracker: str, settings: dict[str, Any]
-) -> Motion:
+def read_motion(args: argparse.Namespace, source: str, progress: Progress, tracker: str, settings: Settings) -> Motion:
     """The motion of a driver under the options of `add_voice`, `add_tracking` and `add_motion_editing`.
 
     Raises:
@@ -78,15 +77,15 @@ def read_motion(
     how: dict[str, Any] = {"voice": model, "manner": _manner(args), "text": _text(args.text)}
     how |= {"progress": progress, "style": args.voice_style}
     if driven_by_sound(args, source):
-        motion = pipeline.read_voice(source, fps=fps or VOICE_FPS, **how, **settings)
+        motion = pipeline.read_voice(source, fps=fps or VOICE_FPS, **how, settings=settings)
     else:
         motion = pipeline.read_driver(
             source, args.smoothing, args.driver_face, getattr(args, "seconds", None), fps, progress, not args.no_cache,
-            tracker, **settings,
+            tracker, settings,
         )  # fmt: skip
     if dub is None:
         return motion
-    return replace_mouth(motion, pipeline.read_voice(dub, fps=motion.fps, **how, **settings))
+    return replace_mouth(motion, pipeline.read_voice(dub, fps=motion.fps, **how, settings=settings))
 
 
 def driven_by_sound(args: argparse.Namespace, source: str) -> bool:

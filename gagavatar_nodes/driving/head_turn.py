@@ -6,12 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..choices import POSES
 from ..errors import GagavatarError
 from ..face.pose import yaw_pitch_roll
-
-POSES = ("auto", "absolute", "relative")
-"""absolute: the driver's pose. relative: the portrait's own, turned by the driver's change. auto: the former for a
-portrait that faces the camera, going over into the latter the more of its face is turned away; bounded."""
 
 _TURNED = (12.0, 28.0)  # degrees over which a portrait goes over from absolute to relative
 _PITCH_SHARE = 0.5  # a nod hides less of a face than a turn

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..choices import ORBITS
 from ..errors import GagavatarError
 from ..types import Motion
 from .timeline import take
 
-ORBITS = ("sweep", "circle", "figure8")
 _FACING = np.diag([-1.0, 1.0, -1.0])
 """World-to-view rotation of a camera that looks a head in the face."""
 

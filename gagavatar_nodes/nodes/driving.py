@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..choices import SMOOTHING
 from ..errors import GagavatarError
-from ..pipeline import DEFAULT_SMOOTHING
 from ..types import TURNS, Motion
 from . import host, spec, tensors
 from .models import HeadTracker
@@ -53,7 +53,7 @@ class ExtractDriving:
         return {
             "required": {
                 "smoothing": spec.number(
-                    DEFAULT_SMOOTHING,
+                    SMOOTHING,
                     0,
                     1,
                     "Takes out jitter, without lag: 0 is raw, 1 is very smooth.",
@@ -141,10 +141,9 @@ class _Tracking:
 
     def of(self, video: VideoReader | _Batch, source: str) -> Motion:
         """The motion of a video, which is streamed."""
-        from ..lifting.gagavatar.models import PublishedSettings
         from ..trackers import track_file
 
-        settings = PublishedSettings(**self._tracker.settings)
+        settings = self._tracker.settings
         total = video.frame_count
         self._progress, self._every = Progress(total), max(1, (total or 0) // max(1, self._wanted))
         return cancellable(

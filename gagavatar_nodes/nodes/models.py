@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..avatars import Avatar, ManagedNetwork
+from ..choices import DENSITIES, DENSITY, MODELS, PORTRAIT_TRACKERS, PRECISIONS, TRACKERS
 from ..errors import WeightsError
-from ..lifting.gagavatar.models import PORTRAIT_TRACKERS
-from ..trackers import TRACKERS
+from ..settings import Settings
 from ..types import Portrait
 from . import host, spec
 from .progress import cancellable
@@ -30,8 +30,8 @@ class AvatarModel:
     name: str
     """"embedded" or "gagavatar"."""
     density: int
-    settings: dict[str, Any] = field(default_factory=dict)
-    """Of the published model, as `pipeline.lift` takes them."""
+    settings: Settings = field(default_factory=Settings)
+    """Of the published model."""
 
     def lift(self, portrait: Portrait) -> Avatar:
         """Lifts a portrait; see `pipeline.lift`. A network is ComfyUI's to manage from here on."""
@@ -39,11 +39,11 @@ class AvatarModel:
 
         if self.name != "gagavatar":
             return pipeline.lift(portrait, self.name, self.density)
-        from ..lifting.gagavatar.models import PublishedSettings, get_models
+        from ..lifting.gagavatar.models import get_models
 
-        models = get_models(PublishedSettings(**self.settings))  # held here, they are those that `lift` takes
+        models = get_models(self.settings)  # held here, they are those that `lift` takes
         manage(models.network)
-        return pipeline.lift(portrait, self.name, **self.settings)
+        return pipeline.lift(portrait, self.name, settings=self.settings)
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class HeadTracker:
     """A choice of `Load Head Tracker`, checked."""
 
     name: str
-    """One of `trackers.TRACKERS` other than "auto"."""
-    settings: dict[str, Any] = field(default_factory=dict)
+    """One of `choices.TRACKERS` other than "auto"."""
+    settings: Settings = field(default_factory=Settings)
     """Where the published files are."""
 
 
@@ -81,21 +81,20 @@ class LoadAvatarModel:
         return {
             "required": {
                 "model": spec.choice(
-                    ["auto", "embedded", "gagavatar"],
+                    MODELS,
                     "auto: GAGAvatar where its files are in models/gagavatar, else the embedded model.",
                 ),
                 "checkpoint": spec.choice(
                     checkpoints(), "File of the published network in models/gagavatar; auto takes GAGAvatar.pt."
                 ),
                 "precision": spec.choice(
-                    ["auto", "fp32", "fp16", "bf16"],
+                    PRECISIONS,
                     "Numbers in which GAGAvatar's renderer computes; auto suits your device. No effect on embedded.",
                     advanced=True,
                 ),
                 "density": spec.whole(
-                    296,
-                    148,
-                    512,
+                    DENSITY,
+                    *DENSITIES,
                     "Gaussians along each side of the embedded avatar: more is sharper and slower.",
                     step=4,
                     advanced=True,
@@ -117,8 +116,8 @@ class LoadAvatarModel:
         """Raises `WeightsError` where a file of the chosen model is missing."""
         from .. import pipeline
 
-        settings = published_settings(checkpoint) | {"precision": precision, "portrait_tracker": portrait_tracker}
-        name, why = cancellable(lambda: pipeline.check_model(model, **settings))
+        settings = replace(comfy_settings(checkpoint), precision=precision, portrait_tracker=portrait_tracker)
+        name, why = cancellable(lambda: pipeline.check_model(model, settings))
         return AvatarModel(name, density, settings), f"{name}: {why}"
 
 
@@ -151,21 +150,19 @@ class LoadHeadTracker:
 
     def run(self, tracker: str) -> tuple[HeadTracker, str]:
         """Raises `WeightsError` where a file of the chosen tracker is missing."""
-        from ..lifting.gagavatar.models import PublishedSettings
         from ..trackers import ARCHIVE, choose_tracker
         from ..weights import require_weight
 
-        settings = published_settings()
-        published = PublishedSettings(**settings)
-        name, why = choose_tracker(tracker, published)
+        settings = comfy_settings()
+        name, why = choose_tracker(tracker, settings)
         if name != "embedded":
-            published.require_flame()
+            settings.require_flame()
         if name == "emica":
-            cancellable(lambda: require_weight(ARCHIVE, published.folders))
+            cancellable(lambda: require_weight(ARCHIVE, settings.folders))
         return HeadTracker(name, settings), f"{name}: {why}"
 
 
-def published_settings(checkpoint: str = AUTO) -> dict[str, Any]:
+def comfy_settings(checkpoint: str = AUTO) -> Settings:
     """Where ComfyUI keeps the published files, and the device that it computes on.
 
     Raises:
@@ -173,12 +170,12 @@ def published_settings(checkpoint: str = AUTO) -> dict[str, Any]:
     """
     folders = host.models_folders()
     named = [] if checkpoint == AUTO else [_named(checkpoint, folders)]
-    return {"weights": [*named, *folders], "device": host.torch_device()}
+    return Settings(weights=(*named, *folders), device=host.torch_device())
 
 
 def default_model() -> AvatarModel:
     """What `Lift Portrait` uses where no model is connected."""
-    return LoadAvatarModel().run(AUTO, AUTO, AUTO, 296)[0]
+    return LoadAvatarModel().run(AUTO, AUTO, AUTO, DENSITY)[0]
 
 
 def checkpoints() -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..avatars import Avatar, Performance
+from ..choices import REFERENCES
 from ..driving.head_turn import POSES
 from ..errors import GagavatarError
 from ..media.backgrounds import Background, ColorBackground
@@ -247,7 +248,7 @@ def _look_inputs() -> dict[str, spec.Spec]:
 def _finish_inputs() -> dict[str, spec.Spec]:
     return {
         "retarget": spec.choice(
-            ["auto", "neutral", "same", "frame"],
+            [*REFERENCES, "frame"],
             "Which moment of the driver matches the portrait's expression. neutral: its face at rest. same: driver and "
             "portrait are one person. frame: the one below. auto finds out.",
             advanced=True,

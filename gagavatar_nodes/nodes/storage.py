@@ -11,7 +11,7 @@ from ..tensor_file import format_name
 from ..types import Motion
 from . import files, spec
 from .driving import report
-from .models import AvatarModel, published_settings
+from .models import AvatarModel, comfy_settings
 from .progress import cancellable
 
 CATEGORY = "GAGAvatar/files"
@@ -78,8 +78,8 @@ class LoadAvatar:
     def run(self, file: str, path: str | None = None, model: AvatarModel | None = None) -> tuple[Avatar, str]:
         """Raises `FileFormatError` where the file is damaged or of another kind."""
         source = files.chosen(file, path)
-        settings = published_settings() if model is None else model.settings
-        avatar = cancellable(lambda: load_avatar(source, **settings))
+        settings = comfy_settings() if model is None else model.settings
+        avatar = cancellable(lambda: load_avatar(source, settings))
         return avatar, f"{avatar.model} avatar, {source.name}"
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import GagavatarError
+from ..settings import Settings, SettingsKeywords, merge_settings
 from . import VOICE_FPS, VOICES
 from .embedded import drive_embedded
 from .manner import Manner
@@ -13,6 +14,8 @@ from .sound import Sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from typing_extensions import Unpack
 
     from ..types import Motion
 
@@ -25,7 +28,8 @@ def drive(
     text: str = "",
     progress: Callable[[int, int | None], None] | None = None,
     style: str | os.PathLike[str] | None = None,
-    **settings: Any,
+    settings: Settings | None = None,
+    **keywords: Unpack[SettingsKeywords],
 ) -> Motion:
     """The motion of a face that says what a sound says, as long as the sound.
 
@@ -37,7 +41,8 @@ def drive(
         text: what is said, in English, where it is known: lips keep to it more closely.
         progress: called with frames done, and how many there are if that is known.
         style: how the speaker talks, for ARTalk; see `artalk.drive_artalk`.
-        settings: where the published files are, see `lifting.gagavatar.models.PublishedSettings`.
+        settings: where the published files are, and how networks run.
+        keywords: the same one by one, see `Settings`.
 
     Raises:
         MediaError: the sound is empty or cannot be decoded.
@@ -49,5 +54,5 @@ def drive(
     if voice == "artalk":
         from .artalk import drive_artalk
 
-        return drive_artalk(sound, fps, manner, style, progress, **settings)
+        return drive_artalk(sound, fps, manner, style, progress, merge_settings(settings, keywords))
     return drive_embedded(sound, fps, manner, text, progress)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-DEFAULT_STRENGTH = 0.25
+from ..choices import SMOOTHING
+
+DEFAULT_STRENGTH = SMOOTHING
 """More takes away likeness in fast speech and in blinks (tools/measure_reenactment.py), less shows jitter."""
 PASS_SHARE = 0.6
 """Strength of each of two passes, forward and backward, that smooth as much as one."""

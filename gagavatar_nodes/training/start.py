@@ -14,7 +14,7 @@ from ..heads.editions import BUNDLED_HEAD, EMBEDDED_HEAD
 from ..heads.flame import Flame
 from ..lifting.gagavatar import checkpoint
 from ..lifting.gagavatar.model import GAGAvatarNetwork
-from ..lifting.gagavatar.models import CHECKPOINT, PublishedSettings
+from ..settings import CHECKPOINT, Settings
 from ..weights import find_weight
 from .config import TrainConfig
 from .data import FramePairs, open_frames
@@ -108,7 +108,7 @@ def build_perceptual(config: TrainConfig) -> nn.Module | None:
 def _flame_file(config: TrainConfig, edition: str) -> Path:
     if not config.data.flame and edition == EMBEDDED_HEAD:
         return BUNDLED_HEAD
-    return PublishedSettings(flame=config.data.flame or None).require_flame()
+    return Settings(flame=config.data.flame or None).require_flame()
 
 
 def _load_backbone(network: GAGAvatarNetwork, path: Path) -> None:

@@ -85,11 +85,11 @@ def test_elsewhere_nothing_is_decorated_and_jobs_run_here(session, monkeypatch):
 
 
 def test_only_graphs_of_the_published_network_ask_for_a_gpu(monkeypatch):
-    from gagavatar_nodes.lifting.gagavatar import models
+    from gagavatar_nodes import settings
 
-    monkeypatch.setattr(models, "availability", lambda settings: (True, ""))
+    monkeypatch.setattr(settings, "availability", lambda given: (True, ""))
     auto = animate(Source("example"), Source("builtin", "nod"))
     assert jobs.uses_network(auto)
     assert not jobs.uses_network(GRAPH)
-    monkeypatch.setattr(models, "availability", lambda settings: (False, ""))
+    monkeypatch.setattr(settings, "availability", lambda given: (False, ""))
     assert not jobs.uses_network(auto)

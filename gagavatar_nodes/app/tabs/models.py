@@ -41,12 +41,12 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
 
 def choices() -> str:
     """What `auto` means at the moment, and why."""
-    from ...lifting.gagavatar.models import PublishedSettings
     from ...pipeline import choose_model
+    from ...settings import Settings
     from ...trackers import choose_tracker
 
     model, why = choose_model("auto")
-    tracker, because = choose_tracker("auto", PublishedSettings())
+    tracker, because = choose_tracker("auto", Settings())
     return (
         f"**Avatar model**: {model} ({why}). **Tracker**: {tracker} ({because}). The embedded model and tracker are "
         f"part of the package. Files placed by hand go to a folder that `gagavatar weights path` names."

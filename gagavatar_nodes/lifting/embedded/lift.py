@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ...choices import DENSITIES, DENSITY
 from ...face.topology import LEFT_EYE_RING, RIGHT_EYE_RING
 from ...types import Portrait
 from .avatar import EmbeddedAvatar
@@ -18,9 +19,6 @@ from .mouth import mouth_interior
 from .skin import skin_layer
 from .stage import Stage
 
-DENSITY = 296
-"""Lattice nodes a side, GAGAvatar's plane (paper, section 3.1)."""
-DENSITIES = (148, 512)
 SKIN_SPLATS = 26_000
 
 

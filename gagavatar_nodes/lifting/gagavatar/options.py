@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ...errors import GagavatarError
+from ...choices import PRECISIONS, REFINERS
+from ...devices import resolve_device
 
 if TYPE_CHECKING:
     import torch
-
-PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 
 
 @dataclass(frozen=True)
@@ -39,32 +38,14 @@ class RenderOptions:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ValueError(f"Got precision {self.precision!r} but expected one of {', '.join(PRECISIONS)}.")
-        if self.refiner not in ("torch", "openvino"):
+        if self.refiner not in REFINERS:
             raise ValueError(f"Got refiner {self.refiner!r} but expected 'torch' or 'openvino'.")
         if self.batch_size < 0:
             raise ValueError(f"Got batch size {self.batch_size} but expected 0 (automatic) or more.")
 
     def resolve_device(self) -> torch.device:
-        """The device to compute on. Raises GagavatarError where it is not there."""
-        import torch
-
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            device = torch.device(self.device)
-        except RuntimeError:
-            raise GagavatarError(f"There is no device {self.device!r}: choose auto, cpu, cuda or mps.") from None
-        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-            built = f"was built for CUDA {torch.version.cuda}" if torch.version.cuda else "was built without CUDA"
-            raise GagavatarError(
-                f"Device {self.device} was asked for, but PyTorch {torch.__version__} {built} and sees "
-                f"{torch.cuda.device_count()} CUDA devices: choose --device cpu, or install PyTorch with CUDA."
-            )
-        if device.type == "mps" and not torch.backends.mps.is_available():
-            raise GagavatarError("Device mps was asked for, but it needs macOS on Apple silicon: choose --device cpu.")
-        if device.type not in ("cpu", "cuda", "mps"):
-            raise GagavatarError(f"Device {self.device!r} is not supported: choose auto, cpu, cuda or mps.")
-        return device
+        """Return the device to compute on. Raises GagavatarError where it is not there."""
+        return resolve_device(self.device)
 
     def resolve_dtype(self, device: torch.device) -> torch.dtype:
         """The refiner's precision on `device`."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ...devices import require_torch, resolve_device
 from ...errors import MediaError
-from ...lifting.gagavatar.models import PublishedSettings, load_flame_model, require_torch
+from ...settings import Settings, SettingsKeywords, load_flame_model, merge_settings
 from ...types import Motion
 from ...weights import require_weight
 from .. import VOICE_FPS
@@ -15,20 +16,24 @@ from .. import VOICE_FPS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import Unpack
+
     from ..manner import Manner
     from ..sound import Sound
 
 
-def check_artalk(style: str | os.PathLike[str] | None = None, **settings: Any) -> None:
+def check_artalk(
+    style: str | os.PathLike[str] | None = None, settings: Settings | None = None, **keywords: Unpack[SettingsKeywords]
+) -> None:
     """Raises what `drive_artalk` would for want of a file or of PyTorch, before the work."""
+    settings = merge_settings(settings, keywords)
     require_torch()
     from .files import CHECKPOINT, find_style
 
-    published = PublishedSettings(**settings)
-    published.options.resolve_device()
-    require_weight(CHECKPOINT, published.folders)
-    find_style(style, published.folders)
-    published.require_flame()
+    resolve_device(settings.device)
+    require_weight(CHECKPOINT, settings.folders)
+    find_style(style, settings.folders)
+    settings.require_flame()
 
 
 def drive_artalk(
@@ -37,7 +42,8 @@ def drive_artalk(
     manner: Manner | None = None,
     style: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int | None], None] | None = None,
-    **settings: Any,
+    settings: Settings | None = None,
+    **keywords: Unpack[SettingsKeywords],
 ) -> Motion:
     """The motion of a speaker's head, from the voice.
 
@@ -53,7 +59,8 @@ def drive_artalk(
             published application starts with.
         progress: called after each four seconds of sound with the frames so far, and how many there will be if that
             is known.
-        settings: where the published files are, see `lifting.gagavatar.models.PublishedSettings`.
+        settings: where the published files are, and how networks run.
+        keywords: the same one by one, see `Settings`.
 
     Raises:
         MediaError: the sound is empty.
@@ -61,7 +68,8 @@ def drive_artalk(
         FileFormatError: one of them is another kind of file, or the style too short.
         GagavatarError: there is no PyTorch, no such style or no such device; or FLAME is of another edition.
     """
-    check_artalk(style, **settings)
+    settings = merge_settings(settings, keywords)
+    check_artalk(style, settings)
     from ...driving.operations import resample, scale_expression, scale_head_pose
     from ...heads.editions import check_same_edition
     from ...heads.flame import PUBLISHED_EDITION
@@ -71,9 +79,8 @@ def drive_artalk(
     from .motion import FPS, motion_of
     from .speak import speak
 
-    published = PublishedSettings(**settings)
-    device, folders = published.options.resolve_device(), published.folders
-    flame = load_flame_model(published)
+    device, folders = resolve_device(settings.device), settings.folders
+    flame = load_flame_model(settings)
     check_same_edition(PUBLISHED_EDITION, flame.edition)
     path = find_style(style, folders)
     talk = None if path is None else load_style(path)

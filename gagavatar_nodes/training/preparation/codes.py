@@ -109,7 +109,7 @@ class TrackerFactory:
 
     def __init__(self, settings: PrepareSettings) -> None:
         """Raises what `trackers.choose_tracker` and `load_flame_model` raise, before any work."""
-        from ...lifting.gagavatar.models import load_flame_model
+        from ...settings import load_flame_model
         from ...trackers import choose_tracker
 
         self.name, _ = choose_tracker(

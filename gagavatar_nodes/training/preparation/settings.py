@@ -11,7 +11,7 @@ from ...heads.editions import EMBEDDED_HEAD
 from ...tracking.matting import METHODS
 
 if TYPE_CHECKING:
-    from ...lifting.gagavatar.models import PublishedSettings
+    from ...settings import Settings
 
 CROP_SIZE = 512
 """Edge of the crops in pixels."""
@@ -48,11 +48,11 @@ class PrepareSettings:
             raise GagavatarError(f"A clip needs 2 frames, a source and a target, but the least is set to {self.fewest}")
 
     @property
-    def published(self) -> PublishedSettings:
+    def published(self) -> Settings:
         """Where the published files are."""
-        from ...lifting.gagavatar.models import PublishedSettings
+        from ...settings import Settings
 
-        settings = PublishedSettings(weights=self.weights, flame=self.flame, device=self.device)
+        settings = Settings(weights=self.weights, flame=self.flame, device=self.device)
         if self.flame is None and settings.find_flame() is None and self.tracker != "emica":
             return replace(settings, flame=EMBEDDED_HEAD)
         return settings

@@ -1,0 +1,35 @@
+"""What users can choose, in which range, and what is taken where they choose nothing: for commands, nodes and the app.
+
+Nothing is imported here, so that a command's help is there at once.
+"""
+
+MODELS = ("auto", "embedded", "gagavatar")
+"""Avatar models; "auto" is GAGAvatar where its files are, else the embedded one."""
+TRACKERS = ("auto", "embedded", "landmarks", "emica")
+"""embedded: landmarks, pose and ARKit weights. landmarks: FLAME codes fitted to these as well. emica: the published
+networks."""
+PORTRAIT_TRACKERS = ("landmarks", "emica")
+"""What fits FLAME to portraits: the bundled tracker's landmarks, or the published tracker, for exact agreement."""
+SUITED_TRACKER = {"embedded": "embedded", "gagavatar": "landmarks"}
+"""The tracker of drivers that suits an avatar model."""
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+REFINERS = ("torch", "openvino")
+"""Libraries that run GAGAvatar's neural renderer."""
+
+PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE = 512, 768
+"""Edge in pixels of a portrait's crop for the embedded and for the published model."""
+DENSITY, DENSITIES = 296, (148, 512)
+"""Lattice nodes a side of the embedded avatar: GAGAvatar's plane (paper, section 3.1), the fewest and the most."""
+SIZE, SIZES = 512, (16, 2048)
+"""Edge of a rendered image in pixels: default, smallest and largest."""
+SMOOTHING = 0.25
+"""Strength of the One-Euro filter on tracked landmarks, 0..1. More takes away likeness in fast speech and in blinks
+(tools/measure_reenactment.py), less shows jitter."""
+ORBITS = ("sweep", "circle", "figure8")
+"""Ways of the head when an avatar is shown from all sides."""
+REFERENCES = ("auto", "neutral", "same")
+"""Moments of the driver that match the portrait's expression, besides a frame's index."""
+POSES = ("auto", "absolute", "relative")
+"""What a driver's head pose is measured from, see `driving.head_turn`."""
