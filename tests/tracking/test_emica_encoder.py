@@ -20,7 +20,7 @@ def test_the_three_encoders_equal_the_published_code(state_dict):
     with np.load(DATA / "emica0.npz") as case:
         assert sorted(codes) == sorted(case)
         for name in case:
-            assert relative_error(codes[name], case[name]) < 1e-5, name
+            assert relative_error(codes[name], case[name]) < 3e-5, name
     assert np.linalg.norm(codes["identity"]) == pytest.approx(1, abs=1e-5)
 
 

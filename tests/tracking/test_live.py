@@ -80,7 +80,7 @@ def test_the_neutral_can_be_set_again_while_running(driver_frames, driver_truth)
     after = tracker.feed(opened)
     assert before.arkit[0, jaw] > 0.2
     assert after.arkit[0, jaw] < 0.05
-    assert np.abs(after.deltas).max() < 0.1
+    assert np.abs(after.deltas).max() < 0.15
     np.testing.assert_allclose(faces([after]), faces([before]), atol=0.1)
 
 
