@@ -86,6 +86,17 @@ def test_splats_that_cover_everything_are_drawn_in_bands():
     )
 
 
+def test_more_pairs_of_splats_and_tiles_than_anyone_waits_for_are_refused():
+    """150,000 splats, each on all of 65,536 tiles."""
+    count = 150_000
+    flat = np.tile(np.float32([1e4, 0, 0, 1e4, 0, 1e4]), (count, 1))
+    gaussians = Gaussians(
+        np.zeros((count, 3), np.float32), flat, np.full(count, 0.9, np.float32), np.ones((count, 1), np.float32)
+    )
+    with pytest.raises(ValueError, match=r"150000 Gaussians at 4096x4096 .* use a smaller image, or smaller or fewer"):
+        rasterize(gaussians, CAMERA, 4096, 4096, backend="native")
+
+
 def test_concurrent_callers_do_not_disturb_each_other():
     scenes = [scene(1500, channels=c, seed=c) for c in (1, 3, 4, 16, 20, 32)]
     expected = [rasterize(g, CAMERA, 90, 70, backend="native", threads=1)[0] for g in scenes]

@@ -192,6 +192,8 @@ def test_wrong_sizes_backgrounds_and_names_are_refused():
         rasterize(gaussians, CAMERA, 0, 16)
     with pytest.raises(ValueError, match="32768"):
         rasterize(gaussians, CAMERA, 16, 40000)
+    with pytest.raises(ValueError, match=r"32768x32768 with 3 channels is too large; use at most 16384 pixels a side"):
+        rasterize(gaussians, CAMERA, 32768, 32768)
     with pytest.raises(ValueError, match=r"background of shape \(4,\)"):
         rasterize(gaussians, CAMERA, 16, 16, np.zeros(4, np.float32))
     with pytest.raises(ValueError, match="Unknown rasterizer 'opengl'"):
