@@ -11,6 +11,7 @@ from .crop import cut_square, portrait_square, square_to_picture
 from .face_mesh import Landmarks
 from .faces import FaceChoice, choose_face
 from .foreground import estimate_foreground
+from .given_matte import matte_with
 from .matting import matte_person
 from .upright import quarter_turns, turn_landmarks
 
@@ -35,8 +36,8 @@ def track_portrait(
 
     Args:
         image: [H, W, 3] uint8 RGB.
-        alpha: [H, W] uint8 0..255 or float 0..1, the person's own matte where there is one; it replaces ours unless it
-            is opaque everywhere.
+        alpha: [H, W] uint8 0..255 or float 0..1, the picture's transparency or a mask; it replaces our matte where it
+            looks like the person's, see `given_matte.matte_with`.
         face: None for the largest face, an index (0 is the largest), or a point (x, y) in pixels on the face.
         size: edge of the crop in pixels.
         matting: one of `matting.METHODS`.
@@ -55,11 +56,11 @@ def track_portrait(
     to_picture = square_to_picture(square, size)
     landmarks = _in_crop(found, to_picture)
     pose, canonical = solve_pose(landmarks)
-    if alpha is None or _opaque(alpha):
+    if alpha is None:
         matte = matte_person(crop, landmarks, matting)
-        matte *= cut_square(np.ones(image.shape[:2], np.float32), square, size, outside=0)
     else:
-        matte = cut_square(_unit(alpha), square, size, outside=0)
+        matte, crop = matte_with(crop, np.clip(cut_square(_unit(alpha), square, size), 0, 1), landmarks, matting)
+    matte *= cut_square(np.ones(image.shape[:2], np.float32), square, size, outside=0)
     matte = np.clip((matte - _SNAP) / (1 - 2 * _SNAP), 0, 1).astype(np.float32)
     return Portrait(
         picture=image,
@@ -101,7 +102,3 @@ def _check_usable(face: Landmarks, shape: tuple[int, ...]) -> None:
 
 def _unit(alpha: np.ndarray) -> np.ndarray:
     return alpha.astype(np.float32) / (255 if alpha.dtype == np.uint8 else 1)
-
-
-def _opaque(alpha: np.ndarray) -> bool:
-    return bool(_unit(alpha).min() > 0.99)

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -22,12 +23,32 @@ def test_the_crop_shows_what_the_picture_shows(run, photo, portrait):
     assert np.abs(crop[inside] - portrait.crop[inside]).mean() < 2
 
 
-def test_a_mask_of_another_size_becomes_the_matte(run, photo):
-    mask = torch.zeros(1, 30, 20)
-    mask[:, :, :10] = 1
-    matte = run("TrackPortrait", image=photo, mask=mask)[2][0]
-    assert matte[200:300, 100].min() == 1
-    assert matte[:, -64:].max() == 0
+@pytest.fixture(scope="session")
+def person(photo, portrait):
+    """MASK [1, 90, 90] of the person in the photo, a little wider than the truth."""
+    height, width = photo.shape[1:3]
+    matte = cv2.warpAffine(portrait.alpha, portrait.crop_to_picture, (width, height))
+    small = cv2.resize(cv2.dilate(matte, np.ones((15, 15))), (90, 90), interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(small)[None]
+
+
+def test_a_mask_of_another_size_becomes_the_matte(run, photo, person):
+    matte = run("TrackPortrait", image=photo, mask=person)[2][0]
+    assert matte[200:300, 200:300].min() == 1
+    assert matte[:100, :100].max() == 0
+
+
+def test_a_mask_that_is_white_where_there_is_nobody_is_inverted(run, photo, person, caplog):
+    given, inverted = (run("TrackPortrait", image=photo, mask=mask)[2][0] for mask in (person, 1 - person))
+    assert (given - inverted).abs().max() < 1e-3
+    assert "leaves the face out and is taken the other way round" in caplog.text
+
+
+def test_a_mask_that_leaves_the_face_out_is_refused(run, photo):
+    mask = torch.zeros(1, 90, 90)
+    mask[:, 60:, :45] = 1
+    with pytest.raises(FaceError, match="The mask leaves the face out: give one that is white where the person is"):
+        run("TrackPortrait", image=photo, mask=mask)
 
 
 def test_an_empty_mask_is_ignored(run, photo, portrait):
@@ -35,11 +56,10 @@ def test_an_empty_mask_is_ignored(run, photo, portrait):
     assert np.array_equal(matte.numpy(), portrait.alpha)
 
 
-def test_transparency_of_the_image_is_the_matte(run, photo):
-    alpha = torch.zeros(*photo.shape[:3], 1)
-    alpha[:, :, : photo.shape[2] // 2] = 1
+def test_transparency_of_the_image_is_the_matte(run, photo, person):
+    alpha = torch.nn.functional.interpolate(person[None], photo.shape[1:3], mode="bilinear")[0, ..., None]
     matte = run("TrackPortrait", image=torch.cat([photo, alpha], -1))[2][0]
-    assert matte[:, -32:].max() == 0
+    assert matte[:100, :100].max() == 0
     assert matte.max() == 1
 
 

@@ -66,6 +66,35 @@ def test_an_alpha_that_is_opaque_everywhere_counts_as_none(example_portrait, por
     np.testing.assert_allclose(opaque.alpha, portrait.alpha, atol=1e-6)
 
 
+def test_an_alpha_of_nothing_counts_as_none(example_portrait, portrait):
+    clear = track_portrait(example_portrait, alpha=np.zeros(example_portrait.shape[:2], np.uint8))
+    np.testing.assert_allclose(clear.alpha, portrait.alpha, atol=1e-6)
+
+
+def not_mattes(height, width):
+    """Alpha channels that pictures come with, none of which cuts the person out."""
+    y, x = np.mgrid[:height, :width]
+    faded = np.full((height, width), 0.9, np.float32)
+    specks = np.ones_like(faded)
+    specks[:6, :6] = 0
+    edge = np.minimum(np.minimum(x, width - 1 - x), 60), np.minimum(np.minimum(y, height - 1 - y), 60)
+    rounded = (np.hypot(60 - edge[0], 60 - edge[1]) <= 60).astype(np.float32)
+    disc = (np.hypot(x - width / 2, y - height / 2) < min(height, width) / 2).astype(np.float32)
+    return {"faded": faded, "specks": specks, "rounded corners": rounded, "disc": disc}
+
+
+@pytest.mark.parametrize("name", ["faded", "specks", "rounded corners", "disc"])
+def test_an_alpha_that_cuts_nobody_out_does_not_keep_the_background(example_portrait, portrait, name):
+    alpha = not_mattes(*example_portrait.shape[:2])[name]
+    assert 0 < alpha.mean() < 1
+    own = track_portrait(example_portrait, alpha=alpha)
+    background = portrait.alpha < 0.02
+    assert own.alpha[background].mean() < 0.03
+    head = np.linalg.norm(np.mgrid[:512, :512] - np.array([230, 256])[:, None, None], axis=0) < 60
+    assert own.alpha[head].min() > 0.98
+    assert np.abs(own.crop[head].astype(int) - portrait.crop[head]).max() <= 1
+
+
 def test_size_scales_crop_and_landmarks_alike(example_portrait, portrait):
     small = track_portrait(example_portrait, size=256)
     assert small.crop.shape == (256, 256, 3)
