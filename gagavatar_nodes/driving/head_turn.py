@@ -10,6 +10,7 @@ from ..choices import POSES
 from ..errors import GagavatarError
 from ..face.pose import yaw_pitch_roll
 
+_NOISE = 1.5  # degrees around the reference within which its noise is taken away
 _TURNED = (12.0, 28.0)  # degrees over which a portrait goes over from absolute to relative
 _PITCH_SHARE = 0.5  # a nod hides less of a face than a turn
 _FREE, _MOST = (32.0, 9.0), (45.0, 18.0)  # degrees from the portrait's own pose, absolute and relative: followed
@@ -28,33 +29,41 @@ class HeadTurn:
     """Radians from `own` up to which the driver is followed exactly."""
     most: float = np.inf
     """Radians from `own` that are never exceeded."""
+    reference: np.ndarray | None = None
+    """[3, 3] the driver's rotation about which `noise` counts."""
+    noise: np.ndarray | None = None
+    """[3, 3] what the tracker's noise made of it."""
 
     @staticmethod
-    def of(pose: str, own: np.ndarray, reference: np.ndarray, tracked_anew: float = 0.0) -> HeadTurn:
+    def of(pose: str, own: np.ndarray, reference: np.ndarray, same: float | None = None) -> HeadTurn:
         """Return the turn for one of `POSES`.
 
         Args:
             pose: one of `POSES`.
             own: [3, 3] the portrait's rotation.
             reference: [3, 3] the driver's rotation that corresponds to it.
-            tracked_anew: 0..1 how sure it is that `reference` is `own`, and differs by the tracker's noise alone.
+            same: where driver and portrait are one person, 0..1 how sure it is that the reference is the portrait's
+                moment, so that `reference` and `own` differ by the tracker's noise alone.
 
         Raises:
             GagavatarError: there is no such pose.
         """
         if pose not in POSES:
             raise GagavatarError(f"There is no pose '{pose}': choose one of {', '.join(POSES)}")
+        share = {"absolute": 0.0, "relative": 1.0}.get(pose, _share_of_relative(own))
+        free, most = np.inf, np.inf
+        if pose == "auto":
+            free, most = (np.radians((1 - share) * a + share * b) for a, b in (_FREE, _MOST))
         between = reference.T @ own
-        absolute = _turned(between, tracked_anew)
-        if pose != "auto":
-            return HeadTurn(own, between if pose == "relative" else absolute)
-        share = _share_of_relative(own)
-        free, most = (np.radians((1 - share) * a + share * b) for a, b in (_FREE, _MOST))
-        return HeadTurn(own, absolute @ _turned(absolute.T @ between, share), free, most)
+        if same is None:
+            return HeadTurn(own, _turned(between, share), free, most)
+        return HeadTurn(own, np.eye(3), free, most, reference, _turned(between, same))
 
     def __call__(self, rotation: np.ndarray) -> np.ndarray:
         """Rotation [3, 3] float64 of the portrait's head for the driver's."""
         turned = rotation.astype(np.float64) @ self.offset
+        if self.reference is not None and self.noise is not None:
+            turned = turned @ _turned(self.noise, np.exp(-((angle_between(rotation, self.reference) / _NOISE) ** 2)))
         change = turned @ self.own.T
         angle = np.arccos(np.clip((np.trace(change) - 1) / 2, -1, 1))
         if angle <= self.free:

@@ -153,11 +153,11 @@ class Retargeter:
         return _fading(float(np.linalg.norm(there - self.canonical, axis=1)[:468].mean()), _SAME_MOMENT_CM)
 
     def _head_turn(self, own: np.ndarray, pose: str, authored: bool, placed: np.ndarray) -> HeadTurn:
-        if authored and not self._same:
-            return HeadTurn.of(pose, own, np.eye(3))
         reference = mean_rotation(self.motion.rotation[_spread(placed)])
-        near = _fading(angle_between(reference, own), _SAME_MOMENT_DEGREES)
-        return HeadTurn.of(pose, own, reference, near * self._tracked_anew())
+        if self._same:
+            near = _fading(angle_between(reference, own), _SAME_MOMENT_DEGREES)
+            return HeadTurn.of(pose, own, reference, near * self._tracked_anew())
+        return HeadTurn.of(pose, own, np.eye(3) if authored else reference)
 
     def _pivot(self, index: int) -> np.ndarray:
         """Stage position of the driver's neck pivot, in the reference's centimeters; depth is not observed."""

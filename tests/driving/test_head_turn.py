@@ -56,7 +56,7 @@ def test_auto_is_bounded_and_never_turns_back(own):
 
 
 def test_noise_of_the_tracker_does_not_turn_a_portrait_that_drives_itself():
-    turn = HeadTurn.of("absolute", turned(9, -20), turned(9.4, -19.8), tracked_anew=1.0)
+    turn = HeadTurn.of("absolute", turned(9, -20), turned(9.4, -19.8), same=1.0)
     assert angle_between(turn(turned(9.4, -19.8)), turned(9, -20)) < 1e-4
     assert angle_between(turn(turned(19.4, -19.8)), turned(19, -20)) < 1.0
 
