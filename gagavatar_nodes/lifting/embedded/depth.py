@@ -35,6 +35,8 @@ class FrontDepth:
     """[S, S] landmark triangle under each pixel, -1 outside the face."""
     middle: float
     """Stage z of the head's middle plane."""
+    back: np.ndarray
+    """[S, S] z of the bare head's far side; -inf beside it."""
     beside: np.ndarray
     """[S, S] centimeters from the outline of the bare head; 0 inside of it."""
 
@@ -70,7 +72,14 @@ def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDept
     smooth = cv2.GaussianBlur(z, (0, 0), 0.28 * scale)
     blend = np.clip(inside / (0.8 * _FEATHER_CM), 0, 1)
     beside = distance_transform_edt(~(in_head | in_face)) / scale
-    return FrontDepth(blend * z + (1 - blend) * smooth, face, middle, beside)
+    return FrontDepth(blend * z + (1 - blend) * smooth, face, middle, _far_side(portrait, stage, head), beside)
+
+
+def _far_side(portrait: Portrait, stage: Stage, head: np.ndarray) -> np.ndarray:
+    """[S, S] z of the farthest surface of the head under each pixel, -inf beside it."""
+    away = stage.project(stage.from_canonical(head)) * [1, 1, -1]
+    _, _, z = rasterize_mesh(away, skin_triangles(), portrait.size, portrait.size)
+    return np.where(np.isfinite(z), -z, -np.inf)
 
 
 def _distance_to_edge(alpha: np.ndarray) -> np.ndarray:

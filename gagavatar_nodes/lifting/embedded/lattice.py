@@ -25,6 +25,7 @@ _CLIFF_CM = 3.0  # neighbors that differ more in depth lie on different surfaces
 _BACK_STRETCH = 1.15  # the back of a head is deeper than its face
 _HAIR_STRETCH, _HAIR_TAPER_CM = 0.4, 3.0  # but hair that stands off beside it is flat behind, or turning shows a flap
 _BACK_GAP_CM = 0.4
+_HAIR_BEHIND_CM = 0.8  # on the back of the bare head
 _CHIN_CM = 1.2  # height of the chin whose step to the neck a backing fills, below the widest open mouth
 _SHUT_EYE = 0.1
 _BACK_END_CM, _BACK_FADE_CM = 4.0, 2.0  # above the chin
@@ -105,12 +106,15 @@ def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lat
     beside = np.clip(coarse.sample(depth.beside) / _HAIR_TAPER_CM, 0, 1)
     stretch = _BACK_STRETCH * (1 - beside) + _HAIR_STRETCH * beside
     mirrored = stage.to_canonical(_mirrored(stage.unproject(nodes, z), stretch, stage))
+    column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
+    far = np.minimum(depth.back[row, column] - _HAIR_BEHIND_CM, z - _BACK_GAP_CM)
+    bare = np.isfinite(far)
+    mirrored[bare] = stage.to_canonical(stage.unproject(nodes[bare], far[bare]))
     backed = stage.to_canonical(stage.unproject(nodes, z - _BACK_GAP_CM))
     plain = coarse.sample(cv2.GaussianBlur(portrait.crop, (0, 0), 1.5) / np.float32(255))
 
     head = np.flatnonzero(whole & (behind > 0))
     # Behind the face are the skin layer and the mouth's inside, which a backing so close would cover.
-    column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
     face = (depth.face[row, column] >= 0) | (coarse.sample(openings(portrait)) > 0.02)
     over_chin = front[:, 1] > portrait.canonical[CHIN, 1] + _CHIN_CM
     backing = np.flatnonzero(whole & (behind < 1) & ~(face & over_chin))

@@ -1,7 +1,7 @@
 """The mesh-bound layer: splats on the fitted head, just under the front layer, that close what turning tears open.
 
-What the source view does not show is taken from the mirrored side of the head, balanced in brightness (a face is nearly
-symmetric), and else from the nearest shown skin.
+What the source view does not show has the light of the nearest shown skin, and the features of the mirrored side of the
+face, which is nearly symmetric.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from .stage import Stage
 _BELOW_CHIN_CM = 7.0
 _SINK_CM = 0.35  # the fitted head and the landmark mesh differ by about half of this
 _UNDER_CM = 0.1  # at least, from the front layer
+_JAW = (58, 288)  # its angles
+_EAR_LOBE_CM, _BEHIND_JAW_CM = 6.0, 1.4  # above the chin, and behind the angles of the jaw
 _DRAWN_IN_CM = 0.6  # by so much, and faded out over as much again
+_SURE, _NEAREST = 0.5, 48
 _SIGMA = 0.68  # of a splat, in distances between neighbors
 
 
@@ -54,7 +57,7 @@ def skin_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.nda
         sunk,
         binding,
         colors,
-        0.99 * shown,
+        0.99 * shown * _before_the_nape(points, portrait),
         sigma=_SIGMA * np.sqrt(area / 2 / count),
         normals=normals,
         head=head_weight(points, portrait, stage),
@@ -77,6 +80,14 @@ def _carve(points: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDep
     u, v = _whole(pixels, portrait.size)
     carved = stage.unproject(pixels, np.minimum(staged[:, 2], depth.z[v, u] - _UNDER_CM))
     return stage.to_canonical(carved), np.clip(2 - outside / _DRAWN_IN_CM, 0, 1)
+
+
+def _before_the_nape(points: np.ndarray, portrait: Portrait) -> np.ndarray:
+    """[N] 0..1: under the ears what lies behind the jaw is left out. A neck turns about its own axis, the fitted head
+    about the front of it: its nape would swing out beside the neck."""
+    jaw = portrait.canonical[list(_JAW), 2].mean()
+    low = np.clip((portrait.canonical[CHIN, 1] + _EAR_LOBE_CM - points[:, 1]) / 1.5, 0, 1)
+    return 1 - low * np.clip((jaw - _BEHIND_JAW_CM - points[:, 2]) / 1.0, 0, 1)
 
 
 def _whole(pixels: np.ndarray, size: int) -> np.ndarray:
@@ -126,27 +137,26 @@ def _colors(
     column, row = np.clip(np.round(pixels[:, :2]), 0, portrait.size - 1).astype(int).T
     seen = portrait.crop[row, column] / 255.0
 
-    # The mirrored point's color, scaled so that both sides agree where both are seen.
-    distance, twin = cKDTree(points).query(points * [-1, 1, 1])
-    twin_trust = trust[twin] * (distance < 0.5)
-    both = (trust > 0.5) & (twin_trust > 0.5) & (points[:, 2] > 0)
-    gain = np.ones(3)
-    if both.sum() > 200:
-        left = points[both, 0] < 0
-        gain = np.median(seen[both][left], 0) / np.maximum(np.median(seen[both][~left], 0), 1e-3)
-    side = np.where(points[:, :1] < 0, gain, 1 / np.maximum(gain, 1e-3))
-    mirrored = seen[twin] * np.clip(side, 0.6, 1.6)
-
-    total = np.maximum(trust, twin_trust)
-    known = np.where((trust >= twin_trust)[:, None], seen, trust[:, None] * seen + (1 - trust[:, None]) * mirrored)
-    sure = total > 0.3
+    # Light is carried over from the nearest shown skin, features from the mirrored side of the face.
+    sure = trust > _SURE
     if not sure.any():
-        return known
-    distance, nearest = cKDTree(points[sure]).query(points, k=8)
-    share = 1 / (distance + 0.1)
-    filled = (known[sure][nearest] * (share / share.sum(1, keepdims=True))[..., None]).sum(1)
-    blend = np.clip(total / 0.3, 0, 1)[:, None]
-    return blend * known + (1 - blend) * filled
+        return seen
+    filled = _mean_of_nearest(points, points[sure], seen[sure])
+    distance, twin = cKDTree(points).query(points * [-1, 1, 1])
+    mirrored = np.repeat(seen[twin].mean(1, keepdims=True), 3, axis=1)
+    features = np.clip(mirrored / np.maximum(_mean_of_nearest(points, points, mirrored), 0.02), 0.6, 1.2)
+    twin_trust = (trust[twin] * (distance < 0.5) * (points[:, 2] > depth_limit(portrait)))[:, None]
+    guess = filled * (1 + twin_trust * (features - 1))
+    blend = np.clip(trust / _SURE, 0, 1)[:, None]
+    return np.clip(blend * seen + (1 - blend) * guess, 0, 1)
+
+
+def _mean_of_nearest(points: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Values [N, 3] at `points` [N, 3] from those of the nearest `known` [K, 3], nearer ones counting more."""
+    count = min(_NEAREST, len(known))
+    distance, nearest = cKDTree(known).query(points, k=[*range(1, count + 1)])
+    share = 1 / (distance + 0.2)
+    return (values[nearest] * (share / share.sum(1, keepdims=True))[..., None]).sum(1)
 
 
 def _visibility(

@@ -108,7 +108,7 @@ def test_no_holes_in_the_head_from_any_side(fine_avatar):
     performance = fine_avatar.perform(motion)
     for index, (_, alpha) in enumerate(performance.frames(SIZE, SIZE)):
         face = hull(landmarks_on_screen(fine_avatar, performance, index)[:468], SIZE, 3)
-        assert alpha[face].min() > 0.98, VIEWS[index]
+        assert alpha[face].min() > 0.97, VIEWS[index]
         whole = cv2.morphologyEx((alpha > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9)))
         head = cv2.erode(whole, np.ones((13, 13))) > 0
         assert (alpha[head] < 0.98).mean() < 0.004, VIEWS[index]
