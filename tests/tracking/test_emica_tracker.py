@@ -124,3 +124,17 @@ def test_a_video_without_a_head_is_an_error_that_names_it(published):
 def test_an_incomplete_folder_is_named(tmp_path):
     with pytest.raises(FileFormatError, match="lacks emica/EMICA"):
         tracker.EmicaTracker(tmp_path, Flame(synthetic_flame(0)))
+
+
+def test_crops_of_training_data_get_codes_of_the_frames_in_which_a_head_is_found(published, monkeypatch):
+    from gagavatar_nodes.training.preparation.codes import NetworkTracker
+
+    monkeypatch.setattr(published, "solve", lambda seen: tracker.EmicaTracker.solve(published, seen, steps=2))
+    of_clip = NetworkTracker(published, "2020")
+    crops = np.random.default_rng(0).integers(60, 256, (3, 512, 512, 3), np.uint8)
+    crops[1] = 0
+    assert [of_clip.look(crop) for crop in crops] == [True, False, True]
+    codes = of_clip.codes(None, np.array([0, 2]))
+    assert (codes.edition, codes.shape.shape, codes.expression.shape) == ("2020", (300,), (2, 100))
+    assert (codes.jaw.shape, codes.eyes.shape, codes.transform.shape) == ((2, 3), (2, 6), (2, 3, 4))
+    assert np.isfinite(codes.transform).all()
