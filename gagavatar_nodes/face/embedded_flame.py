@@ -106,7 +106,7 @@ def _points() -> tuple[np.ndarray, np.ndarray]:
     marks = arkit_basis()[:, landmarks].copy()
     looks = [k for k, name in enumerate(ARKIT_NAMES) if name.startswith("eyeLook")]
     for side, ball in enumerate(_eyeballs()):  # the eyes' joints do that
-        own[np.ix_(looks, ball)] = 0
+        own[np.ix_(np.array(looks), ball)] = 0
         marks[looks, _PUPIL + side] = 0
     rest = mesh.vertices @ linear + translation
     edges = _longest_edges(rest, _VERTICES - len(rest) - _LANDMARKS)

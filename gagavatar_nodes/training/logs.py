@@ -6,8 +6,12 @@ import csv
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 _log = logging.getLogger(__name__)
 
@@ -58,13 +62,13 @@ class RunLog:
         """Curves go on after `first_step`. Without the package tensorboard there is the CSV file alone."""
         self._folder = folder
         self._csv = CsvLog(folder / "log.csv", first_step)
+        self._board: SummaryWriter | None = None
         try:
             from torch.utils.tensorboard import SummaryWriter
 
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1)
         except ImportError:
             _log.warning("TensorBoard's curves need the package tensorboard; log.csv has them too")
-            self._board = None
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Values of one step."""

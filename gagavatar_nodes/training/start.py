@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from ..errors import FileFormatError, GagavatarError
 from ..face.embedded_flame import load_head
@@ -20,7 +19,7 @@ from .config import TrainConfig
 from .data import FramePairs, open_frames
 from .initialize import initialize
 from .optimizer import BACKBONE, freeze
-from .perceptual import make_perceptual
+from .perceptual import FacePerceptualLoss, Lpips, make_perceptual
 
 _log = logging.getLogger(__name__)
 _UNUSED = ("upsampler.toRGB", "base_model.refinenet.0.resConfUnit1")
@@ -93,7 +92,7 @@ def load_weights(network: GAGAvatarNetwork, path: Path) -> None:
     network.load_state_dict({name: value.float() for name, value in state.items()})
 
 
-def build_perceptual(config: TrainConfig) -> nn.Module | None:
+def build_perceptual(config: TrainConfig) -> FacePerceptualLoss | Lpips | None:
     """The perceptual loss of a configuration; see `perceptual.make_perceptual` for what is raised."""
     if not config.loss.perceptual:
         return None

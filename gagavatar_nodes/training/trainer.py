@@ -142,10 +142,11 @@ class Trainer:
                     prediction = self._model(batch)
                 losses = compute_losses(prediction, batch, self._config.loss, self._perceptual)
                 self._fabric.backward(losses.total / accumulate)
+        limit = self._config.loop.clip or float("inf")
         norm = self._fabric.clip_gradients(
-            self._model, self._fabric_optimizer, max_norm=self._config.loop.clip or float("inf"),
-            error_if_nonfinite=False,
-        )  # fmt: skip
+            self._model, self._fabric_optimizer, max_norm=limit, error_if_nonfinite=False
+        )
+        assert norm is not None  # it is None where values are clipped, and not the norm
         if not (bool(norm.isfinite()) and bool(losses.total.isfinite())):
             self._give_up(used, losses, float(norm))
         self._fabric_optimizer.step()
@@ -254,13 +255,13 @@ class Trainer:
 
     def _mean(self, value: torch.Tensor) -> float:
         """Over all processes."""
-        return float(self._fabric.all_reduce(value.detach(), reduce_op="mean"))
+        return float(torch.as_tensor(self._fabric.all_reduce(value.detach(), reduce_op="mean")))
 
     def _agreed(self, stop: bool) -> bool:
         """Whether any process was told to stop."""
         if self._fabric.world_size == 1:
             return stop
-        return bool(self._fabric.all_reduce(torch.tensor(float(stop), device=self._fabric.device), reduce_op="sum") > 0)
+        return self._mean(torch.tensor(float(stop), device=self._fabric.device)) > 0
 
     def _next(self, period: int) -> int:
         return (self._step // period + 1) * period

@@ -6,14 +6,13 @@ from collections import defaultdict
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 
 from .batch import TrainingBatch
 from .config import TrainConfig
 from .data import FramePairs
 from .devices import autocast
-from .losses import compute_losses, psnr
+from .losses import PerceptualLoss, compute_losses, psnr
 from .model import Prediction, TrainingModel
 from .sheet import validation_sheet
 
@@ -22,7 +21,7 @@ class Validator:
     """The first pairs of the validation list, as published, always with the stored noise."""
 
     def __init__(
-        self, model: TrainingModel, pairs: FramePairs, config: TrainConfig, perceptual: nn.Module | None
+        self, model: TrainingModel, pairs: FramePairs, config: TrainConfig, perceptual: PerceptualLoss | None
     ) -> None:
         self._model, self._pairs, self._config, self._perceptual = model, pairs, config, perceptual
         self._count = min(config.output.validation_frames, len(pairs))

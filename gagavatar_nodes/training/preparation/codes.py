@@ -120,7 +120,7 @@ class TrackerFactory:
         if self.name != "embedded":
             self._flame = load_flame_model(settings.published)
             self._flame.landmarks(self._flame.template[None])  # says what to do where there are none
-        if self.name == "emica":
+        if self.name == "emica" and self._flame is not None:
             self._networks = _load_networks(settings, self._flame)
 
     @property

@@ -166,21 +166,21 @@ def _run_all(
                 process.start()
                 theirs.close()
                 running[mine] = process, path, prefix
-            for connection in wait(list(running)):
-                assert isinstance(connection, Connection)
-                process, path, prefix = running[connection]
+            ready = wait(list(running))
+            for connection in [one for one in running if one in ready]:
+                worker, path, prefix = running[connection]
                 try:
                     done, total = connection.recv()
                     if progress is not None:
                         progress(path.name, done, total)
                 except EOFError:
-                    process.join()
+                    worker.join()
                     del running[connection]
-                    _conclude(process.exitcode, path, prefix, folder, settings)
+                    _conclude(worker.exitcode, path, prefix, folder, settings)
     finally:
-        for process, _, _ in running.values():
-            process.kill()
-            process.join()
+        for worker, _, _ in running.values():
+            worker.kill()
+            worker.join()
 
 
 def _conclude(code: int | None, path: Path, prefix: str, folder: Path, settings: PrepareSettings) -> None:

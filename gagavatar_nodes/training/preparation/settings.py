@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from ...errors import GagavatarError
 from ...heads.editions import EMBEDDED_HEAD
+from ...settings import Settings
 from ...tracking.matting import METHODS
-
-if TYPE_CHECKING:
-    from ...settings import Settings
 
 CROP_SIZE = 512
 """Edge of the crops in pixels."""
@@ -50,8 +49,6 @@ class PrepareSettings:
     @property
     def published(self) -> Settings:
         """Where the published files are."""
-        from ...settings import Settings
-
         settings = Settings(weights=self.weights, flame=self.flame, device=self.device)
         if self.flame is None and settings.find_flame() is None and self.tracker != "emica":
             return replace(settings, flame=EMBEDDED_HEAD)
@@ -64,7 +61,5 @@ class PrepareSettings:
 
 def clip_prefix(path: str | os.PathLike[str]) -> str:
     """The part of clips' names that stands for the video: its stem, in letters that every file system takes."""
-    from pathlib import Path
-
     stem = "".join(c if c.isalnum() or c in ".-" else "-" for c in Path(path).stem).strip("-.")
     return stem[:80] or "video"
