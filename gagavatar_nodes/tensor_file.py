@@ -53,7 +53,8 @@ class TensorFormat:
         self._check_finite(path, typed)
         with atomic_output(path) as temporary:
             # Written by Python, whose errors say that the disk is full; the library's own do not.
-            temporary.write_bytes(save(typed, {"format": self.name, "version": str(self.version), **notes}))
+            texts = {key: _as_text(value) for key, value in notes.items()}
+            temporary.write_bytes(save(typed, {"format": self.name, "version": str(self.version), **texts}))
 
     def recognizes(self, path: str | os.PathLike[str]) -> bool:
         """Whether the file's header says that it is of this kind; of any version, and whole or not."""
@@ -203,6 +204,11 @@ def header_notes(path: str | os.PathLike[str]) -> dict[str, str]:
         return _notes(probe._header(Path(path))[0])
     except (OSError, FileFormatError):
         return {}
+
+
+def _as_text(value: str) -> str:
+    """A text without what a file's name may hold and Unicode does not."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _notes(header: dict[str, object]) -> dict[str, str]:

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import MediaError
 from .audio import AudioTrack
-from .formats import Codec, Format
+from .formats import Codec, Format, numbered
+from .streams import plain_name
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -40,7 +41,7 @@ class FileEncoder:
 
         self._codec, self._fps, self._count = codec, fps, 0
         self._palette: Palette | None = None
-        self._container = av.open(str(path), "w", format=form.container, options=form.options)
+        self._container = av.open(plain_name(path), "w", format=form.container, options=form.options)
         self._audio: AudioTrack | None = None
         try:
             self._stream = self._add_stream(size, crf, keyframes)
@@ -154,7 +155,7 @@ class PngEncoder:
         order = cv2.COLOR_RGBA2BGRA if frame.shape[2] == 4 else cv2.COLOR_RGB2BGR
         data = cv2.imencode(".png", cv2.cvtColor(frame, order), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
         self._count += 1
-        (self._folder / (self._pattern % self._count)).write_bytes(data.tobytes())
+        (self._folder / numbered(self._pattern, self._count)).write_bytes(data.tobytes())
 
     def finish(self) -> None:
         """Nothing is held back."""

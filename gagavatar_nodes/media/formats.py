@@ -71,6 +71,11 @@ def is_png_sequence(path: str | os.PathLike[str]) -> bool:
     return name.lower().endswith(".png") and len(_SEQUENCE.findall(name)) == 1
 
 
+def numbered(pattern: str, number: int) -> str:
+    """The file name of one of numbered PNG files; other percent signs stay as they are."""
+    return _SEQUENCE.sub(lambda found: found[0] % number, pattern)
+
+
 def choose_format(path: str | os.PathLike[str], alpha: bool) -> tuple[Format, Codec]:
     """The format of a video file by its extension.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,14 @@ def open_container(file: Path) -> InputContainer:
 
     # Titles in a wrong encoding are no reason to refuse a file. From version 19 on PyAV itself does not.
     lenient = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
-    return av.open(str(file), options={"protocol_whitelist": "file"}, **lenient)
+    return av.open(plain_name(file), options={"protocol_whitelist": "file"}, **lenient)
+
+
+def plain_name(file: Path) -> str:
+    """A name that ffmpeg takes for a file's, whatever it contains: the part of a relative one before a colon is taken
+    for a protocol.
+    """
+    return os.path.abspath(file)
 
 
 def moving_picture(container: InputContainer) -> VideoStream | None:
