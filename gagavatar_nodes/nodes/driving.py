@@ -15,7 +15,7 @@ from ..types import TURNS, Motion
 from . import host, spec, tensors
 from .models import HeadTracker
 from .progress import Progress, cancellable
-from .sound import read_sound
+from .sound import read_sound, take_sound
 
 if TYPE_CHECKING:
     import torch
@@ -88,6 +88,7 @@ class ExtractDriving:
         """Raises `FaceError` where no frame shows a face, `GagavatarError` where nothing is connected."""
         from ..media.video_reader import VideoReader
 
+        audio = take_sound(audio)
         if video is not None and host.is_components(video):
             parts = video.get_components()
             images, fps, audio = parts.images, float(parts.frame_rate), audio or parts.audio

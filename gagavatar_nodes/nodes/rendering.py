@@ -20,7 +20,7 @@ from . import files, host, spec, tensors
 from .driving import file_of
 from .performing import choose_background, perform, seed_input
 from .progress import Progress, cancellable, watched
-from .sound import write_sound
+from .sound import take_sound, write_sound
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +92,7 @@ class RenderAvatar:
             tensors.put(mask, index, alpha)
             progress(index + 1, picture=picture)
         images, mask = tensors.handed_over(images), tensors.handed_over(mask)
-        return images, mask, host.video_from_images(images, audio, motion.fps), motion.fps
+        return images, mask, host.video_from_images(images, take_sound(audio), motion.fps), motion.fps
 
 
 class RenderAvatarToVideo:
@@ -215,6 +215,7 @@ def _write(
     progress = Progress(len(motion))
     with ExitStack() as stack:
         sound = None
+        audio = take_sound(audio)
         if audio is not None:
             sound = host.temporary_folder() / f"gagavatar_{path.stem}.wav"
             stack.callback(sound.unlink, missing_ok=True)

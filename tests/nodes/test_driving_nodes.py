@@ -117,3 +117,16 @@ def test_the_sound_of_a_video_is_in_step_with_its_frames(tmp_path):
     audio = read_sound(path)
     samples, rate = audio["waveform"][0].numpy(), audio["sample_rate"]
     assert first_loud(samples)[0] / rate == pytest.approx(1.5, abs=0.04)
+
+
+def test_audio_that_fails_at_the_first_look_is_left_out(run, driver_images, caplog):
+    class SilentFilm(dict):
+        def __bool__(self):
+            raise Exception("ffmpeg: no audio stream")
+
+        __getitem__ = __len__ = __bool__
+
+    images = torch.from_numpy(np.stack(driver_images[:2])).float() / 255
+    _, audio, *_ = run("ExtractDriving", images=images, audio=SilentFilm())
+    assert audio is None
+    assert "the result is silent" in caplog.text

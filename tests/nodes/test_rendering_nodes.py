@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,27 @@ def test_videos_have_size_length_and_sound(run, avatar, motion, name, folders):
         assert len(list(video)) == 3
         assert video.has_audio == (name != "gif")
     assert [file.name for file in (folders / "output/clips").iterdir()] == [f"head_00001_.{name}"]
+
+
+class SilentFilm(Mapping):
+    """AUDIO that runs a program at the first look, and fails there, as other packs' of a film without sound."""
+
+    def __getitem__(self, name):
+        raise Exception("failed to extract audio from film.mp4:\nffmpeg version 7\n  built with gcc")
+
+    __iter__ = __len__ = __getitem__
+
+
+@pytest.mark.parametrize(
+    "audio", [SilentFilm(), {}, {"waveform": torch.zeros(1, 2, 0), "sample_rate": 48000}], ids=["lazy", "none", "empty"]
+)
+def test_audio_without_sound_makes_silent_videos(run, avatar, motion, audio, caplog):
+    path = run("RenderAvatarToVideo", avatar=avatar, motion=motion, width=64, height=48, audio=audio)["result"][1]
+    with VideoReader(path) as video:
+        assert (len(list(video)), video.has_audio) == (3, False)
+    video = run("RenderAvatar", avatar=avatar, motion=motion, width=64, height=64, audio=audio)[2]
+    assert getattr(video, "audio", None) is None
+    assert all("\n" not in record.getMessage() for record in caplog.records)
 
 
 def test_stitched_videos_have_the_pictures_size(run, avatar, motion, portrait):
