@@ -141,6 +141,7 @@ class VideoReader:
                 self._native = constant_fps(*_rates(stream))
                 self._last = float(1 / self._native)
                 self.duration = _duration(container, stream)
+                self._shown = _shown(container, self.duration)
                 self._longest = _longest_step(container, self.duration)
                 first = next(container.decode(stream), None)
                 width, height = display_size(stream)  # some files do not tell it before a frame is decoded
@@ -157,6 +158,7 @@ class VideoReader:
         import av
 
         count = expected = 0
+        first = last = None
         problem = None
         with open_container(self.path) as container:
             stream = moving_picture(container)
@@ -165,17 +167,25 @@ class VideoReader:
             try:
                 for packet in container.demux(stream):
                     frames, fault = _decoded(packet)
-                    problem = problem or fault
+                    # What comes before the first key frame of a recording that was cut cannot be decoded, nor is it.
+                    problem = problem or (fault if count else None)
                     for frame in frames:
+                        first, last = frame.time if first is None else first, frame.time
                         yield frame.time, displayed(frame_to_rgb(frame, *self._coded), self._matrix)
                         count += 1
             except av.error.FFmpegError as error:  # of the container, so that there is no way on
                 problem = str(error)
         if not count:
             raise MediaError(_undecodable(self.path, problem or "no frames"))
-        if problem or count < _SHORTFALL * expected:
+        if problem or (count < _SHORTFALL * expected and self._ends_early(first, last)):
             self.damage = f"{self.path} is damaged or cut off: only {count} of its frames can be read and are used"
             _log.warning(self.damage)
+
+    def _ends_early(self, first: float | None, last: float | None) -> bool:
+        """Whether the frames end before the film does. Trimmed films hold frames that they do not show."""
+        if first is None or last is None or self._shown is None:
+            return True
+        return last + self._last - first < _SHORTFALL * self._shown
 
 
 def _within(width: int, height: int, max_edge: int) -> tuple[int, int]:
@@ -188,6 +198,12 @@ def _duration(container: InputContainer, stream: VideoStream) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / 1_000_000 if container.duration else None
+
+
+def _shown(container: InputContainer, duration: float | None) -> float | None:
+    """Seconds that players show: those of the container, where it shows a part of the stream alone."""
+    whole = container.duration / 1_000_000 if container.duration else None
+    return min((seconds for seconds in (duration, whole) if seconds is not None), default=None)
 
 
 def _rates(stream: VideoStream) -> tuple[Fraction | None, Fraction | None]:

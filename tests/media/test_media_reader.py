@@ -258,3 +258,30 @@ def test_a_rate_that_makes_no_sense_is_refused(tmp_path, fps):
         VideoReader(path, fps=fps)
     with pytest.raises(MediaError, match="frames a second are not possible"):
         VideoWriter(tmp_path / "b.mp4", fps, (64, 48))
+
+
+def trimmed(path, start, seconds):
+    """An MP4 of one track made to show `seconds` from `start` on, as phones trim: its edit list says so."""
+    raw = bytearray(path.read_bytes())
+
+    def scale_of(box, offset):
+        return struct.unpack_from(">I", raw, raw.index(box) + 4 + offset)[0]
+
+    movie, media = scale_of(b"mvhd", 12), scale_of(b"mdhd", 12)
+    edit = raw.index(b"elst") + 12
+    offset = struct.unpack_from(">i", raw, edit + 4)[0]
+    struct.pack_into(">Ii", raw, edit, round(seconds * movie), offset + round(start * media))
+    struct.pack_into(">I", raw, raw.index(b"mvhd") + 20, round(seconds * movie))
+    struct.pack_into(">I", raw, raw.index(b"tkhd") + 24, round(seconds * movie))
+    path.write_bytes(raw)
+    return path
+
+
+def test_a_film_that_was_trimmed_without_being_encoded_again_is_whole(tmp_path, caplog):
+    path = trimmed(encode_video(tmp_path / "trimmed.mp4", gray_frames(30), fps=10), 1.0, 1.0)
+    with VideoReader(path) as video:
+        frames = shown(video, 30)
+        assert 9 <= len(frames) <= 11
+        assert frames[0] == 10
+        assert video.damage is None
+    assert caplog.text == ""
