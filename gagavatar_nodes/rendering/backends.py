@@ -24,7 +24,7 @@ def choose_backend(gaussians: Gaussians, backend: str = "auto") -> str:
 
     Raises:
         ValueError: unknown name.
-        GagavatarError: it cannot run here.
+        GagavatarError: it cannot run here, or gradients are wanted of one that has none.
     """
     asked = os.environ.get("GAGAVATAR_RASTERIZER", "auto") if backend == "auto" else backend
     if asked == "auto":
@@ -34,6 +34,8 @@ def choose_backend(gaussians: Gaussians, backend: str = "auto") -> str:
         return "torch" if gradient and _is_double(gaussians.means) else _cpu_backend()
     if asked not in BACKENDS:
         raise ValueError(f"Unknown rasterizer {asked!r}; choose one of auto, {', '.join(BACKENDS)}")
+    if asked == "triton" and wants_gradient(*vars(gaussians).values()):
+        raise GagavatarError("The rasterizer 'triton' has no gradients; choose auto, native, gsplat or torch")
     if reason := backend_problem(asked):
         raise GagavatarError(f"The rasterizer {asked!r} cannot run here: {reason}")
     return asked

@@ -82,6 +82,25 @@ def test_gsplat_is_handed_its_own_conventions(stand_in_gsplat):
     torch.testing.assert_close(alpha, expected_alpha)
 
 
+def test_gradients_come_back_through_gsplats_full_matrices(stand_in_gsplat):
+    """A number off the diagonal stands for both of its places, whichever of them gsplat reads."""
+    g, found = scene(200, channels=5), []
+    towards, background = torch.randn(30, 48, 5, generator=torch.Generator().manual_seed(0)), torch.rand(5)
+    for draw in (gsplat_backend.render, reference.render):
+        tensors = [torch.from_numpy(a).requires_grad_() for a in vars(g).values()]
+        image, alpha = draw(Gaussians(*tensors), View.of(CAMERA, 48, 30, background))
+        ((image * towards).sum() + alpha.square().sum()).backward()
+        found.append([a.grad for a in tensors])
+    for ours, expected in zip(*found, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item())
+
+
+def test_triton_refuses_gradients():
+    g = Gaussians(*(torch.from_numpy(a).requires_grad_() for a in vars(scene(10)).values()))
+    with pytest.raises(GagavatarError, match="'triton' has no gradients; choose auto"):
+        rasterize(g, CAMERA, 16, 16, backend="triton")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize("backend", ["gsplat", "triton"])
 def test_without_a_gpu_the_reason_is_given(backend, monkeypatch):
