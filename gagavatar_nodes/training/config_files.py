@@ -13,6 +13,7 @@ from typing import Any, Union
 
 from ..errors import GagavatarError
 from ..lifting.gagavatar.config import GAGAvatarConfig
+from ..packages import load_package
 from .config import FREE_TO_CHANGE, TrainConfig, preset
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -105,10 +106,9 @@ def _parse_toml(text: str) -> Any:
 
 
 def _parse_yaml(text: str) -> Any:
-    try:
-        import yaml
-    except ImportError:
-        raise GagavatarError('YAML files need PyYAML: pip install "gagavatar-nodes[train]", or write TOML') from None
+    load_package("yaml", "A YAML file", "PyYAML", 'run pip install "gagavatar-nodes[train]", or write TOML')
+    import yaml
+
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import GagavatarError
+from ..packages import load_package
 from .config import TrainConfig
 
 if TYPE_CHECKING:
@@ -23,12 +24,11 @@ def make_fabric(config: TrainConfig) -> Fabric:
     Raises:
         GagavatarError: Fabric is not installed, or there are no such devices.
     """
-    try:
-        from lightning_fabric import Fabric
-        from lightning_fabric.strategies import DDPStrategy
-        from lightning_fabric.utilities.exceptions import MisconfigurationException
-    except ImportError:
-        raise GagavatarError('Training needs Lightning Fabric: pip install "gagavatar-nodes[train]"') from None
+    load_package("lightning_fabric", "Training", "Lightning Fabric", 'run pip install "gagavatar-nodes[train]"')
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies import DDPStrategy
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
+
     loop = config.loop
     strategy: Any = "auto" if loop.devices == loop.machines == 1 else DDPStrategy(find_unused_parameters=True)
     try:
