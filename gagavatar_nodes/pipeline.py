@@ -27,6 +27,7 @@ from .speech import VOICE_FPS
 from .types import Motion, Portrait
 
 if TYPE_CHECKING:
+    from moviepy import VideoClip
     from typing_extensions import Unpack
 
     from .speech.manner import Manner
@@ -46,6 +47,7 @@ __all__ = [
     "check_model",
     "check_output",
     "choose_model",
+    "clip",
     "compose_frames",
     "in_background",
     "is_media",
@@ -263,6 +265,33 @@ def lift(
     from .lifting.embedded import lift_portrait
 
     return lift_portrait(portrait, density or DENSITY)
+
+
+def clip(
+    avatar: Avatar,
+    motion: Motion,
+    look: Look | None = None,
+    audio_from: str | os.PathLike[str] | None = None,
+    reference: str | int = "auto",
+    pose: str = "auto",
+) -> VideoClip:
+    """Return the performance as a clip of MoviePy, whose frames are drawn when they are asked for.
+
+    Args:
+        avatar: from `lift`.
+        motion: from `read_driver`.
+        look: see `clips.make_clip`; without one the clip has a mask of the alpha, to be composited.
+        audio_from: file whose sound goes along.
+        reference: see `Avatar.perform`.
+        pose: likewise.
+
+    Raises:
+        GagavatarError: there is no MoviePy.
+        MediaError: the sound's file is missing or no media file.
+    """
+    from .clips import make_clip
+
+    return make_clip(avatar.perform(motion, reference, pose=pose), look, audio_from)
 
 
 def choose_model(
