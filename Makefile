@@ -16,7 +16,7 @@ test: $(VENV)/tested
 	$(BIN)/python -m pytest tests --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/tested
-	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check . && $(BIN)/python -m mypy
 
 clean:
 	rm -rf $(VENV) build dist output *.egg-info

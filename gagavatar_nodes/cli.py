@@ -106,7 +106,8 @@ def run() -> None:
     """Entry point: leaves at once after Ctrl-C or SIGTERM, without waiting for threads that are still at work."""
     stop_on_signals()
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
+        # A file's name may hold what the terminal cannot show.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     code = main()
     sys.stderr.flush()
     if code >= _BY_SIGNAL:

@@ -258,10 +258,10 @@ def lift(
     settings = merge_settings(settings, keywords)
     name, _ = choose_model(model, settings)
     if name == "gagavatar":
-        from .lifting.gagavatar.avatar import lift_portrait
+        from .lifting.gagavatar import avatar
         from .lifting.gagavatar.models import get_models
 
-        return lift_portrait(portrait, get_models(settings), settings.portrait_tracker)
+        return avatar.lift_portrait(portrait, get_models(settings), settings.portrait_tracker)
     from .lifting.embedded import lift_portrait
 
     return lift_portrait(portrait, density or DENSITY)

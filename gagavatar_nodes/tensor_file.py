@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,12 @@ Kinds = Mapping[str, tuple[str, Shape]]
 question mark is a dimension that may be missing."""
 
 _LARGEST_HEADER = 1 << 20
-_TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "F64": np.dtype("<f8"), "I32": np.dtype("<i4")}
+_TYPES: dict[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "F64": np.dtype("<f8"),
+    "I32": np.dtype("<i4"),
+}
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,7 @@ class TensorReader:
         Raises:
             FileFormatError: one is missing, of another type or shape, cut off, or holds NaN or infinity.
         """
-        entries = {name: self.header.get(name) for name in kinds}
+        entries: dict[str, Any] = {name: self.header.get(name) for name in kinds}
         for name, entry in entries.items():
             self._check_entry(name, entry, kinds[name][0])
         shapes = {name: tuple(entry["shape"]) for name, entry in entries.items()}
@@ -182,11 +188,11 @@ class TensorReader:
         """The error of this file."""
         return self.format.damaged(self.file, why)
 
-    def _check_entry(self, name: str, entry: object, dtype: str) -> None:
+    def _check_entry(self, name: str, entry: Any, dtype: str) -> None:
         if entry is None:
             raise self.damaged(f"it has no tensor '{name}'")
         shape, offsets = (entry.get("shape"), entry.get("data_offsets")) if isinstance(entry, dict) else (None, None)
-        if not (_whole_numbers(shape) and _whole_numbers(offsets) and len(offsets) == 2):
+        if not (_whole_numbers(shape) and _whole_numbers(offsets) and len(offsets or ()) == 2):
             raise self.damaged(f"tensor '{name}' is badly described")
         if entry.get("dtype") != dtype:
             raise self.damaged(f"tensor '{name}' should be {dtype}, but is {entry.get('dtype')}")
@@ -218,7 +224,7 @@ def _notes(header: dict[str, object]) -> dict[str, str]:
     return {str(key): value for key, value in notes.items() if isinstance(value, str)}
 
 
-def _whole_numbers(values: object) -> bool:
+def _whole_numbers(values: Any) -> bool:
     return isinstance(values, list) and all(type(v) is int and 0 <= v < 1 << 48 for v in values)
 
 

@@ -13,11 +13,10 @@ from .choices import TRACKERS
 from .devices import has_torch, require_torch
 from .errors import FaceError, GagavatarError
 from .settings import Settings, load_flame_model
-from .types import Motion
+from .types import FrameSource, Motion
 
 if TYPE_CHECKING:
     from .heads.flame import Flame
-    from .media.video_reader import VideoReader
     from .tracking.faces import FaceChoice
 
 ARCHIVE = "track_resources.tar"
@@ -40,7 +39,7 @@ def choose_tracker(tracker: str, settings: Settings) -> tuple[str, str]:
 
 
 def track_file(
-    video: VideoReader,
+    video: FrameSource,
     tracker: str,
     settings: Settings,
     smoothing: float,
@@ -105,7 +104,7 @@ def tracker_folder(settings: Settings) -> Path:
 
 
 def _track_emica(
-    video: VideoReader, settings: Settings, progress: Callable[[int], None] | None, source: str
+    video: FrameSource, settings: Settings, progress: Callable[[int], None] | None, source: str
 ) -> tuple[Motion, list[Square]]:
     require_torch()
     folder, flame = tracker_folder(settings), load_flame_model(settings)

@@ -13,18 +13,14 @@ they are given.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import torch
-
-    Array: TypeAlias = np.ndarray | torch.Tensor
-else:
-    Array = Any
+Array: TypeAlias = Any
+"""A NumPy array, or a tensor of PyTorch: all of one call are of one kind, which a union of the two would not say."""
 
 HEAD_UNITS_PER_CM = 0.05
 FOCAL = 12.0
@@ -147,7 +143,31 @@ class FlameCodes:
     def with_face(self, change: Callable[[np.ndarray], np.ndarray]) -> FlameCodes:
         """With every array of the face's expression changed: expression, jaw, eyes and what is added."""
         names = ("expression", "jaw", "eyes") + (() if self.added is None else ("added",))
-        return replace(self, **{name: change(getattr(self, name)) for name in names})
+        changed: dict[str, Any] = {name: change(getattr(self, name)) for name in names}
+        return replace(self, **changed)
+
+
+class FrameSource(Protocol):
+    """Frames of a video or a batch of pictures, streamed: what trackers read."""
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        ...
+
+    @property
+    def frame_count(self) -> int | None:
+        """Number of frames, or None where it is not known."""
+        ...
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield [H, W, 3] uint8 RGB, upright and of one size."""
+        ...
 
 
 @dataclass(frozen=True)

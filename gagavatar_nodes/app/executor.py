@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from ..errors import GagavatarError
@@ -22,7 +22,7 @@ Graph: TypeAlias = dict[str, dict[str, Any]]
 Outputs: TypeAlias = list[list[Any]]
 """Of one node: for each of its outputs, the values of its runs."""
 
-NODES: dict[str, type] = {**CORE_NODES, **NODE_CLASS_MAPPINGS}
+NODES: dict[str, Any] = {**CORE_NODES, **NODE_CLASS_MAPPINGS}
 """Every node that graphs may hold."""
 
 _MOST_NODES = 200
@@ -201,7 +201,7 @@ class _Run:
             self._kept.put(key, outputs)
         return outputs
 
-    def _key(self, cls: type, kind: str, inputs: dict[str, Any]) -> str:
+    def _key(self, cls: Any, kind: str, inputs: dict[str, Any]) -> str:
         made_from: dict[str, Any] = {
             name: [self._keys[value[0]], value[1]] if is_link(value) else value for name, value in inputs.items()
         }
@@ -210,10 +210,10 @@ class _Run:
             made_from[""] = changed(**{name: None if is_link(value) else value for name, value in inputs.items()})
         return hashlib.sha256(json.dumps([kind, made_from], sort_keys=True).encode()).hexdigest()
 
-    def _call(self, cls: type, inputs: dict[str, Any]) -> Outputs:
+    def _call(self, cls: Any, inputs: dict[str, Any]) -> Outputs:
         lists = {name: self._done[value[0]][value[1]] if is_link(value) else [value] for name, value in inputs.items()}
         runs = max((len(values) for values in lists.values()), default=1)
-        is_list = getattr(cls, "OUTPUT_IS_LIST", (False,) * len(cls.RETURN_TYPES))
+        is_list: Sequence[bool] = getattr(cls, "OUTPUT_IS_LIST", (False,) * len(cls.RETURN_TYPES))
         outputs: Outputs = [[] for _ in cls.RETURN_TYPES]
         for run in range(runs):
             # Checked in `check`: a result without values comes only from a list that is empty.
@@ -225,7 +225,7 @@ class _Run:
         return outputs
 
 
-def _run(cls: type, inputs: dict[str, Any]) -> Any:
+def _run(cls: Any, inputs: dict[str, Any]) -> Any:
     """What a node returns.
 
     Raises:

@@ -23,11 +23,14 @@ def to_ui(graph: Graph, note: str = "") -> dict[str, Any]:
     order = list(graph)
     numbers = {id_: number for number, id_ in enumerate(order, 1)}
     depths = {id_: _depth(graph, id_) for id_ in order}
-    nodes, links, tops = [], [], dict.fromkeys(depths.values(), 0)
+    nodes: list[dict[str, Any]] = []
+    links: list[list[Any]] = []
+    tops = dict.fromkeys(depths.values(), 0)
     for id_ in order:
         kind = graph[id_]["class_type"]
         specs, inputs = _specs(kind), graph[id_]["inputs"]
-        sockets, widgets = [], []
+        sockets: list[dict[str, Any]] = []
+        widgets: list[Any] = []
         for name, spec in specs.items():
             value = inputs.get(name)
             widget = _is_widget(spec)

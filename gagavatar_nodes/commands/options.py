@@ -59,7 +59,7 @@ def add_command(subparsers: Any, name: str, run: Any, summary: str, examples: st
     return parser
 
 
-def add_face(parser: argparse.ArgumentParser, flag: str, whose: str) -> None:
+def add_face(parser: Any, flag: str, whose: str) -> None:
     """`--face` and its kin."""
     parser.add_argument(
         flag, type=parse_face, metavar="N|X,Y", help=f"which face of the {whose}: 0 for the largest, or a point on it"
@@ -290,8 +290,9 @@ def look(
     from ..rendering.stitching import Stitcher
 
     stitcher = Stitcher(portrait) if portrait is not None and getattr(args, "stitch", False) else None
-    compared = portrait is not None and getattr(args, "compare", False)
-    comparison = Comparison(portrait.picture, driver) if compared else None
+    comparison = None
+    if portrait is not None and getattr(args, "compare", False):
+        comparison = Comparison(portrait.picture, driver)
     width, height = args.size
     return Look(width, height, background, stitcher, comparison)
 

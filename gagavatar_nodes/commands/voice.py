@@ -109,7 +109,7 @@ def _voices(given: list[str]) -> tuple[str, str | None]:
         raise GagavatarError(f"--voice takes one model ({', '.join(VOICES)}) and one file, but got {', '.join(given)}")
     if files and not Path(files[0]).is_file():
         raise GagavatarError(f"--voice {files[0]}: there is no such file, and the models are {', '.join(VOICES)}")
-    return (models or [VOICES[0]])[0], (files or [None])[0]
+    return models[0] if models else VOICES[0], files[0] if files else None
 
 
 def _manner(args: argparse.Namespace) -> Manner:

@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], beside: Mapping[st
     if motion.flame is not None:
         notes["flame_edition"] = motion.flame.edition
         notes |= {f"flame_{name}": "yes" if getattr(motion.flame, name) else "no" for name in _SWITCHES}
-        codes = _FLAME if motion.flame.added is None else _FLAME | _ADDED
+        codes = _FLAME if motion.flame.added is None else {**_FLAME, **_ADDED}
         kinds |= codes
         tensors |= {name: np.asarray(getattr(motion.flame, name.removeprefix("flame."))) for name in codes}
     _check_values(path, tensors)
@@ -84,14 +85,14 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
     reader = _FORMAT.open(path)
     kinds: Kinds = {}
     if "flame_edition" in reader.notes:
-        kinds = _FLAME | {name: kind for name, kind in _ADDED.items() if name in reader.header}
-    tensors = reader.tensors(_TENSORS | kinds)
+        kinds = {**_FLAME, **{name: kind for name, kind in _ADDED.items() if name in reader.header}}
+    tensors = reader.tensors({**_TENSORS, **kinds})
     _check_values(reader.file, tensors)
     flame = None
     if kinds:
-        codes = {name.removeprefix("flame."): tensors.pop(name) for name in kinds}
-        found = {name: reader.notes[f"flame_{name}"] == "yes" for name in _SWITCHES if f"flame_{name}" in reader.notes}
-        flame = FlameCodes(edition=reader.notes["flame_edition"], **codes, **found)
+        codes: dict[str, Any] = {name.removeprefix("flame."): tensors.pop(name) for name in kinds}
+        codes |= {name: reader.notes[f"flame_{name}"] == "yes" for name in _SWITCHES if f"flame_{name}" in reader.notes}
+        flame = FlameCodes(edition=reader.notes["flame_edition"], **codes)
     return Motion(fps=_fps(reader), flame=flame, source=reader.notes.get("source", ""), extra=_extra(reader), **tensors)
 
 

@@ -157,12 +157,14 @@ def _talk() -> Performance:
         now += duration
     brows = [key for start in phrases for key in ((start - 0.2, 0.0), (start + 0.1, 0.3), (start + 0.6, 0.05))]
     glances = [key for i, start in enumerate(phrases) for key in ((start - 0.3, *_ASIDE[i % 3]), (start, 0.0, 0.0))]
+    face: dict[str, Keys] = {name: tuple(track) for name, track in keys.items()}
+    face["browInnerUp"] = tuple(brows)
     return Performance(
         seconds=now,
         head=tuple(head),
         gaze=tuple(glances),
         blinks=tuple(start - 0.3 for start in phrases[1:]),
-        face={name: tuple(track) for name, track in keys.items()} | {"browInnerUp": tuple(brows)},
+        face=face,
     )
 
 

@@ -89,7 +89,7 @@ class Retargeter:
             alike = distance < _SAME_PERSON_CM and len(motion) >= _ENOUGH_TO_TELL and not authored
             reference = "same" if reference == "same" or alike else "neutral"
         else:
-            frame = reference
+            frame = reference  # type: ignore[assignment]
         self._same = reference == "same"
         self._moment = frame if self._same else None
         self._rest, self._rest_gaze = self._reference(reference)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -144,7 +145,7 @@ def sample(motion: Motion, positions: np.ndarray) -> Motion:
 def _mixed(motion: Motion, mix: Mix, mix_rotations: Mix | None = None) -> Motion:
     """`mix` applied along time to every array, and to the rotations' quaternions unless they have their own."""
     rotate = mix_rotations or (lambda matrices: _mix_quaternions(matrices, mix))
-    arrays = {name: _apply(getattr(motion, name), mix) for name in _LINEAR}
+    arrays: dict[str, Any] = {name: _apply(getattr(motion, name), mix) for name in _LINEAR}
     flame = motion.flame
     if flame is not None:
         # Jaw and eyes turn little: axis-angle mixes linearly.

@@ -41,7 +41,7 @@ class Splats:
         """
         w, x, y, z = self.quaternions.T
         half_turn = np.stack([-x, w, -z, y], 1)  # (0, 1, 0, 0) times q
-        return replace(self, means=self.means * np.float32([1, -1, -1]), quaternions=half_turn)
+        return replace(self, means=self.means * np.float32([1, -1, -1]), quaternions=half_turn)  # type: ignore[arg-type]
 
 
 def to_splats(gaussians: Gaussians) -> Splats:

@@ -109,7 +109,7 @@ def with_arkit(motion: Motion, arkit_flame: ArkitFlame) -> Motion:
     gaze = np.empty((count, 2, 2), np.float32)
     for start in range(0, count, _BLOCK):
         block = slice(start, start + _BLOCK)
-        arkit[block] = arkit_flame.weights(motion.flame.with_face(lambda values, block=block: values[block]))
+        arkit[block] = arkit_flame.weights(motion.flame.with_face(lambda values, block=block: values[block]))  # type: ignore[misc]
         moved = arkit_deltas(arkit[block])
         deltas[block], gaze[block] = moved, gaze_of(motion.neutral + moved)
     return replace(motion, arkit=arkit, deltas=deltas, gaze=gaze)

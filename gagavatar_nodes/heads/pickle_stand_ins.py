@@ -85,7 +85,7 @@ def _array(data: Any, dtype: Any, shape: Any, order: str) -> np.ndarray:
         data = data.encode("latin1")
     flat = np.frombuffer(data, dtype.numpy())
     native = flat.astype(flat.dtype.newbyteorder("="))  # a copy, which can be written to
-    return native.reshape(tuple(int(n) for n in shape), order=order)
+    return native.reshape(tuple(int(n) for n in shape), order=order)  # type: ignore[call-overload]
 
 
 def _reconstruct_array(_cls: Any, _shape: Any, _code: Any) -> Array:

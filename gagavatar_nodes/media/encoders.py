@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class FileEncoder:
             self._audio.close()
         self._container.close()
 
-    def _add_stream(self, size: tuple[int, int], crf: int, keyframes: int | None):
+    def _add_stream(self, size: tuple[int, int], crf: int, keyframes: int | None) -> Any:
         import av
 
         options = dict(self._codec.options)

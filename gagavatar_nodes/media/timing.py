@@ -82,7 +82,7 @@ def at_constant_rate(
             for _ in range(slot, upto):
                 yield shown[0]
         slot, shown = upto, (frame,)
-    if shown is not None:
+    if shown is not None and origin is not None:
         for _ in range(slot, max(_slot(time + last - origin, period), 1)):
             yield shown[0]
 

@@ -152,7 +152,7 @@ class VideoReader:
         self._coded = _within(width, height, self._max_edge)
         self._matrix = display_matrix(first)
         self.width, self.height = self._coded if self._matrix[0, 0] else self._coded[::-1]
-        self._timed_frames = self._decode
+        self._timed_frames = self._decode  # type: ignore[assignment]
 
     def _decode(self) -> Iterator[tuple[float | None, np.ndarray]]:
         import av
@@ -162,6 +162,8 @@ class VideoReader:
         problem = None
         with open_container(self.path) as container:
             stream = moving_picture(container)
+            if stream is None:
+                raise MediaError(_undecodable(self.path, "no moving picture"))
             stream.thread_type = "AUTO"
             expected = stream.frames
             try:

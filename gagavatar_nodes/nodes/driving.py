@@ -11,7 +11,7 @@ import numpy as np
 
 from ..choices import SMOOTHING
 from ..errors import GagavatarError
-from ..types import TURNS, Motion
+from ..types import TURNS, FrameSource, Motion
 from . import host, spec, tensors
 from .models import HeadTracker
 from .progress import Progress, cancellable
@@ -20,7 +20,6 @@ from .sound import read_sound, take_sound
 if TYPE_CHECKING:
     import torch
 
-    from ..media.video_reader import VideoReader
 
 _PREVIEW_EDGE = 512
 _SHOWN = 12
@@ -96,7 +95,7 @@ class ExtractDriving:
         if video is None and images is None:
             raise GagavatarError("Extract Driving has no driver: connect 'video' (Load Video) or 'images'")
         job = _Tracking(tracker or HeadTracker("embedded"), smoothing, face or None, preview_frames)
-        if video is None:
+        if images is not None and video is None:
             tensors.check_images(images, "images")
             motion = job.of(_Batch(images, fps), "images")
         else:
@@ -140,7 +139,7 @@ class _Tracking:
         self._shown: list[np.ndarray] = []
         self._done = 0
 
-    def of(self, video: VideoReader | _Batch, source: str) -> Motion:
+    def of(self, video: FrameSource, source: str) -> Motion:
         """The motion of a video, which is streamed."""
         from ..trackers import track_file
 

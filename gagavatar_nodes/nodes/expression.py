@@ -54,7 +54,7 @@ class Expression:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
-        turn = {"step": 1, "slider": True}
+        turn: dict[str, Any] = {"step": 1, "slider": True}
         return {
             "required": {
                 "yaw": spec.number(0, -60, 60, "Turns the head to the image's right, degrees.", **turn),

@@ -42,6 +42,11 @@ current: contextvars.ContextVar[Host | None] = contextvars.ContextVar("host", de
 """The other program; None in ComfyUI, and where nodes are called one by one."""
 
 
+def _required(name: str) -> Any:
+    """Return a module of ComfyUI's that is there wherever ComfyUI is."""
+    return importlib.import_module(name)
+
+
 def module(name: str) -> ModuleType | None:
     """A module of ComfyUI, or None where there is none."""
     try:
@@ -114,8 +119,8 @@ def manage(owner: Any, network: Any, let_go: Callable[[], None]) -> None:
         return
     if not hasattr(owner, "comfy_patcher"):
         device, offload = management.get_torch_device(), management.unet_offload_device()
-        patcher = module("comfy.model_patcher").ModelPatcher(network, device, offload)
-        patcher.add_callback(module("comfy.patcher_extension").CallbacksMP.ON_DETACH, lambda *_: let_go())
+        patcher = _required("comfy.model_patcher").ModelPatcher(network, device, offload)
+        patcher.add_callback(_required("comfy.patcher_extension").CallbacksMP.ON_DETACH, lambda *_: let_go())
         owner.comfy_patcher = patcher
     management.load_models_gpu([owner.comfy_patcher], memory_required=_WORKING_MEMORY)
 
@@ -158,7 +163,7 @@ def video_from_images(images: Any, audio: dict[str, Any] | None, fps: float) -> 
     if api is None:
         return None
     rate = Fraction(fps).limit_denominator(1001)
-    parts = module("comfy_api.util").VideoComponents(images=images, audio=audio, frame_rate=rate)
+    parts = _required("comfy_api.util").VideoComponents(images=images, audio=audio, frame_rate=rate)
     return api.InputImpl.VideoFromComponents(parts)
 
 
@@ -170,7 +175,7 @@ def has_type(name: str) -> bool:
 
 def make_value(name: str, *args: Any, **fields: Any) -> Any:
     """A value of a class that `has_type`."""
-    return getattr(module("comfy_api.latest").Types, name)(*args, **fields)
+    return getattr(_required("comfy_api.latest").Types, name)(*args, **fields)
 
 
 def _folder(getter: str, fallback: Path) -> Path:

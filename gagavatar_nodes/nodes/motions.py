@@ -27,7 +27,7 @@ class EditMotion:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
-        strength = {"step": 0.05, "slider": True}
+        strength: dict[str, Any] = {"step": 0.05, "slider": True}
         return {
             "required": {
                 "motion": spec.socket(spec.MOTION, _MOTION_TIP),

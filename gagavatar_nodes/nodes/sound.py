@@ -32,7 +32,7 @@ def read_sound(path: Path) -> dict[str, Any] | None:
     return {"waveform": torch.from_numpy(np.concatenate(parts, axis=1))[None], "sample_rate": sound.rate}
 
 
-def take_sound(audio: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def take_sound(audio: Mapping[str, Any] | None) -> Any:
     """AUDIO that another node gave; None where it holds no sound.
 
     Some nodes give a mapping that reads its file at the first look, and fails there where a film is silent.

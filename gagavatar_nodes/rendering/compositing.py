@@ -42,7 +42,7 @@ def to_uint8(values: np.ndarray) -> np.ndarray:
     import cv2
 
     flat = np.ascontiguousarray(values, np.float32).reshape(values.shape[0], -1)
-    return cv2.multiply(flat, 255.0, dtype=cv2.CV_8U).reshape(values.shape)
+    return cv2.multiply(flat, 255.0, dtype=cv2.CV_8U).reshape(values.shape)  # type: ignore[call-overload]
 
 
 def _given(alpha: np.ndarray | None) -> np.ndarray:
@@ -56,11 +56,11 @@ def _straight_rgba(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     among neighboring pixels, and black would seep into the edge."""
     import cv2
 
-    floor = cv2.max(alpha, _OPAQUE_ENOUGH)
+    floor = cv2.max(alpha, _OPAQUE_ENOUGH)  # type: ignore[call-overload]
     color = to_uint8(cv2.divide(rgb, cv2.merge([floor] * 3)))
     alpha8 = to_uint8(alpha)
     size = (_BLEED_PIXELS, _BLEED_PIXELS)
-    weight = cv2.max(cv2.blur(alpha8, size), 1)
+    weight = cv2.max(cv2.blur(alpha8, size), 1)  # type: ignore[call-overload]
     around = cv2.divide(cv2.blur(to_uint8(rgb), size), cv2.merge([weight] * 3), scale=255)
-    faint = cv2.compare(alpha, _OPAQUE_ENOUGH, cv2.CMP_LT)
+    faint = cv2.compare(alpha, _OPAQUE_ENOUGH, cv2.CMP_LT)  # type: ignore[call-overload]
     return cv2.merge([*cv2.split(cv2.copyTo(around, faint, color)), alpha8])

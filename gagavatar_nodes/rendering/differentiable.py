@@ -59,8 +59,8 @@ class _Rasterize(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, to_image: Tensor | None, to_alpha: Tensor | None) -> tuple[Tensor | None, ...]:
-        given = (None if a is None else a.numpy() for a in (to_image, to_alpha))
-        gradients = native.gradient(_as_numpy(*ctx.saved_tensors), ctx.view, *given, ctx.threads)
+        image, alpha = (None if a is None else a.numpy() for a in (to_image, to_alpha))
+        gradients = native.gradient(_as_numpy(*ctx.saved_tensors), ctx.view, image, alpha, ctx.threads)
         wanted = zip(vars(gradients).values(), ctx.needs_input_grad[:4], strict=True)
         return *(torch.from_numpy(a) if needed else None for a, needed in wanted), None, None
 

@@ -127,7 +127,8 @@ def _load_once() -> Library | str:
                 return _open(path, compiler.name)
         except OSError:
             with suppress(OSError):
-                path.unlink()
+                if path:
+                    path.unlink()
     for compiler in compilers:
         logger.info("Compiling the rasterizer for this processor, once")
         try:

@@ -245,7 +245,7 @@ def _numpy_cpu_features() -> dict[str, bool]:
         from numpy._core._multiarray_umath import __cpu_features__ as features  # NumPy 2
     except ImportError:
         try:
-            from numpy.core._multiarray_umath import __cpu_features__ as features
+            from numpy.core._multiarray_umath import __cpu_features__ as features  # type: ignore[no-redef]
         except ImportError:
             return {}
     return features

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,7 +88,7 @@ def _prosody(sound: Sound) -> tuple[Prosody, int]:
     """Of the whole sound, and its number of samples."""
     counted = 0
 
-    def blocks():
+    def blocks() -> Iterator[np.ndarray]:
         nonlocal counted
         for block in sound.blocks():
             counted += len(block)

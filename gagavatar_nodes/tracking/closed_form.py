@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .opencv import opencv
@@ -51,7 +53,7 @@ def _tolerance(solver: object) -> dict[str, float]:
     return {"rtol" if "rtol" in signature(solver).parameters else "tol": _TOLERANCE}  # type: ignore[arg-type]
 
 
-def _matting_laplacian(image: np.ndarray, unknown: np.ndarray):
+def _matting_laplacian(image: np.ndarray, unknown: np.ndarray) -> Any:
     """[H*W, H*W] sparse matrix of eq. 12, from the 3x3 windows that hold an unknown pixel."""
     from scipy.sparse import coo_matrix
 

@@ -117,7 +117,7 @@ class FaceLandmarker:
         points[:468] = mesh.reshape(468, 3)
         for indices, refined in ((_LIPS, lips), (_LEFT_EYE, left_eye), (_RIGHT_EYE, right_eye)):
             points[indices, :2] = refined.reshape(-1, 2)
-        for indices, ring, refined in zip(IRISES, EYE_RINGS, (left_iris, right_iris), strict=True):
+        for indices, ring, refined in zip(IRISES, EYE_RINGS, (left_iris, right_iris), strict=True):  # type: ignore[assignment]
             points[indices, :2] = refined.reshape(-1, 2)
             points[indices, 2] = points[ring, 2].mean()
         points[:, :2] = points[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]

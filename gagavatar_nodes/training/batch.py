@@ -47,7 +47,7 @@ class TrainingBatch:
         return self._with(lambda tensor: tensor.pin_memory())
 
     def _with(self, change: Callable[[Tensor], Tensor]) -> TrainingBatch:
-        return replace(self, **{name: change(value) for name, value in vars(self).items() if isinstance(value, Tensor)})
+        return replace(self, **{name: change(value) for name, value in vars(self).items() if isinstance(value, Tensor)})  # type: ignore[arg-type]
 
 
 def collate(samples: Sequence[TrainingBatch]) -> TrainingBatch:

@@ -27,4 +27,4 @@ def initialize(network: GAGAvatarNetwork) -> None:
             nn.init.kaiming_normal_(layer.modulation.weight, nonlinearity="linear")
             nn.init.ones_(layer.modulation.bias)
     for layers in network.upsampler.condition_scale:
-        nn.init.ones_(layers[-1].bias)
+        nn.init.ones_(layers[-1].bias)  # type: ignore[index]

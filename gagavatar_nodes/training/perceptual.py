@@ -66,7 +66,7 @@ class FaceFeatures(nn.Module):
         """RGB [B, 3, H, W] 0..1 to five maps."""
         x = image * 255 - image.new_tensor(_FACE_MEAN)[:, None, None]
         maps = []
-        for index, layer in enumerate(self.network[: self._taken[-1] + 1]):
+        for index, layer in enumerate(self.network[: self._taken[-1] + 1]):  # type: ignore[arg-type,var-annotated]
             x = layer(x)
             if index in self._taken:
                 maps.append(x)

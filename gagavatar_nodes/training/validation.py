@@ -43,7 +43,7 @@ class Validator:
                 batch = self._pairs[index].to(device)
                 with autocast(self._config.loop.precision, device):
                     prediction = self._model(batch)
-                for name, value in compute_losses(prediction, batch, self._config.loss, self._perceptual).items():
+                for name, value in compute_losses(prediction, batch, self._config.loss, self._perceptual).items():  # type: ignore[arg-type]
                     values[name].append(float(value))
                 picture = prediction.picture.float().clamp(0, 1)
                 values["psnr"][-1] = float(psnr(picture, batch.target_image))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 Progress: TypeAlias = Callable[[int, "int | None"], None]
 """Called with the bytes there so far and the total, if known."""
@@ -79,7 +79,7 @@ def _attempt(url: str, partial: Path, start: int, size: int | None, progress: Pr
     disable_progress_bars("huggingface_hub.http_get")
     with partial.open("r+b" if start else "wb") as file:
         file.seek(start)
-        reported = _Reported(file, size, progress)
+        reported: Any = _Reported(file, size, progress)
         http_get(url, reported, resume_size=start, headers=build_hf_headers(), expected_size=size)
 
 

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import gradio as gr
 
@@ -80,7 +81,7 @@ def on_download(name: str | None, accepted: bool) -> Iterator[str]:
 def _fetching(entry: WeightFile, accepted: bool) -> Iterator[str]:
     from ...weights.download import download
 
-    told: queue.Queue[tuple[str, object]] = queue.Queue()
+    told: queue.Queue[tuple[str, Any]] = queue.Queue()
 
     def work() -> None:
         try:
@@ -100,20 +101,20 @@ def _fetching(entry: WeightFile, accepted: bool) -> Iterator[str]:
         yield line
         kind, value = _newest(told)
         if kind == "error":
-            raise value  # type: ignore[misc]
+            raise value
         if kind == "done":
             yield f"{value} is here and verified."
             return
         if kind == "line":
             line = str(value)
         if kind == "bytes":
-            done, total = value  # type: ignore[misc]
+            done, total = value
             line = f"{entry.name}: {done / 1e6:,.0f} MB" + (f" of {total / 1e6:,.0f} MB" if total else "")
 
 
-def _newest(told: queue.Queue[tuple[str, object]]) -> tuple[str, object]:
+def _newest(told: queue.Queue[tuple[str, Any]]) -> tuple[str, Any]:
     """The last thing told, after a short wait; nothing where nothing was."""
-    newest: tuple[str, object] = ("", None)
+    newest: tuple[str, Any] = ("", None)
     with suppress(queue.Empty):
         newest = told.get(timeout=_REPORT_SECONDS)
         while newest[0] == "bytes":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def solve_colors(avatar: EmbeddedAvatar, portrait: Portrait, shown: np.ndarray) 
     return replace(avatar, layer=replace(avatar.layer, colors=colors / avatar.shade(avatar.opening())[:, None]))
 
 
-def _least_squares(matrix, error: np.ndarray) -> np.ndarray:
+def _least_squares(matrix: Any, error: np.ndarray) -> np.ndarray:
     """x [N, 3] that makes |matrix x - error|^2 + ridge |x|^2 least: conjugate gradients, all channels at once."""
     transposed = matrix.T.tocsr()
     change = np.zeros((matrix.shape[1], error.shape[1]), np.float32)

@@ -91,7 +91,7 @@ def _shell(portrait: Portrait, stage: Stage, edge: np.ndarray, middle: float) ->
     """A closed shell over the matte: a quarter circle from the middle plane at the edge to its full height inside."""
     u = np.clip(edge / _SHELL_CM, 0, 1)
     neck = _below_chin(portrait, stage, 3)
-    height = np.where(np.arange(portrait.size) < neck, _HAIR_CM, _TORSO_CM).astype(np.float64)[:, None]
+    height: np.ndarray = np.where(np.arange(portrait.size) < neck, _HAIR_CM, _TORSO_CM).astype(np.float64)[:, None]
     height = cv2.GaussianBlur(np.repeat(height, 3, axis=1), (0, 0), 1.6 * stage.scale)[:, :1]
     return middle + np.sqrt(u * (2 - u)) * height
 

@@ -70,7 +70,7 @@ class Poser:
     def _find_steep(self) -> None:
         """Splats of the face that the portrait saw from its side: rows, canonical normals, cosines to the camera."""
         tangents = self._tangent(self._rest, 0), self._tangent(self._rest, 1)
-        normals = np.cross(*(np.stack(t, 1) for t in tangents))
+        normals = np.cross(*(np.stack(t, 1) for t in tangents))  # type: ignore[call-overload]
         normals *= np.sign(normals[:, 2:]) / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
         steep = self._on_face[: self._lattice] & (normals[:, 2] < _STEEP)
         self._steep = np.flatnonzero(steep)

@@ -45,13 +45,13 @@ def trace(
     """
     from ...rendering import rasterize_arrays
 
-    image = _array("image", image, (3, IMAGE_SIZE, IMAGE_SIZE))
+    picture = _array("image", image, (3, IMAGE_SIZE, IMAGE_SIZE))
     source = _array("source_camera", source_camera, (3, 4))
     target = _array("target_camera", target_camera, (3, 4))
     points = _array("head_points", head_points, (VERTICES, 3))
     network = build_network(state_dict).cpu()
     with torch.inference_mode():
-        lifting = network.lift(image, source)
+        lifting = network.lift(picture, source)
     parameters = lifting.parameters
     means = torch.cat([points, lifting.layer_points])
     raster, alpha = rasterize_arrays(

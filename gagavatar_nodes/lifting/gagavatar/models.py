@@ -132,4 +132,4 @@ def _stamp(path: Path | None) -> tuple[str, int, int] | None:
 
 
 def _render_options(settings: Settings) -> RenderOptions:
-    return RenderOptions(settings.device, settings.precision, settings.batch, refiner=settings.refiner)
+    return RenderOptions(settings.device, settings.precision, settings.batch, refiner=settings.refiner)  # type: ignore[arg-type]

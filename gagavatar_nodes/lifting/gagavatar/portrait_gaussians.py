@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class PortraitGaussians:
         means = np.concatenate([np.asarray(head_points, np.float32), self.layer_means])
         return Gaussians(means, self.covariances, self.opacities, self.features)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file, whole or not at all. Raises MediaError where that fails."""
         from safetensors.numpy import save_file
 
@@ -61,7 +62,7 @@ class PortraitGaussians:
             save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary, header)
 
     @staticmethod
-    def load(path: str | Path) -> PortraitGaussians:
+    def load(path: str | os.PathLike[str]) -> PortraitGaussians:
         """Read what `save` wrote. Raises FileFormatError for another, newer, truncated or misshapen file."""
         from safetensors import SafetensorError, safe_open
 

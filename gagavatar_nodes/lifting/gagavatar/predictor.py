@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...errors import GagavatarError
 from ...rendering.covariance import covariances_from_quaternions
+from ...types import Array
 from .checkpoint import build_network, load_checkpoint, load_config
 from .config import VERTICES, GAGAvatarConfig
 from .model import GAGAvatarNetwork
@@ -121,7 +122,7 @@ class GAGAvatarPredictor:
     def render(
         self,
         lifted: PortraitGaussians,
-        frames: Iterable[tuple[np.ndarray, np.ndarray]],
+        frames: Iterable[tuple[Array, Array]],
         matted: bool = False,
         seed: int | None = None,
     ) -> Iterator[Frame]:

@@ -45,8 +45,9 @@ class Scene:
         for index in range(count):
             points = head_points[index].to(self.device, torch.float32)
             self._gaussians.means[:VERTICES] = points if self._on_gpu else points.numpy()
-            out = (self._features[index], self._alpha[index])
-            out = out if self._on_gpu else tuple(tensor.numpy() for tensor in out)
+            out: tuple[Array, Array] = (self._features[index], self._alpha[index])
+            if not self._on_gpu:
+                out = out[0].numpy(), out[1].numpy()
             camera = Camera(cameras[index])
             rasterize(self._gaussians, camera, size, size, backend=self.backend, out=out)
             if matted and self._matte is not None:

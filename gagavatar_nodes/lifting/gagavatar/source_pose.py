@@ -31,7 +31,7 @@ class SourcePose:
     def of(portrait: Portrait, camera: np.ndarray, landmarks: np.ndarray) -> SourcePose:
         """The place of a portrait with the camera [3, 4] and the landmarks [70, 3] (head units) of its FLAME fit."""
         R = np.asarray(portrait.pose.rotation, np.float64)
-        inner = list(IBUG_68[_INNER_FACE])
+        inner = list(IBUG_68[_INNER_FACE])  # type: ignore[call-overload]
         offset = R @ (NECK_PIVOT - portrait.canonical[inner].mean(0)) * HEAD_UNITS_PER_CM
         pivot = landmarks[_INNER_FACE].mean(0) + _head_rotation(camera).T @ offset
         return SourcePose(np.asarray(camera), R, portrait.canonical, pivot)

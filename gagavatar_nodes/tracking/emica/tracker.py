@@ -191,9 +191,9 @@ class EmicaTracker:
         if box is None or crop is None or alpha is None or seen is None:
             raise FaceError("the portrait shows no face that the published tracker finds; choose another picture")
         shape, codes, fit = self.solve([seen])
-        arrays = (a.cpu().numpy() for a in (codes.expression, codes.jaw))
+        expression, jaw = (a.cpu().numpy() for a in (codes.expression, codes.jaw))
         pixels = (crop / 255).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
-        found = FlameCodes(self._flame.edition, shape, *arrays, fit.eyes, fit.transform)
+        found = FlameCodes(self._flame.edition, shape, expression, jaw, fit.eyes, fit.transform)
         return TrackedPicture(pixels, alpha.cpu().numpy(), crops.head_rectangle(box), found)
 
     def _aligned(self, crop: Tensor, detected: np.ndarray) -> Tensor:

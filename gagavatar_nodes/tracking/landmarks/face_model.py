@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -120,9 +120,9 @@ def landmark_model(flame: Flame) -> FaceModel:
     """
     flame.landmarks(flame.template[None])  # says what to do where there are none
     corners, barycentric = flame.landmark_corners, _array(flame.landmark_weights)
-    vertices = _affine(flame.template[corners], flame.directions[corners], flame.corrections[corners][..., 9:])
+    vertices = _affine(flame.template[corners], flame.directions[corners], flame.corrections[corners][..., 9:])  # type: ignore[index]
     joints = _affine(flame.joint_template, flame.joint_directions, None)
-    skinning = barycentric[..., None] * _array(flame.skinning[corners])  # [L, 3, 5]
+    skinning = barycentric[..., None] * _array(flame.skinning[corners])  # type: ignore[index]  # [L, 3, 5]
     shares = skinning.sum(1)
     static = np.einsum("lc,lcik->lik", skinning[..., :2].sum(-1), vertices)
     static += np.einsum("lj,jik->lik", shares[:, _MOVING], joints[list(_MOVING)])
@@ -159,14 +159,14 @@ def _projection_derivative(view: np.ndarray) -> np.ndarray:
     return derivative
 
 
-def _affine(constant, directions, corrections) -> np.ndarray:
+def _affine(constant: Any, directions: Any, corrections: Any) -> np.ndarray:
     """[N, 3, 1 + 400 + 27] columns: constant, codes, pose features."""
     constant, directions = _array(constant), _array(directions)
     last = np.zeros((*constant.shape, _FEATURES)) if corrections is None else _array(corrections)
     return np.concatenate([constant[..., None], directions, last], -1)
 
 
-def _array(tensor) -> np.ndarray:
+def _array(tensor: Any) -> np.ndarray:
     return tensor.detach().cpu().double().numpy()
 
 

@@ -224,7 +224,7 @@ class LandmarkFit:
         transform = np.concatenate([state.rotation, state.translation[..., None]], -1)
         expression = state.codes @ self._expressions[SHAPES:].T
         values = (expression, state.joints[:, :3], state.joints[:, 3:], transform)
-        return FlameCodes(self._edition, shape, *(v.astype(np.float32) for v in values))
+        return FlameCodes(self._edition, shape, *(v.astype(np.float32) for v in values))  # type: ignore[arg-type]
 
 
 def _normalized(landmarks: np.ndarray, size: int) -> np.ndarray:
