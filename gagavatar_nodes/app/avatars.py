@@ -15,7 +15,7 @@ from .graphs import Source
 from .sessions import Session
 
 if TYPE_CHECKING:
-    from ..driving.live import LiveDriver
+    from ..live import LiveDriver
     from ..tracking.live import LiveTracker
 
 BACKDROP = (32, 36, 40)
@@ -49,7 +49,7 @@ class Live:
 
     def __init__(self, avatar: Avatar, fps: float) -> None:
         """`fps` about as many pictures a second as will come."""
-        from ..driving.live import LiveDriver
+        from ..live import LiveDriver
         from ..tracking.live import LiveTracker
 
         self.tracker: LiveTracker = LiveTracker(fps)

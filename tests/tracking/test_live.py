@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from contracts import RecordingAvatar
-from gagavatar_nodes.driving.live import LiveDriver
 from gagavatar_nodes.errors import FaceError
 from gagavatar_nodes.face.pose import yaw_pitch_roll
 from gagavatar_nodes.face.topology import mouth_aperture
+from gagavatar_nodes.live import LiveDriver
 from gagavatar_nodes.tracking.live import LiveTracker
 from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import ARKIT_NAMES

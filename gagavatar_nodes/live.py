@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..types import Motion
+from .types import Motion
 
 if TYPE_CHECKING:
-    from ..avatars import Avatar, Performance
+    from .avatars import Avatar, Performance
 
 
 class LiveTracker(Protocol):
