@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from PIL import Image
 
 PILLOW_ERRORS = (
@@ -19,6 +21,9 @@ PILLOW_ERRORS = (
 """What Pillow's parsers raise on damaged files."""
 
 _ORIENTATION = 0x0112  # EXIF tag
+_WHITES = tuple(float((1 << bits) - 1) for bits in (10, 12, 14, 16))
+_SAME = 0.05
+"""Share by which a PNG's exponent may differ from sRGB's without a conversion."""
 
 
 def shrink_on_load(image: Image.Image, max_edge: int) -> None:
@@ -67,7 +72,7 @@ def flatten(image: Image.Image, max_edge: int) -> tuple[np.ndarray, np.ndarray |
     alpha = None
     if image.mode == "RGBA":
         alpha = np.asarray(image.getchannel("A"), np.float32) / 255
-    image = _to_srgb(image, profile)
+    image = _to_srgb(image, profile) if profile else _by_gamma(image)
     return np.array(image.convert("RGB")), alpha
 
 
@@ -80,9 +85,38 @@ def _deep_gray(image: Image.Image) -> Image.Image:
         peak = float(np.nanmax(values, initial=0.0))
         white = 1.0 if peak <= 1.0 else 255.0 if peak <= 255.0 else peak
     else:
-        white = max(65535.0, float(values.max(initial=0)))
+        white = container_white(values)
     scaled = np.nan_to_num(values.astype(np.float32)) * np.float32(255 / white)
     return Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
+
+
+def container_white(values: np.ndarray) -> float:
+    """White of integers of more than 8 bits: the largest of the depth that they seem to have, 10 to 16 bits.
+
+    Cameras and scanners write 12 bits into 16 without scaling them up.
+    """
+    most = int(values.max(initial=0))
+    return float(next((white for white in _WHITES if most <= white), most))
+
+
+def widen(image: Image.Image, file: Path) -> Image.Image:
+    """Decode color of 16 bits whose values fill less of them, which Pillow's own decoding to 8 bits leaves black."""
+    import cv2
+    from PIL import Image
+
+    if not image.tile or ";16" not in str(image.tile[0][3]) or image.mode not in ("RGB", "RGBA"):
+        return image
+    deep = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_UNCHANGED)
+    if deep is None or deep.dtype != np.uint16 or deep.ndim != 3:
+        return image
+    white = container_white(deep[..., :3])
+    if white >= _WHITES[-1]:
+        return image
+    values = np.clip(deep * (255 / white) + 0.5, 0, 255).astype(np.uint8)
+    order = cv2.COLOR_BGRA2RGBA if deep.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    wide = Image.fromarray(cv2.cvtColor(values, order))
+    wide.info = dict(image.info)
+    return wide
 
 
 def _limited(image: Image.Image, max_edge: int) -> Image.Image:
@@ -97,9 +131,20 @@ def _limited(image: Image.Image, max_edge: int) -> Image.Image:
     return image.resize(size, Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+def _by_gamma(image: Image.Image) -> Image.Image:
+    """Convert by the exponent that a PNG names, where it is another than sRGB's."""
+    gamma = image.info.get("gamma")
+    if not gamma or "srgb" in image.info or image.mode not in ("L", "RGB", "RGBA") or abs(gamma * 2.2 - 1) < _SAME:
+        return image
+    light = np.linspace(0, 1, 256) ** (1 / gamma)
+    lut = np.rint(255 * light ** (1 / 2.2)).astype(int).tolist()
+    color = len(image.getbands()) - (image.mode == "RGBA")
+    return image.point(lut * color + list(range(256)) * (image.mode == "RGBA"))
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Convert by the embedded color profile: phones write Display P3, printers CMYK."""
-    if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L"):
+    if image.mode not in ("RGB", "RGBA", "CMYK", "L"):
         return image
     from PIL import ImageCms
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import MediaError
-from .decoding import PILLOW_ERRORS, flatten, shrink_on_load, upright
+from .decoding import PILLOW_ERRORS, flatten, shrink_on_load, upright, widen
 from .files import atomic_output, readable_file
 from .sniffing import not_a_picture
 
@@ -60,8 +60,9 @@ def read_image(path: str | os.PathLike[str], max_edge: int = MAX_EDGE) -> Pictur
             full = image.size
             shrink_on_load(image, max_edge)
             check_size(file, image, full)
+            wide = widen(image, file)
             image.load()
-            rgb, alpha = flatten(upright(image), max_edge)
+            rgb, alpha = flatten(upright(wide), max_edge)
     except MediaError:
         raise
     except PILLOW_ERRORS as error:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .color import Convert, to_srgb
+
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
@@ -64,13 +66,21 @@ def display_size(stream: VideoStream) -> tuple[int, int]:
     return width, height
 
 
-def frame_to_rgb(frame: VideoFrame, width: int, height: int) -> np.ndarray:
-    """Decode to [height, width, 3] uint8 RGB, not yet rotated."""
+def frame_to_rgb(frame: VideoFrame, width: int, height: int, convert: Convert | None = None) -> np.ndarray:
+    """Decode to [height, width, 3] uint8 RGB, not yet rotated. `convert` is `color.to_srgb` of the stream's colors."""
     assumed = _BT709 if frame.height >= _HD_HEIGHT else _BT601  # by players, where the file does not say
     matrix = _MATRICES.get(int(frame.colorspace), assumed)
     frame.colorspace = _UNSPECIFIED  # PyAV before 17 ignores a matrix that the frame names itself
     kind = "AREA" if width * height < frame.width * frame.height else "BILINEAR"
-    return frame.to_ndarray(format="rgb24", width=width, height=height, src_colorspace=matrix, interpolation=kind)
+    form = "rgb24" if convert is None else "rgb48le"
+    rgb = frame.to_ndarray(format=form, width=width, height=height, src_colorspace=matrix, interpolation=kind)
+    return rgb if convert is None else convert(rgb)
+
+
+def color_conversion(stream: VideoStream) -> Convert | None:
+    """What takes the stream's 16-bit RGB to sRGB; None where there is nothing to do."""
+    context = stream.codec_context
+    return to_srgb(int(context.color_trc), int(context.color_primaries))
 
 
 def display_matrix(frame: VideoFrame) -> np.ndarray:

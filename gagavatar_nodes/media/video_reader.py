@@ -17,7 +17,15 @@ from .files import readable_file
 from .images import read_image
 from .kinds import media_kind
 from .prefetch import Prefetch
-from .streams import display_matrix, display_size, displayed, frame_to_rgb, moving_picture, open_container
+from .streams import (
+    color_conversion,
+    display_matrix,
+    display_size,
+    displayed,
+    frame_to_rgb,
+    moving_picture,
+    open_container,
+)
 from .timing import DEFAULT_FPS, LONGEST_STEP, as_fraction, at_constant_rate, constant_fps
 
 MAX_EDGE = 2048
@@ -48,9 +56,9 @@ class VideoReader:
             for frame in video:  # [H, W, 3] uint8 RGB
                 ...
 
-    The display matrix (turned, mirrored) and non-square pixels are applied; a variable frame rate is brought to `fps`
-    by the frames' times, so the same array may come more than once: do not write into frames. Each iteration starts at
-    the beginning.
+    The display matrix (turned, mirrored), colors (HDR, wide gamuts) and non-square pixels are applied; a variable frame
+    rate is brought to `fps` by the frames' times, so the same array may come more than once: do not write into frames.
+    Each iteration starts at the beginning.
 
     Raises:
         MediaError: missing, empty or damaged file, only sound, or no media at all; a rate out of `timing.FPS_RANGE`.
@@ -166,6 +174,7 @@ class VideoReader:
                 raise MediaError(_undecodable(self.path, "no moving picture"))
             stream.thread_type = "AUTO"
             expected = stream.frames
+            convert = color_conversion(stream)
             try:
                 for packet in container.demux(stream):
                     frames, fault = _decoded(packet)
@@ -173,7 +182,7 @@ class VideoReader:
                     problem = problem or (fault if count else None)
                     for frame in frames:
                         first, last = frame.time if first is None else first, frame.time
-                        yield frame.time, displayed(frame_to_rgb(frame, *self._coded), self._matrix)
+                        yield frame.time, displayed(frame_to_rgb(frame, *self._coded, convert), self._matrix)
                         count += 1
             except av.error.FFmpegError as error:  # of the container, so that there is no way on
                 problem = str(error)

@@ -3,6 +3,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.media.images import MAX_EDGE, read_image, write_image
@@ -74,6 +75,26 @@ def test_16_bit_gray_keeps_its_range(tmp_path, name):
     rgb = read_image(save(tmp_path / name, Image.fromarray(values))).rgb
     np.testing.assert_allclose(rgb[..., 1], values / 257, atol=0.51)
     np.testing.assert_array_equal(rgb[..., 0], rgb[..., 2])
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_fewer_bits_than_their_container_are_not_dark(tmp_path, name, bits):
+    import cv2
+
+    shades = gradient(20, 30)
+    color = np.rint(shades / 255 * ((1 << bits) - 1)).astype(np.uint16)
+    (tmp_path / name).write_bytes(cv2.imencode(name[1:], color[..., ::-1])[1].tobytes())
+    assert np.abs(read_image(tmp_path / name).rgb.astype(int) - shades).max() <= 1
+    (tmp_path / name).write_bytes(cv2.imencode(name[1:], color[..., 0])[1].tobytes())
+    assert np.abs(read_image(tmp_path / name).rgb.astype(int) - shades[..., :1]).max() <= 1
+
+
+def test_a_png_of_linear_light_is_encoded(tmp_path):
+    info = PngInfo()
+    info.add(b"gAMA", (100000).to_bytes(4, "big"))
+    Image.fromarray(np.full((8, 8, 3), 55, np.uint8)).save(tmp_path / "a.png", pnginfo=info)
+    assert read_image(tmp_path / "a.png").rgb[0, 0, 0] == round(255 * (55 / 255) ** (1 / 2.2))
 
 
 def test_16_bit_color_keeps_its_range(tmp_path):
