@@ -180,12 +180,16 @@ def default_model() -> AvatarModel:
 
 def checkpoints() -> list[str]:
     """`auto` and the files in models/gagavatar that may be checkpoints."""
+    from ..settings import CHECKPOINT
+    from ..weights import manifest
+
+    others = manifest().keys() - {CHECKPOINT}
     found = {
         file.name
         for folder in host.models_folders()
         if folder.is_dir()
         for file in folder.iterdir()
-        if file.suffix in _CHECKPOINTS and not file.name.lower().startswith(_OTHER_FILES)
+        if file.suffix in _CHECKPOINTS and file.name not in others and not file.name.lower().startswith(_OTHER_FILES)
     }
     return [AUTO, *sorted(found)]
 
