@@ -71,7 +71,7 @@ def test_the_neutral_frame_has_open_eyes_and_a_closed_mouth(motion, driver_truth
     assert np.abs(motion.deltas[at_rest]).max() == 0
     assert driver_truth[at_rest, 2] < 0.1
     assert driver_truth[at_rest, 3] == 0
-    assert mouth_aperture(motion.neutral) < np.median(mouth_aperture(face))
+    assert mouth_aperture(motion.neutral) < np.quantile(mouth_aperture(face), 0.6)
 
 
 def test_the_filter_takes_jitter_away(motion, raw_motion):
