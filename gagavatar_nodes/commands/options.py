@@ -6,7 +6,6 @@ import argparse
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -102,6 +101,8 @@ def add_published(parser: argparse.ArgumentParser) -> None:
 
 def read_settings(args: argparse.Namespace) -> Settings:
     """Return the options of `add_published` and `add_lifting` as settings."""
+    from dataclasses import fields
+
     from ..settings import Settings
 
     return Settings(**{one.name: getattr(args, one.name) for one in fields(Settings) if hasattr(args, one.name)})
