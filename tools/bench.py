@@ -147,7 +147,7 @@ def _bench_backward(size: int, threads: int | None) -> dict[str, Any]:
     if threads:
         torch.set_num_threads(threads)
     g, camera = head_scene(32)
-    towards = torch.from_numpy(np.random.default_rng(1).standard_normal((size, size, 32), np.float32))
+    toward = torch.from_numpy(np.random.default_rng(1).standard_normal((size, size, 32), np.float32))
     arrays = (g.means, g.covariances, g.opacities, g.features)
 
     def step(backend: str) -> tuple[float, float, list[torch.Tensor]]:
@@ -155,7 +155,7 @@ def _bench_backward(size: int, threads: int | None) -> dict[str, Any]:
         times = [time.perf_counter()]
         image, alpha = rasterize(Gaussians(*tensors), camera, size, size, backend=backend, threads=threads)
         times.append(time.perf_counter())
-        torch.autograd.backward([image, alpha], [towards, towards[..., 0]])
+        torch.autograd.backward([image, alpha], [toward, toward[..., 0]])
         times.append(time.perf_counter())
         return times[1] - times[0], times[2] - times[1], [a.grad for a in tensors]
 

@@ -85,11 +85,11 @@ def test_gsplat_is_handed_its_own_conventions(stand_in_gsplat):
 def test_gradients_come_back_through_gsplats_full_matrices(stand_in_gsplat):
     """A number off the diagonal stands for both of its places, whichever of them gsplat reads."""
     g, found = scene(200, channels=5), []
-    towards, background = torch.randn(30, 48, 5, generator=torch.Generator().manual_seed(0)), torch.rand(5)
+    toward, background = torch.randn(30, 48, 5, generator=torch.Generator().manual_seed(0)), torch.rand(5)
     for draw in (gsplat_backend.render, reference.render):
         tensors = [torch.from_numpy(a).requires_grad_() for a in vars(g).values()]
         image, alpha = draw(Gaussians(*tensors), View.of(CAMERA, 48, 30, background))
-        ((image * towards).sum() + alpha.square().sum()).backward()
+        ((image * toward).sum() + alpha.square().sum()).backward()
         found.append([a.grad for a in tensors])
     for ours, expected in zip(*found, strict=True):
         torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item())

@@ -155,12 +155,12 @@ def test_only_what_requires_a_gradient_gets_one():
 
 def test_the_background_has_a_gradient():
     background = torch.rand(5, requires_grad=True)
-    towards = torch.from_numpy(directions(5)[0])
+    toward = torch.from_numpy(directions(5)[0])
     for backend in ("native", "torch"):
         g = leaves(gentle())
         image, _ = rasterize(g, CLOSE, WIDTH, HEIGHT, background, backend=backend)
         background.grad = None
-        (image * towards).sum().backward()
+        (image * toward).sum().backward()
         if backend == "native":
             found = background.grad.clone(), g.opacities.grad.clone()
     torch.testing.assert_close(found[0], background.grad, rtol=1e-4, atol=1e-4)

@@ -88,9 +88,9 @@ def write(path: Path, scenes: list[Case]) -> None:
             kind = 0 if view.background is None else 1 if view.background.ndim == 1 else 2
             sizes = (*g.features.shape, view.width, view.height, case.threads, kind)
             file.write(np.int32(sizes).tobytes())
-            towards = np.random.default_rng(0).standard_normal(view.width * view.height * (sizes[1] + 1))
+            toward = np.random.default_rng(0).standard_normal(view.width * view.height * (sizes[1] + 1))
             under = [] if view.background is None else [view.background]
-            for array in ([view.focal], view.transform, *vars(g).values(), *under, towards):
+            for array in ([view.focal], view.transform, *vars(g).values(), *under, toward):
                 file.write(np.asarray(array, np.float32).tobytes())
 
 
