@@ -176,11 +176,16 @@ class Retargeter:
             for row in rows:
                 moved[list(row)] *= 1.0 if self._same else _LID_SHARE
             # What the kept share does to the opening already must not count twice.
-            upper, lower = UPPER_LIDS[side][3], LOWER_LIDS[side][3]
-            kept = moved[upper, 1] - moved[lower, 1]
-            lift = change[side] * width - kept
+            gaps = (self.canonical + moved)[list(rows[0])] - (self.canonical + moved)[list(rows[1])]
+            opening = np.linalg.norm(gaps[3])
+            lift = (self._own_lids[side] + change[side]) * width - opening
+            # Lids open by as much everywhere, and shut by their share of what is open: they must meet all along.
+            shift = np.zeros((7, 3))
+            shift[:, 1] = lift * profile
+            if lift < 0:
+                shift = gaps * [1, 1, 0.5] * max(lift / max(opening, 1e-3), -1.0)
             for row, share in zip((rows[0], rows[2], rows[3]), (1.0, 0.65, 0.25), strict=True):
-                moved[list(row), 1] += lift * profile * share
+                moved[list(row)] += shift * share
 
     def _set_mouth(self, moved: np.ndarray, driver: np.ndarray) -> None:
         wanted = self._aperture(_aperture(driver))

@@ -10,17 +10,18 @@ from functools import cached_property
 import numpy as np
 
 from ...driving.retarget import HeadPlacement, Retargeter
+from ...face.arkit import gaze_of
 from ...face.topology import LOWER_LIP, UPPER_LIP
 from ...rendering.drawing import draw_frames
 from ...types import Camera, Gaussians, Motion, Portrait
 from .binding import CONTROLS, LANDMARKS, Handle
-from .eyes import eye_widths
+from .eyes import ball_depth, eye_widths
 from .file import AvatarParts, read_parts, write_parts
 from .mouth import mouth_handles, mouth_shade, mouth_visibility
 from .posing import Poser
 
 _GAZE_RISE = 0.6  # the lids follow a vertical glance: part of it must not move the iris
-_LONGEST_GAZE = 0.3  # eye widths
+_LONGEST_GAZE = 0.22  # eye widths, from the eye's middle
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,13 @@ class EmbeddedAvatar(AvatarParts):
     def _controls(self, displacements: np.ndarray, gaze: np.ndarray) -> np.ndarray:
         controls = np.zeros((CONTROLS, 3), np.float32)
         controls[:LANDMARKS] = displacements
-        glance = np.clip(gaze, -_LONGEST_GAZE, _LONGEST_GAZE) * eye_widths(self.canonical)[:, None] * [1, _GAZE_RISE]
-        controls[Handle.LEFT_GAZE : Handle.RIGHT_GAZE + 1, :2] = glance
+        # Eyes that look aside in the portrait must not roll out of sight, nor the iris sink into the ball.
+        own, widths = gaze_of(self.canonical), eye_widths(self.canonical)
+        low, high = np.minimum(own, -_LONGEST_GAZE), np.maximum(own, _LONGEST_GAZE)
+        seen = np.clip(own + gaze, low, high)
+        eyes = slice(Handle.LEFT_GAZE, Handle.RIGHT_GAZE + 1)
+        controls[eyes, :2] = (seen - own) * widths[:, None] * [1, _GAZE_RISE]
+        controls[eyes, 2] = (ball_depth(own) - ball_depth(seen)) * widths
         controls[Handle.UPPER_TEETH :] = mouth_handles(self.canonical, displacements)
         return controls
 

@@ -14,6 +14,7 @@ from .stage import Stage
 
 _NODES_ACROSS = 64  # splats over an eye's box; more than the picture's pixels adds nothing
 _RIM = 1.15  # the sclera starts this many iris radii from the iris' center
+_BALL = 0.62  # radius of the eyeball in eye widths
 _LIFT_CM = 0.04  # the iris lies this far over the sclera
 
 
@@ -31,6 +32,11 @@ def eye_widths(canonical: np.ndarray) -> np.ndarray:
     return np.array([np.linalg.norm(canonical[ring[0]] - canonical[ring[8]]) for ring in EYE_RINGS])
 
 
+def ball_depth(gaze: np.ndarray) -> np.ndarray:
+    """How far an iris at `gaze` [N, 2], in eye widths, lies behind the front of the eyeball, in eye widths."""
+    return _BALL - np.sqrt(np.maximum(_BALL**2 - np.square(gaze).sum(-1), 0.05 * _BALL**2))
+
+
 def _eye(portrait: Portrait, stage: Stage, ring: np.ndarray, iris: np.ndarray, handle: Handle) -> list[Layer]:
     width = float(np.linalg.norm(ring[0, :2] - ring[8, :2]))
     center, radius = iris[:, :2].mean(0), float(np.linalg.norm(iris[1:, :2] - iris[0, :2], axis=1).mean())
@@ -42,7 +48,7 @@ def _eye(portrait: Portrait, stage: Stage, ring: np.ndarray, iris: np.ndarray, h
     sclera, whole = _textures(portrait, ring, nodes, center, radius, width, socket)
 
     # A ball behind the lids, in centimeters toward the camera.
-    ball = 0.62 * width
+    ball = _BALL * width
     reach = ((nodes - socket) ** 2).sum(-1)
     depth = ring[:, 2].mean() + 0.06 * width + ball - np.sqrt(np.maximum(ball**2 - reach, 0.05 * ball**2))
     points = stage.unproject(nodes.reshape(-1, 2), -depth.ravel() / stage.scale)
@@ -77,6 +83,12 @@ def _textures(
     white_color = np.percentile(color[white], 60, axis=0) if white.sum() > 5 else np.array([0.86, 0.84, 0.82])
     shade = np.clip(1.05 - 0.25 * np.hypot(*np.moveaxis(nodes - socket, -1, 0)) / (0.6 * width), 0.5, 1.1)
     white_map = white_color * shade[..., None]
+    # Behind the iris the white goes on as it is around it.
+    weight = white.astype(np.float32)
+    spread = 0.6 * radius / (nodes[0, 1, 0] - nodes[0, 0, 0])
+    near = cv2.GaussianBlur(color.astype(np.float32) * weight[..., None], (0, 0), spread)
+    weight = cv2.GaussianBlur(weight, (0, 0), spread)[..., None]
+    white_map = (near + 0.05 * white_map) / (weight + 0.05)
     profile = _radial_profile(color, distance, radius, visible)
     bins = np.clip(distance / radius * len(profile), 0, len(profile) - 1).astype(int)
     synthetic = np.where((distance < radius)[..., None], profile[bins], white_map)

@@ -17,6 +17,8 @@ from .stage import Stage
 
 _CHEEKS = (50, 280, 205, 425)
 _REFERENCE_LUMINANCE = 0.75  # of the cheeks under which the tooth colors below were chosen
+_SKIN = np.array([0.86, 0.68, 0.60])  # color of a light skin in white light
+_GAPS_CM = np.array([0.0, 0.85, 1.5, 2.2])  # between the teeth, from the middle
 _ENAMEL = np.array([0.93, 0.90, 0.85])
 _TONGUE = np.array([0.55, 0.26, 0.25])
 _CAVITY = np.array([0.16, 0.06, 0.06])
@@ -68,7 +70,7 @@ def mouth_handles(canonical: np.ndarray, displacements: np.ndarray) -> np.ndarra
     rows[1] = [sideways, displacements[LOWER_LIP, 1] + min(0.45, 0.3 * opening), 0]
     rows[2] = [sideways, displacements[LOWER_LIP, 1] + min(0.5, 0.25 * opening), 0]
     rows[3] = [sideways, (upper[1] + lower[1]) / 2, 0]
-    rows[4] = [0, opening / 2 + 0.8, 0]  # the corners of a smile lie higher than its middle
+    rows[4] = [0, opening / 2 + 0.35, 0]  # the corners of a smile lie higher than its middle
     return rows
 
 
@@ -96,14 +98,21 @@ def _curve(points: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.interp(x, points[order, 0], points[order, 1])
 
 
-def _light(portrait: Portrait) -> float:
-    """Brightness of the portrait's cheeks over that of a well-lit light skin."""
+def _light(portrait: Portrait) -> np.ndarray:
+    """Light [3] on the portrait: its brightness and cast, from the cheeks over a well-lit light skin."""
+    cheeks = _cheeks(portrait)
+    cast = cheeks / max(cheeks.mean(), 1e-3) / (_SKIN / _SKIN.mean())
+    return np.clip(cheeks.mean() / _REFERENCE_LUMINANCE, 0.55, 1.05) * np.clip(cast, 0.8, 1.2)
+
+
+def _cheeks(portrait: Portrait) -> np.ndarray:
+    """Mean color [3] of the cheeks, 0..1."""
     x, y = np.round(portrait.landmarks[list(_CHEEKS), :2]).astype(int).T
     limit = portrait.size - 4
     patches = [
         portrait.crop[v - 3 : v + 4, u - 3 : u + 4] for u, v in zip(x.clip(3, limit), y.clip(3, limit), strict=True)
     ]
-    return float(np.clip(np.mean([p.mean() for p in patches]) / 255 / _REFERENCE_LUMINANCE, 0.55, 1.05))
+    return np.mean([p.mean((0, 1)) for p in patches], axis=0) / 255
 
 
 def _sample(part: int, count: int, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,17 +135,19 @@ def _front(points: np.ndarray) -> np.ndarray:
     return points[points[:, 2] > points[:, 2].max() - _FRONT_CM]
 
 
-def _enamel(points: np.ndarray, normals: np.ndarray, landmarks: np.ndarray, light: float) -> np.ndarray:
+def _enamel(points: np.ndarray, normals: np.ndarray, landmarks: np.ndarray, light: np.ndarray) -> np.ndarray:
     """Tooth colors: bright in the middle and in front, darker toward the corners and where the surface turns away."""
     middle = landmarks[[78, 308], 0].mean()
     half = max(abs(landmarks[308, 0] - landmarks[78, 0]) / 2, 0.5)
     aside = 1 - 0.4 * np.square((points[:, 0] - middle) / half)
     facing = 0.72 + 0.28 * np.clip(normals[:, 2] / np.maximum(np.linalg.norm(normals, axis=1), 1e-9), 0, 1)
     behind = 1 - 0.15 * np.clip(points[:, 2].max() - points[:, 2], 0, 3)
-    return _ENAMEL * light * (np.clip(aside, 0.3, 1) * facing * np.clip(behind, 0.4, 1))[:, None]
+    gap = np.abs(np.abs(points[:, :1] - middle) - _GAPS_CM).min(1)
+    between = 1 - 0.45 * np.exp(-np.square(gap / 0.06))
+    return _ENAMEL * light * (np.clip(aside, 0.3, 1) * facing * np.clip(behind, 0.4, 1) * between)[:, None]
 
 
-def _upper_teeth(marks: np.ndarray, lips_z: float, light: float) -> Layer:
+def _upper_teeth(marks: np.ndarray, lips_z: float, light: np.ndarray) -> Layer:
     points, normals = _sample(UPPER_TEETH, 3500, marks)
     points[:, 1] += marks[UPPER_LIP, 1] - 0.12 - np.percentile(_front(points)[:, 1], 3)
     points[:, 2] += lips_z - 0.75 - points[:, 2].max()
@@ -144,7 +155,7 @@ def _upper_teeth(marks: np.ndarray, lips_z: float, light: float) -> Layer:
     return discs(points, binding, _enamel(points, normals, marks, light), 0.9, 0.055)
 
 
-def _lower_teeth(marks: np.ndarray, lips_z: float, light: float) -> Layer:
+def _lower_teeth(marks: np.ndarray, lips_z: float, light: np.ndarray) -> Layer:
     points, normals = _sample(LOWER_TEETH, 3000, marks)
     points[:, 1] += marks[LOWER_LIP, 1] - np.percentile(_front(points)[:, 1], 97)
     points[:, 2] += lips_z - 0.95 - points[:, 2].max()
@@ -152,7 +163,7 @@ def _lower_teeth(marks: np.ndarray, lips_z: float, light: float) -> Layer:
     return discs(points, binding, 0.92 * _enamel(points, normals, marks, light), 0.9, 0.07)
 
 
-def _tongue(marks: np.ndarray, lips_z: float, light: float) -> Layer:
+def _tongue(marks: np.ndarray, lips_z: float, light: np.ndarray) -> Layer:
     points, _ = _sample(TONGUE, 2200, marks)
     points[:, 1] += marks[LOWER_LIP, 1] - np.percentile(_front(points)[:, 1], 97)
     points[:, 2] += lips_z - 1.4 - points[:, 2].max()
@@ -161,7 +172,7 @@ def _tongue(marks: np.ndarray, lips_z: float, light: float) -> Layer:
     return discs(points, binding, _TONGUE * light * shade, 0.9, 0.13)
 
 
-def _cavity(marks: np.ndarray, lips_z: float, light: float) -> Layer:
+def _cavity(marks: np.ndarray, lips_z: float, light: np.ndarray) -> Layer:
     """A dark, bowed sheet behind everything, higher than the mouth is open: the cheeks hide the rest of it."""
     half = abs(marks[308, 0] - marks[78, 0]) / 2
     across, up = (g.ravel() for g in np.mgrid[-1.1:1.11:0.05, -1:1.01:0.06])
@@ -180,7 +191,7 @@ def _shows_teeth(portrait: Portrait) -> bool:
     color = portrait.crop[mask] / 255.0
     if len(color) < _OWN_PIXELS / 2:
         return False
-    bright = color.mean(1) > 0.85 * _light(portrait) * _REFERENCE_LUMINANCE
+    bright = color.mean(1) > 0.85 * _light(portrait).mean() * _REFERENCE_LUMINANCE
     pale = np.ptp(color, axis=1) < 0.3 * color.max(1)
     return bool((bright & pale).mean() > 0.12)
 
