@@ -21,7 +21,7 @@ from .mouth import mouth_handles, mouth_shade, mouth_visibility
 from .posing import Poser
 
 _GAZE_RISE = 0.6  # the lids follow a vertical glance: part of it must not move the iris
-_LONGEST_GAZE = 0.22  # eye widths, from the eye's middle
+_LONGEST_GAZE = 0.18  # eye widths, from the eye's middle
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,10 @@ class EmbeddedAvatar(AvatarParts):
         low, high = np.minimum(own, -_LONGEST_GAZE), np.maximum(own, _LONGEST_GAZE)
         seen = np.clip(own + gaze, low, high)
         eyes = slice(Handle.LEFT_GAZE, Handle.RIGHT_GAZE + 1)
-        controls[eyes, :2] = (seen - own) * widths[:, None] * [1, _GAZE_RISE]
-        controls[eyes, 2] = (ball_depth(own) - ball_depth(seen)) * widths
+        glance = np.column_stack([(seen - own) * widths[:, None] * [1, _GAZE_RISE], np.zeros(2)])
+        glance = glance @ self.stage.rotation.T  # the balls face the source camera, not the front
+        glance[:, 2] = (ball_depth(own) - ball_depth(seen)) * widths
+        controls[eyes] = glance @ self.stage.rotation
         controls[Handle.UPPER_TEETH :] = mouth_handles(self.canonical, displacements)
         return controls
 
