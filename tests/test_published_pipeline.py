@@ -342,7 +342,7 @@ def test_cameras_that_only_turn_leave_the_head_where_the_portrait_has_it(publish
     np.testing.assert_array_equal(turned[..., :3], codes.transform[..., :3])
     np.testing.assert_array_equal(turned[..., 3], np.tile(source[:, 3], (3, 1)))
     in_place = published.perform(replace(still(3), flame=replace(codes, placed=False)), in_place=True)
-    np.testing.assert_array_equal(in_place.codes.transform, published.place.cameras(in_place.source))
+    np.testing.assert_array_equal(in_place.codes.transform, published.source_pose.cameras(in_place.source))
 
 
 def test_framed_is_the_square_that_the_network_saw(published, seen):
