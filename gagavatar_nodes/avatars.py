@@ -31,15 +31,15 @@ class Performance(Protocol):
         ...
 
     def follow(self, motion: Motion) -> Performance:
-        """The same driver's next frames, under the reference of this motion: for live driving."""
+        """Return the same driver's next frames, under the reference of this motion: for live driving."""
         ...
 
     def gaussians(self, index: int) -> Gaussians:
-        """The Gaussians of one frame in head units; their first three features are RGB."""
+        """Return the Gaussians of one frame in head units; their first three features are RGB."""
         ...
 
     def camera(self, index: int) -> Camera:
-        """The camera of one frame, for a square image."""
+        """Return the camera of one frame, for a square image."""
         ...
 
     def frames(
@@ -85,7 +85,7 @@ class Avatar(Protocol):
         seed: int | None = None,
         pose: str = "auto",
     ) -> Performance:
-        """The motion, fitted to this portrait.
+        """Return the motion, fitted to this portrait.
 
         Args:
             motion: the driver's.
@@ -112,14 +112,14 @@ class Avatar(Protocol):
         ...
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the avatar's file, whole or not at all."""
+        """Write the avatar's file, whole or not at all."""
         ...
 
 
 def load_avatar(
     path: str | os.PathLike[str], settings: Settings | None = None, **keywords: Unpack[SettingsKeywords]
 ) -> Avatar:
-    """Reads an avatar file of either kind.
+    """Read an avatar file of either kind.
 
     Args:
         path: from `Avatar.save`.

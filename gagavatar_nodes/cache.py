@@ -30,7 +30,7 @@ def cache_folder() -> Path:
 
 
 def content_key(path: str | os.PathLike[str], *how: object) -> str:
-    """A name for the result of working on a file's content in one way, by this code."""
+    """Return a name for the result of working on a file's content in one way, by this code."""
     digest = hashlib.sha256(json.dumps([_code(), *how], default=str).encode())
     with open(path, "rb") as stream:
         while chunk := stream.read(_CHUNK):
@@ -48,7 +48,10 @@ def _code() -> str:
 
 
 def cached(key: str, make: Callable[[], T], load: Callable[[Path], T], save: Callable[[T, Path], None]) -> T:
-    """The kept result under `key`, or a new one, which is then kept. A cache that cannot be used costs nothing."""
+    """Return the kept result under `key`, or a new one, which is then kept.
+
+    A cache that cannot be used costs nothing.
+    """
     path = cache_folder() / "results" / f"{key}.safetensors"
     with suppress(GagavatarError, OSError):
         if path.is_file():

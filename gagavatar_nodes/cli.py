@@ -36,7 +36,7 @@ _REFUSED = {getattr(errno, name) for name in _REFUSALS if hasattr(errno, name)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code: 0, 1 for an error the user can mend, 2 for usage, 130 for
+    """Run the command; return its exit code: 0, 1 for an error the user can mend, 2 for usage, 130 for
     Ctrl-C, 143 for SIGTERM.
     """
     args = _parser().parse_args(argv)
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _explained(error: Exception) -> str | None:
-    """What the user can do about an error; None where it is the program's fault."""
+    """Return what the user can do about an error; None where it is the program's fault."""
     if lacks_memory(error):
         return NO_MEMORY
     if isinstance(error, GagavatarError):

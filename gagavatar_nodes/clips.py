@@ -68,7 +68,7 @@ class _Frames:
         return self._frame
 
     def _compose(self, index: int) -> Iterator[np.ndarray]:
-        """The frames from `index` on. What moves beside or behind the head moves from the first frame on."""
+        """Yield the frames from `index` on. What moves beside or behind the head moves from the first frame on."""
         from .media.backgrounds import VideoBackground
 
         moving = self._look.comparison is not None or isinstance(self._look.background, VideoBackground)
@@ -85,7 +85,7 @@ def _without_background(look: Look) -> Look:
 
 
 def _sound(path: str | os.PathLike[str], duration: float) -> AudioClip | None:
-    """The sound of a file up to `duration`; None where it has none."""
+    """Return the sound of a file up to `duration`; None where it has none."""
     from moviepy.audio.AudioClip import AudioArrayClip
 
     from .media.sound import SoundReader, find_sound

@@ -60,7 +60,7 @@ def render(
     audio_from: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> int:
-    """Writes a performance: a video, a numbered PNG sequence, or a still picture of its first frame.
+    """Write a performance: a video, a numbered PNG sequence, or a still picture of its first frame.
 
     Args:
         performance: from `Avatar.perform`.
@@ -96,7 +96,7 @@ def check_output(
     transparent: bool = False,
     inputs: Iterable[str | os.PathLike[str] | None] = (),
 ) -> None:
-    """Finds out before the work what would fail after it: the extension, its lack of transparency, a missing folder.
+    """Validate an output path before any work: extension, transparency, folder.
 
     Args:
         path: picture, video or numbered pictures.

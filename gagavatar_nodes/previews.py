@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def landmark_preview(video: str | os.PathLike[str], path: str | os.PathLike[str]) -> Iterator[OnFrame]:
-    """Writes a video with landmarks, box and axes to `path`. Call what it gives for each frame of `video`, in order.
+    """Write a video with landmarks, box and axes to `path`. Call what it gives for each frame of `video`, in order.
 
     Raises:
         MediaError: `video` cannot be read, or `path` not be written.
@@ -47,7 +47,7 @@ def write_flame_preview(
     motion: Motion,
     squares: list[Square] | None,
 ) -> None:
-    """Reads a tracked video again and writes it to `path` with FLAME's mesh: the fit is known after the last frame.
+    """Read a tracked video again and write it to `path` with FLAME's mesh: the fit is known after the last frame.
 
     `squares` are those of `trackers.track_file`. Raises as `landmark_preview` does.
     """

@@ -57,7 +57,7 @@ class Settings:
         return [one.parent if one.is_file() else one for one in named_folders(self.weights)]
 
     def find_checkpoint(self) -> Path | None:
-        """The checkpoint in either form, unread."""
+        """Return the checkpoint in either form, unread."""
         named = next((one for one in named_folders(self.weights) if one.is_file()), None)
         if named is not None:
             return named
@@ -65,21 +65,21 @@ class Settings:
         return find_weight(CHECKPOINT, self.folders) or next((path for path in converted if path.is_file()), None)
 
     def require_checkpoint(self) -> Path:
-        """The checkpoint, verified. Raises WeightsError where it is missing, truncated or changed."""
+        """Return the checkpoint, verified. Raises WeightsError where it is missing, truncated or changed."""
         found = self.find_checkpoint()
         if found is not None and found.name != CHECKPOINT:
             return found
         return require_weight(CHECKPOINT, self.folders)
 
     def find_flame(self) -> Path | None:
-        """The FLAME file, unread."""
+        """Return the FLAME file, unread."""
         if (named := self._named_flame()) is not None:
             return named if named.is_file() else None
         imported = (one / IMPORTED_FLAME for one in (*self.folders, default_folder()))
         return next((path for path in imported if path.is_file()), None) or find_weight(FLAME, self.folders)
 
     def require_flame(self) -> Path:
-        """The FLAME file. Raises WeightsError where it is missing, truncated or changed."""
+        """Return the FLAME file. Raises WeightsError where it is missing, truncated or changed."""
         if (named := self._named_flame()) is None:
             return require_flame(self.folders)
         if not named.is_file():
@@ -87,7 +87,7 @@ class Settings:
         return named
 
     def _named_flame(self) -> Path | None:
-        """The file that `flame` means, or that the checkpoint needs; None where any will do."""
+        """Return the file that `flame` means, or that the checkpoint needs; None where any will do."""
         edition = self.flame if self.flame is not None else self._trained_with()
         if edition == EMBEDDED_HEAD:
             return BUNDLED_HEAD
@@ -131,7 +131,7 @@ def availability(settings: Settings) -> tuple[bool, str]:
 
 
 def load_flame_model(settings: Settings) -> Flame:
-    """The FLAME file of `settings` on their device.
+    """Return the FLAME file of `settings` on their device.
 
     Raises:
         WeightsError: it is missing, truncated or changed.

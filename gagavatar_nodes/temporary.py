@@ -26,12 +26,12 @@ _swept: set[Path] = set()
 
 
 def temporary_path(target: Path, suffix: str = "") -> Path:
-    """A new name beside `target`, hidden where names that begin with a dot are, which ends with `suffix`."""
+    """Return a new name beside `target`, hidden where names that begin with a dot are, which ends with `suffix`."""
     return target.with_name(f".{target.stem[:_STEM_LENGTH]}.{owned_name()}{suffix}")
 
 
 def owned_name() -> str:
-    """A new name, or end of one, that says that it is temporary and this process's."""
+    """Return a new name, or end of one, that says that it is temporary and this process's."""
     return f"{_node()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
 
 
@@ -67,7 +67,7 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
 
 
 def _node() -> str:
-    """This machine, in eight hexadecimal digits."""
+    """Return this machine, in eight hexadecimal digits."""
     return f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
 
 

@@ -46,7 +46,7 @@ class TensorFormat:
     """What makes one, such as "gagavatar track"."""
 
     def save(self, path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], kinds: Kinds, notes: dict) -> None:
-        """Writes a file that appears whole or not at all; `notes` are texts for the header.
+        """Write a file that appears whole or not at all; `notes` are texts for the header.
 
         Raises:
             FileFormatError: an array has not the shape of `kinds`, or holds NaN or infinity.
@@ -70,7 +70,7 @@ class TensorFormat:
             return False
 
     def open(self, path: str | os.PathLike[str]) -> TensorReader:
-        """The file's header, checked.
+        """Return the file's header, checked.
 
         Raises:
             FileFormatError: it is of another kind, from a newer version, or cut off.
@@ -85,11 +85,11 @@ class TensorFormat:
         return TensorReader(self, file, header, start, notes)
 
     def damaged(self, file: object, why: str) -> FileFormatError:
-        """The error of a file that breaks this format's rules."""
+        """Return the error of a file that breaks this format's rules."""
         return FileFormatError(f"{file} is not a sound {self.noun}: {why}. Make it anew with '{self.command}'")
 
     def cut_off(self, file: object) -> FileFormatError:
-        """The error of a file that ends too early."""
+        """Return the error of a file that ends too early."""
         return FileFormatError(f"{file} is cut off: copy or download it again")
 
     def _unknown(self, file: object) -> FileFormatError:
@@ -97,7 +97,7 @@ class TensorFormat:
         return FileFormatError(f"{file} is not {article} {self.noun}: make one with '{self.command}'")
 
     def _header(self, file: Path) -> tuple[dict[str, object], int]:
-        """The header of a safetensors file, and where its data begin: 8 bytes of length, then JSON."""
+        """Return the header of a safetensors file, and where its data begin: 8 bytes of length, then JSON."""
         with open(file, "rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             if not 2 <= length <= _LARGEST_HEADER:
@@ -160,7 +160,9 @@ class TensorReader:
     """The texts of the header."""
 
     def tensors(self, kinds: Kinds) -> dict[str, np.ndarray]:
-        """The tensors that `kinds` names. Only their own bytes are read, once shapes, types and offsets are right.
+        """Return the tensors that `kinds` names.
+
+        Only their own bytes are read, once shapes, types and offsets are right.
 
         Raises:
             FileFormatError: one is missing, of another type or shape, cut off, or holds NaN or infinity.
@@ -185,7 +187,7 @@ class TensorReader:
         return tensors
 
     def damaged(self, why: str) -> FileFormatError:
-        """The error of this file."""
+        """Return the error of this file."""
         return self.format.damaged(self.file, why)
 
     def _check_entry(self, name: str, entry: Any, dtype: str) -> None:
@@ -199,12 +201,15 @@ class TensorReader:
 
 
 def format_name(path: str | os.PathLike[str]) -> str | None:
-    """The name of the format that a file's header gives, such as "gagavatar.motion"; None where there is none."""
+    """Return the name of the format that a file's header gives, such as "gagavatar.motion".
+
+    None where there is none.
+    """
     return header_notes(path).get("format")
 
 
 def header_notes(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The texts of any safetensors file's header; none where it has none, or is of another kind."""
+    """Return the texts of any safetensors file's header; none where it has none, or is of another kind."""
     probe = TensorFormat("", 0, "tensor file", "")
     try:
         return _notes(probe._header(Path(path))[0])
@@ -213,7 +218,7 @@ def header_notes(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def _as_text(value: str) -> str:
-    """A text without what a file's name may hold and Unicode does not."""
+    """Return a text without what a file's name may hold and Unicode does not."""
     return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def load_torch_file(path: Path, advice: str) -> Any:
-    """What a `.pt` file holds, on the CPU; tensors are mapped from the file where its format allows it.
+    """Return what a `.pt` file holds, on the CPU; tensors are mapped from the file where its format allows it.
 
     Raises FileFormatError, which ends in the `advice`, where the file is damaged or wants to run code.
     """

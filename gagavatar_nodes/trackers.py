@@ -27,7 +27,7 @@ Square = tuple[np.ndarray, float]
 
 
 def choose_tracker(tracker: str, settings: Settings) -> tuple[str, str]:
-    """The tracker that a name means, and why: "auto" also gives FLAME codes where a FLAME file is there."""
+    """Return the tracker that a name means, and why: "auto" also gives FLAME codes where a FLAME file is there."""
     if tracker not in TRACKERS:
         raise GagavatarError(f"There is no tracker '{tracker}': choose one of {', '.join(TRACKERS)}")
     if tracker != "auto":
@@ -73,14 +73,14 @@ def track_file(
 
 
 def with_expressions(motion: Motion, flame: Flame) -> Motion:
-    """A motion of FLAME codes alone, made fit to drive the embedded avatar."""
+    """Return a motion of FLAME codes alone, made fit to drive the embedded avatar."""
     from .face.arkit_flame import fit_arkit_flame, with_arkit
 
     return with_arkit(motion, fit_arkit_flame(flame))
 
 
 def tracker_folder(settings: Settings) -> Path:
-    """The unpacked `track_resources.tar`; unpacks it where that was not done yet.
+    """Return the unpacked `track_resources.tar`; unpacks it where that was not done yet.
 
     Raises:
         WeightsError: the archive is missing, truncated or changed, or the program in it is another one than before.

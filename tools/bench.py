@@ -139,7 +139,10 @@ def _bench_reference(size: int, threads: int | None) -> dict[str, Any]:
 
 
 def _bench_backward(size: int, threads: int | None) -> dict[str, Any]:
-    """A training step's share: the picture, and the gradients of all four arrays, by autograd through each backend."""
+    """Return a training step's share.
+
+    The picture, and the gradients of all four arrays, by autograd through each backend.
+    """
     import torch
 
     from gagavatar_nodes.rendering import rasterize
@@ -191,7 +194,10 @@ def bench_animate(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def bench_tracking(options: argparse.Namespace) -> dict[str, Any]:
-    """A frame of the bundled driver: detection-free tracking, and FLAME fitted to it, live and many frames at once."""
+    """Return a frame of the bundled driver.
+
+    Detection-free tracking, and FLAME fitted to it, live and many frames at once.
+    """
     return tracking_parts.run(options, measure)
 
 
@@ -210,7 +216,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers were taken on."""
+    """Return what the numbers were taken on."""
     names = [line for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     name = names[0].partition(":")[2].strip() if names else platform.processor()
     return {"processor": name, "cores": os.cpu_count(), "python": platform.python_version(), "numpy": np.__version__}

@@ -75,7 +75,7 @@ def _animate(driver: Path, out: Path, frames: int) -> dict[str, Any]:
 
 
 def _write_driver(path: Path, frames: int) -> None:
-    """The bundled driver, repeated and scaled to the size of the benchmark."""
+    """Write the bundled driver, repeated and scaled to the size of the benchmark."""
     import cv2
 
     with VideoReader(assets.path("synthetic_driver.mp4")) as video:

@@ -25,7 +25,7 @@ TARGETS = {
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """The options beside `--threads`."""
+    """Add the options beside `--threads`."""
     command.add_argument("--checkpoint", help="GAGAvatar.pt or its safetensors form (default: random weights)")
     command.add_argument("--device", default="auto")
     command.add_argument("--precision", default="auto", choices=("auto", "fp32", "fp16", "bf16"))
@@ -38,7 +38,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]], head_scene: Callable) -> dict[str, Any]:
-    """The report; see `bench.bench_gagavatar`."""
+    """Return the report; see `bench.bench_gagavatar`."""
     import torch
 
     from gagavatar_nodes.lifting.gagavatar import GAGAvatarPredictor, PortraitGaussians, RenderOptions

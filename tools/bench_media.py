@@ -37,7 +37,7 @@ def report(name: str, work: Callable[[], object], frames: int = 1, repeats: int 
 
 
 def driver() -> list[np.ndarray]:
-    """The bundled driver's frames at 512x512."""
+    """Return the bundled driver's frames at 512x512."""
     import cv2
 
     with VideoReader(assets.path("synthetic_driver.mp4")) as video:
@@ -58,7 +58,7 @@ def read(path: Path) -> int:
 
 
 def bench_video(folder: Path) -> None:
-    """Encoders and decoder."""
+    """Encoders and decoders."""
     frames = driver()
     count = len(frames)
     rgba = [np.dstack([frame, frame[..., :1]]) for frame in frames]

@@ -37,7 +37,7 @@ SIZE, BATCH, ROUNDS = 512, 8, 3
 
 
 def crops(frames: int) -> list[np.ndarray]:
-    """The example portrait, moved from frame to frame."""
+    """Return the example portrait, moved from frame to frame."""
     with Image.open(assets.path("example_portrait.jpg")) as picture:
         image = np.array(picture.convert("RGB").resize((SIZE, SIZE)))
     return [np.roll(image, (frame % 23, frame % 31), (0, 1)) for frame in range(frames)]

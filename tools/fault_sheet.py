@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def sheet(picture: np.ndarray, photo: np.ndarray) -> np.ndarray:
-    """The rows of one portrait, each with the portrait or itself driven by itself at its left."""
+    """Return the rows of one portrait, each with the portrait or itself driven by itself at its left."""
     portrait = track_portrait(picture, size=SIZE)
     avatar = lift_portrait(portrait)
     itself = avatar.perform(track_video([picture], 25.0), "same")
@@ -81,7 +81,7 @@ def sheet(picture: np.ndarray, photo: np.ndarray) -> np.ndarray:
 
 
 def turned(views: list[tuple[float, float]]) -> Motion:
-    """A face at rest under yaw and pitch in degrees."""
+    """Return a face at rest under yaw and pitch in degrees."""
     yaw, pitch = np.radians(np.array(views, float)).T
     return replace(still(len(views)), rotation=rotation_of(yaw, pitch))
 

@@ -37,7 +37,7 @@ _MOVE = """([name, value]) => {
 
 
 def show(page: Any, tab: str) -> None:
-    """Opens a tab and has it do something."""
+    """Open a tab and has it do something."""
     button = page.get_by_role("tab", name=tab, exact=True)
     if button.count() and button.first.is_visible():
         button.first.click()

@@ -15,7 +15,7 @@ TARGET = Path(__file__).parents[1] / "gagavatar_nodes" / "assets" / "example_por
 
 
 def make_example_portrait(target: Path = TARGET) -> None:
-    """Writes the crop, enlarged twice by Lanczos resampling, as a JPEG."""
+    """Write the crop, enlarged twice by Lanczos resampling, as a JPEG."""
     from skimage.data import astronaut
 
     picture = Image.fromarray(astronaut()).crop(CROP).resize((SIZE, SIZE), Image.Resampling.LANCZOS)

@@ -24,7 +24,10 @@ _notes: dict[str, tuple[float, float]] = {}
 
 
 def compare(place: str, left: Any, *rest: Any) -> Any:
-    """The result of `left op right [op right ...]`, with each pair noted; `rest` are operators' names and values."""
+    """Return the result of `left op right [op right ...]`, with each pair noted.
+
+    `rest` are operators' names and values.
+    """
     results = []
     for name, right in zip(rest[::2], rest[1::2], strict=True):
         if name == "eq":

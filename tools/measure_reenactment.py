@@ -135,7 +135,7 @@ def track_back(path: Path, truth: np.ndarray) -> dict[str, float]:
 
 
 def read(path: Path) -> Iterator[np.ndarray]:
-    """The frames of a video, or the picture."""
+    """Yield the frames of a video, or the picture."""
     if path.suffix.lower() not in VIDEOS:
         yield read_image(path).rgb
         return
@@ -149,7 +149,7 @@ def landmarks(image: np.ndarray, near: np.ndarray) -> np.ndarray:
 
 
 def moved_still(image: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The portrait under the similarity transform that takes its landmarks nearest to the true ones."""
+    """Return the portrait under the similarity transform that takes its landmarks nearest to the true ones."""
     a, b = (np.ascontiguousarray(points[:468, :2], np.float64) for points in (source, target))
     matrix, _ = cv2.estimateAffinePartial2D(a, b, method=cv2.LMEDS)
     return cv2.warpAffine(image, matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)

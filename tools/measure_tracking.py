@@ -100,7 +100,7 @@ def jitter(points: np.ndarray, still: np.ndarray) -> float:
 
 
 def write_preview(path: Path, out: Path, overlay: FlameOverlay) -> None:
-    """The video with the fit drawn on it."""
+    """Write the video with the fit drawn on it."""
     with VideoReader(path) as video:
         frames = (overlay(index, frame) for index, frame in enumerate(video))
         first = next(frames)

@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def draw(curves: dict, out: Path) -> None:
-    """A panel for each of `PANELS`, a line for each run."""
+    """Draw a panel for each of `PANELS`, a line for each run."""
     import matplotlib
 
     matplotlib.use("Agg")

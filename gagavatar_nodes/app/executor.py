@@ -40,13 +40,13 @@ class Kept:
         return len(self._entries)
 
     def get(self, key: str) -> Outputs | None:
-        """The outputs, or None."""
+        """Return the outputs, or None."""
         if key in self._entries:
             self._entries.move_to_end(key)
         return self._entries.get(key)
 
     def put(self, key: str, outputs: Outputs) -> None:
-        """Keeps outputs, unless they hold long batches of pictures."""
+        """Keep outputs, unless they hold long batches of pictures."""
         if sum(_weight(value) for values in outputs for value in values) > _LARGEST_KEPT:
             return
         self._entries[key] = outputs
@@ -61,7 +61,7 @@ def execute(
     on_node: Callable[[str, str], None] | None = None,
     wanted: list[str] | None = None,
 ) -> dict[str, Outputs]:
-    """Runs what a graph's output nodes need, in order.
+    """Run what a graph's output nodes need, in order.
 
     Args:
         graph: in API form.
@@ -88,7 +88,7 @@ def execute(
 
 
 def check(graph: Graph) -> None:
-    """Finds out what is wrong with a graph before it runs.
+    """Find out what is wrong with a graph before it runs.
 
     Raises:
         GagavatarError: unknown nodes, inputs that are missing, of another kind, or out of range.
@@ -115,7 +115,7 @@ def check(graph: Graph) -> None:
 
 
 def title(kind: str) -> str:
-    """The name of a node for people."""
+    """Return the name of a node for people."""
     return getattr(NODES[kind], "DISPLAY_NAME", kind)
 
 
@@ -226,7 +226,7 @@ class _Run:
 
 
 def _run(cls: Any, inputs: dict[str, Any]) -> Any:
-    """What a node returns.
+    """Return what a node returns.
 
     Raises:
         GagavatarError: the node's own, or that there is not enough memory.

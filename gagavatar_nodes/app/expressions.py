@@ -42,7 +42,7 @@ def posed(values: Mapping[str, float]) -> Motion:
 
 
 def blendshapes(values: Mapping[str, float]) -> dict[str, float]:
-    """The ARKit weights of the sliders, the gaze included, without those that are 0."""
+    """Return the ARKit weights of the sliders, the gaze included, without those that are 0."""
     weights = {name: float(values.get(name, 0.0)) for name in ARKIT_NAMES}
     for name, sides in _LOOKS.items():
         amount = float(values.get(name, 0.0))
@@ -52,13 +52,13 @@ def blendshapes(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def node_inputs(values: Mapping[str, float]) -> dict[str, float]:
-    """The inputs of the node Expression that mean the same."""
+    """Return the inputs of the node Expression that mean the same."""
     pose = {name: float(values.get(name, 0.0)) for name in POSE}
     return pose | {name: min(1.0, weight) for name, weight in blendshapes(values).items()}
 
 
 def keyframed(keys: Sequence[Mapping[str, float]], seconds: float, fps: float) -> Motion:
-    """A motion that goes from one key to the next in `seconds` each, slow at both ends.
+    """Return a motion that goes from one key to the next in `seconds` each, slow at both ends.
 
     Raises:
         GagavatarError: there is no key, or the motion would be too long.
@@ -82,7 +82,7 @@ def keyframed(keys: Sequence[Mapping[str, float]], seconds: float, fps: float) -
 
 
 def to_json(values: Mapping[str, float]) -> str:
-    """The sliders that are not at rest."""
+    """Return the sliders that are not at rest."""
     return json.dumps({name: round(float(values[name]), 3) for name in NAMES if values.get(name)}, indent=1)
 
 
@@ -106,7 +106,7 @@ def from_json(text: str) -> dict[str, float]:
 
 
 def random(rng: np.random.Generator) -> dict[str, float]:
-    """A face that nobody is hurt by: a few blendshapes, the same on both sides, and a turned head."""
+    """Yield a face that nobody is hurt by: a few blendshapes, the same on both sides, and a turned head."""
     values = dict.fromkeys(NAMES, 0.0)
     for name in rng.choice([name for name in ARKIT_NAMES if not name.endswith(("Left", "Right"))], 2, replace=False):
         values[name] = float(rng.uniform(0, 0.5))

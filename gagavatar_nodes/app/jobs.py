@@ -50,7 +50,7 @@ class _State:
 
 
 def run_job(session: Session, graph: Graph, wanted: list[str] | None = None) -> Iterator[Report]:
-    """Reports a few times a second; the last one holds the outputs. Closing the iterator stops the job.
+    """Report a few times a second; the last one holds the outputs. Closing the iterator stops the job.
 
     Where a GPU is lent for it, of the outputs only texts come back, such as the names of files.
 

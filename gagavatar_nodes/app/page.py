@@ -82,7 +82,7 @@ class Serving:
 
 
 def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
-    """The page with its tabs; `launch` it with `options`, or use `serve`.
+    """Return the page with its tabs; `launch` it with `options`, or use `serve`.
 
     `may_download` where only the owner of this machine sees the page: weights may then be fetched from it.
     """
@@ -117,7 +117,7 @@ def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
 
 
 def options(limits: Limits) -> dict[str, Any]:
-    """What `Blocks.launch` needs for this page, wherever it is served."""
+    """Return what `Blocks.launch` needs for this page, wherever it is served."""
     return {
         "theme": gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         # As `css`, Gradio would not let the style reach the page's frame.
@@ -130,7 +130,7 @@ def options(limits: Limits) -> dict[str, Any]:
 
 
 def serve(serving: Serving, block: bool = True) -> tuple[Any, str]:
-    """Serves the page and says where; returns the page and its address, at once where not `block`."""
+    """Serve the page and say where; return the page and its address, at once where not `block`."""
     alone = serving.listen in _ALONE and not serving.share
     page = build(serving.limits, may_download=alone)
     with redirect_stdout(io.StringIO()):  # Gradio tells of a link that failed in ten lines

@@ -42,17 +42,17 @@ class Session:
     used: float = field(default_factory=time.monotonic)
 
     def program(self, show: Any) -> host.Host:
-        """The host in which this visitor's nodes run; `show` as in `Host.show`."""
+        """Return the host in which this visitor's nodes run; `show` as in `Host.show`."""
         output, inputs, temporary = (self._subfolder(name) for name in ("output", "input", "temporary"))
         return host.Host(output, inputs, temporary, show, self.check_canceled, FileVideo, FrameVideo)
 
     def check_canceled(self) -> None:
-        """Raises `CanceledError` where the user has pressed Stop."""
+        """Raise `CanceledError` where the user has pressed Stop."""
         if self.canceled.is_set():
             raise CanceledError("Stopped.")
 
     def take_in(self, upload: str | os.PathLike[str]) -> str:
-        """Copies an uploaded file into the input folder; returns the name by which graphs mean it."""
+        """Copy an uploaded file into the input folder; return the name by which graphs mean it."""
         source = Path(upload)
         name = _UNSAFE.sub("_", source.name)[-_LONGEST_NAME:].lstrip(".") or "upload"
         target = self._subfolder("input") / name
@@ -82,7 +82,7 @@ class Sessions:
         return len(self._sessions)
 
     def of(self, key: str | None) -> Session:
-        """The session of a visitor, new where it is not known."""
+        """Return the session of a visitor, new where it is not known."""
         self.sweep()
         with self._lock:
             name = hashlib.sha256((key or "anonymous").encode()).hexdigest()[:24]
@@ -110,7 +110,7 @@ class Sessions:
             _remove(session)
 
     def close_all(self) -> None:
-        """Removes every file, when the program ends."""
+        """Remove every file, when the program ends."""
         with self._lock:
             sessions = list(self._sessions.values())
             self._sessions.clear()
@@ -120,7 +120,7 @@ class Sessions:
 
 
 def _own_folder() -> Path:
-    """A new temporary folder that nobody else may read; those of pages that were killed are removed."""
+    """Return a new temporary folder that nobody else may read; those of pages that were killed are removed."""
     place = Path(tempfile.gettempdir())
     sweep(place)
     folder = place / f"{FOLDER_PREFIX}{owned_name()}"

@@ -10,7 +10,7 @@ from .page import Serving, serve
 
 
 def main() -> None:
-    """Serves the page; on a Space to everybody, with shorter jobs, elsewhere to this machine alone."""
+    """Serve the page; on a Space to everybody, with shorter jobs, elsewhere to this machine alone."""
     stop_on_signals()
     if "SPACE_ID" not in os.environ:
         serve(Serving())

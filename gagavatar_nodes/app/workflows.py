@@ -18,7 +18,10 @@ _LARGEST = 4 << 20
 
 
 def to_ui(graph: Graph, note: str = "") -> dict[str, Any]:
-    """A graph as ComfyUI's editor saves it, in columns from left to right; `note` in Markdown stands beside it."""
+    """Return a graph as ComfyUI's editor saves it, in columns from left to right.
+
+    `note` in Markdown stands beside it.
+    """
     check(graph)
     order = list(graph)
     numbers = {id_: number for number, id_ in enumerate(order, 1)}
@@ -65,7 +68,7 @@ def to_ui(graph: Graph, note: str = "") -> dict[str, Any]:
 
 
 def read_workflow(path: Path) -> Graph:
-    """The graph of a file that ComfyUI saved, in either form.
+    """Return the graph of a file that ComfyUI saved, in either form.
 
     Raises:
         FileFormatError: it is no workflow.
@@ -88,7 +91,7 @@ def read_workflow(path: Path) -> Graph:
 
 
 def from_ui(document: Mapping[str, Any]) -> Graph:
-    """A graph in API form, of one that the editor saved. Notes and muted nodes are left out."""
+    """Return a graph in API form, of one that the editor saved. Notes and muted nodes are left out."""
     sources = {link[0]: [str(link[1]), link[2]] for link in document["links"]}
     used = [node for node in document["nodes"] if node["type"] not in _NOTES and node.get("mode", 0) != _MUTED]
     graph: Graph = {}
@@ -114,7 +117,7 @@ def files_needed(graph: Graph) -> list[str]:
 
 
 def note_for(graph: Graph) -> str:
-    """What somebody who opens the graph in ComfyUI should know."""
+    """Return what somebody who opens the graph in ComfyUI should know."""
     lines = ["## From the GAGAvatar demo", ""]
     needed = files_needed(graph)
     if needed:

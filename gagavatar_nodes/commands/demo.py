@@ -87,7 +87,7 @@ def contact_sheet(portrait: Portrait, avatar: Avatar, performance: Performance, 
 
 
 def _liveliest(motion: Motion) -> int:
-    """The frame that is farthest from a face at rest that looks ahead."""
+    """Return the frame that is farthest from a face at rest that looks ahead."""
     import numpy as np
 
     turn = np.abs(motion.rotation - np.eye(3)).sum((1, 2))

@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_command(subparsers: Any, name: str, run: Any, summary: str, examples: str = "") -> argparse.ArgumentParser:
-    """A subcommand of `gagavatar` with the options that every command has."""
+    """Add a subcommand of `gagavatar` with the options that every command has."""
     parser = subparsers.add_parser(
         name,
         help=summary,
@@ -129,7 +129,7 @@ def add_tracking(parser: argparse.ArgumentParser, auto: str) -> None:
 
 
 def add_motion_editing(parser: argparse.ArgumentParser) -> None:
-    """What to do with a motion before it is performed."""
+    """Add the options that say what to do with a motion before it is performed."""
     group = parser.add_argument_group("motion")
     group.add_argument("--expression", type=number(0, 4), default=1.0, metavar="S", help="strength (default: 1)")
     group.add_argument(
@@ -173,7 +173,7 @@ def add_look(parser: argparse.ArgumentParser) -> None:
 
 
 def number(low: float, high: float) -> Callable[[str], float]:
-    """An option's type: a number from `low` to `high`."""
+    """Return an option's type: a number from `low` to `high`."""
 
     def parse(text: str) -> float:
         try:
@@ -188,7 +188,7 @@ def number(low: float, high: float) -> Callable[[str], float]:
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """An option's type: a whole number from `low` to `high`."""
+    """Return an option's type: a whole number from `low` to `high`."""
 
     def parse(text: str) -> int:
         try:
@@ -208,7 +208,7 @@ _EDGE = whole(*SIZES)
 
 
 def parse_face(text: str) -> int | tuple[float, float]:
-    """An index, or a point x,y in pixels."""
+    """Return an index, or a point x,y in pixels."""
     try:
         if "," not in text:
             return int(text)
@@ -234,14 +234,14 @@ def portrait_size(model: str) -> int:
 
 
 def driver_tracker(args: argparse.Namespace, model: str) -> str:
-    """The tracker for a driver of an avatar model: "auto" gives FLAME codes to GAGAvatar, and to no other."""
+    """Return the tracker for a driver of an avatar model: "auto" gives FLAME codes to GAGAvatar, and to no other."""
     if args.tracker != "auto":
         return args.tracker
     return SUITED_TRACKER[model]
 
 
 def edited(motion: Motion, args: argparse.Namespace) -> Motion:
-    """The motion after the options of `add_motion_editing`."""
+    """Return the motion after the options of `add_motion_editing`."""
     from ..driving.operations import loop, scale_expression, scale_head_pose
 
     motion = scale_head_pose(scale_expression(motion, args.expression), args.head_pose)

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _hear(args: argparse.Namespace, settings: Settings) -> int:
-    """The motion of a voice."""
+    """Return the motion of a voice."""
     from ..driving.motion_file import save_motion
     from ..errors import GagavatarError
 

@@ -64,7 +64,7 @@ def add_voice(parser: argparse.ArgumentParser, dubbing: bool = True) -> None:
 
 
 def read_motion(args: argparse.Namespace, source: str, progress: Progress, tracker: str, settings: Settings) -> Motion:
-    """The motion of a driver under the options of `add_voice`, `add_tracking` and `add_motion_editing`.
+    """Return the motion of a driver under the options of `add_voice`, `add_tracking` and `add_motion_editing`.
 
     Raises:
         GagavatarError: see `pipeline.read_driver` and `pipeline.read_voice`; or an option makes no sense.
@@ -96,7 +96,7 @@ def driven_by_sound(args: argparse.Namespace, source: str) -> bool:
 
 
 def dub_file(args: argparse.Namespace) -> str | None:
-    """The file whose words the mouth takes, if one was given."""
+    """Return the file whose words the mouth takes, if one was given."""
     return _voices(args.voice)[1]
 
 
@@ -117,7 +117,7 @@ def _manner(args: argparse.Namespace) -> Manner:
 
 
 def _text(given: str) -> str:
-    """A text, or what is in the file of that name."""
+    """Return a text, or what is in the file of that name."""
     try:
         return Path(given).read_text("utf-8", "replace") if given and Path(given).is_file() else given
     except OSError:  # such as a text that is too long for a name

@@ -21,7 +21,7 @@ _LONGEST_SECONDS = 3600
 
 
 def builtin_motion(name: str, seconds: float | None = None, fps: float = 25.0) -> Motion:
-    """A built-in motion whose last frame runs into its first; always the same.
+    """Return a built-in motion whose last frame runs into its first; always the same.
 
     Args:
         name: one of `BUILTIN_NAMES`.
@@ -50,7 +50,7 @@ def builtin_motion(name: str, seconds: float | None = None, fps: float = 25.0) -
 
 
 def _perform(play: Performance, time: np.ndarray, pace: float, fps: float) -> Motion:
-    """The performance at its own seconds [T]."""
+    """Return the performance at its own seconds [T]."""
     weights = _weights(play, time, pace, fps)
     head = np.radians(_at(play.head, time, play.seconds))
     shift = _at(play.shift, time, play.seconds)

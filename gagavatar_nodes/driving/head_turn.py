@@ -78,7 +78,7 @@ def angle_between(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def mean_rotation(rotations: np.ndarray) -> np.ndarray:
-    """The rotation [3, 3] nearest to all of [T, 3, 3] in the chordal sense."""
+    """Return the rotation [3, 3] nearest to all of [T, 3, 3] in the chordal sense."""
     U, _, Vt = np.linalg.svd(rotations.astype(np.float64).mean(0))
     return U @ np.diag([1, 1, np.linalg.det(U @ Vt)]) @ Vt
 
@@ -92,7 +92,7 @@ def _share_of_relative(own: np.ndarray) -> float:
 
 
 def _turned(rotation: np.ndarray, share: float) -> np.ndarray:
-    """A share of a rotation [3, 3], about the same axis."""
+    """Return a share of a rotation [3, 3], about the same axis."""
     from scipy.spatial.transform import Rotation
 
     return Rotation.from_rotvec(share * Rotation.from_matrix(rotation).as_rotvec()).as_matrix()

@@ -22,7 +22,7 @@ _BLOCK = 512
 
 
 def replace_mouth(motion: Motion, mouth_of: Motion, shorter: str = "loop") -> Motion:
-    """The motion with the mouth and jaw of another: head pose, gaze, lids and brows stay, at its frame rate.
+    """Return the motion with the mouth and jaw of another: head pose, gaze, lids and brows stay, at its frame rate.
 
     The result is as long as the longer one. A mouth that ends earlier holds its last shape; a shorter face is repeated
     ("loop") or held ("hold"). FLAME codes cannot be cut into parts: their expression is replaced by ARKit weights, see

@@ -44,7 +44,7 @@ _BESIDE: Kinds = {"boxes": ("F32", ("T", 4)), "frames": ("I32", ("T",))}
 
 
 def save_motion(motion: Motion, path: str | os.PathLike[str], beside: Mapping[str, np.ndarray] | None = None) -> None:
-    """Writes a motion to a file that appears whole or not at all.
+    """Write a motion to a file that appears whole or not at all.
 
     `beside` are arrays for `load_beside`, each with a row for every frame: boxes [T, 4], frames [T].
 
@@ -75,7 +75,7 @@ def is_motion_file(path: str | os.PathLike[str]) -> bool:
 
 
 def load_motion(path: str | os.PathLike[str]) -> Motion:
-    """Reads a motion file.
+    """Read a motion file.
 
     Raises:
         FileFormatError: it is not a motion file, is from a newer version, is cut off, or its tensors are not as they
@@ -97,7 +97,7 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
 
 
 def load_beside(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """The arrays that `save_motion` put beside a motion: boxes [T, 4] float32 and frames [T] int32.
+    """Return the arrays that `save_motion` put beside a motion: boxes [T, 4] float32 and frames [T] int32.
 
     Raises:
         FileFormatError: as for `load_motion`, or the file has none.

@@ -39,7 +39,7 @@ _BLOCK = 512
 
 
 def still(frames: int = 1, fps: float = 25.0) -> Motion:
-    """The bundled face at rest, looking into the camera."""
+    """Return the bundled face at rest, looking into the camera."""
     if frames < 1 or not fps > 0:
         raise GagavatarError(f"A still needs a frame and frames per second above 0, but got {frames} at {fps} fps")
     neutral = bundled_neutral()
@@ -59,7 +59,7 @@ def still(frames: int = 1, fps: float = 25.0) -> Motion:
 
 
 def pick_neutral(motion: Motion, frame: int | None = None) -> Motion:
-    """The same faces, measured from another moment of rest: a frame, or the one that looks most at rest.
+    """Return the same faces, measured from another moment of rest: a frame, or the one that looks most at rest.
 
     A portrait will take a frame picked here for its own expression, and not look for one like it.
 
@@ -104,7 +104,7 @@ def scale_expression(motion: Motion, strength: float) -> Motion:
 
 
 def add_arkit(motion: Motion, weights: Mapping[str, float] | np.ndarray) -> Motion:
-    """Adds to the expression what ARKit weights do, by name or as [52] or [T, 52]; they may be negative or above 1.
+    """Add to the expression what ARKit weights do, by name or as [52] or [T, 52]; they may be negative or above 1.
 
     FLAME codes stay and the weights go along with them, see `FlameCodes.added`.
 
@@ -133,7 +133,7 @@ def add_arkit(motion: Motion, weights: Mapping[str, float] | np.ndarray) -> Moti
 
 
 def combine(expression_of: Motion, pose_of: Motion, shorter: str = "loop") -> Motion:
-    """The expression of one motion with the head pose of another, at the first one's frame rate.
+    """Return the expression of one motion with the head pose of another, at the first one's frame rate.
 
     The shorter of them is repeated, its end faded into its beginning ("loop"), or its last frame held ("hold").
     FLAME codes need both: where one of the two has none they are dropped, because a camera that was solved with another

@@ -77,7 +77,7 @@ def orbit(
     pitch_degrees: float = 0.0,
     seconds: float | None = None,
 ) -> Motion:
-    """The motion's expression with the head on an `orbit_path`, in place.
+    """Return the motion's expression with the head on an `orbit_path`, in place.
 
     The path takes the motion's length, or `seconds`: then the motion is cut or its last frame held to fit.
     """
@@ -99,7 +99,10 @@ def orbit(
 
 
 def turn_head(motion: Motion, yaw_degrees: float, pitch_degrees: float, roll_degrees: float = 0.0) -> Motion:
-    """The motion with its head turned further by fixed angles, see `HeadPose.rotation`; roll tilts it clockwise."""
+    """Return the motion with its head turned further by fixed angles, see `HeadPose.rotation`.
+
+    Roll tilts it clockwise.
+    """
     if not all(math.isfinite(angle) for angle in (yaw_degrees, pitch_degrees, roll_degrees)):
         raise GagavatarError(f"A head turns by numbers, but got {yaw_degrees}, {pitch_degrees}, {roll_degrees} degrees")
     turn = rotation_of(*np.radians([yaw_degrees, pitch_degrees, roll_degrees]))

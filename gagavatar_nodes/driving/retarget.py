@@ -129,7 +129,7 @@ class Retargeter:
         return HeadPlacement(self._turn(self.motion.rotation[index]), scale, self._pivot(index) - self._rest_pivot)
 
     def _reference(self, reference: str | int) -> tuple[np.ndarray, np.ndarray]:
-        """The driver's canonical landmarks [478, 3] and gaze [2, 2] that correspond to the portrait's."""
+        """Return the driver's canonical landmarks [478, 3] and gaze [2, 2] that correspond to the portrait's."""
         neutral = self.motion.neutral.astype(np.float64)
         if reference == "same":
             there = neutral + self.motion.deltas[self._moment]
@@ -210,7 +210,10 @@ class Retargeter:
         return np.where(driver < rest, there * driver / np.maximum(rest, 1e-3), there + wide * (driver - rest))
 
     def _aperture(self, driver: float) -> float:
-        """The portrait's mouth opening for the driver's, centimeters: as wide to the eye, not wider by as much."""
+        """Return the portrait's mouth opening for the driver's, centimeters.
+
+        As wide to the eye, not wider by as much.
+        """
         own, rest = _aperture(self.canonical), _aperture(self._rest)
         if not self._same:
             wanted = max(driver - _LIPS_CLOSED_CM, 0) * self._mouth_ratio
@@ -226,7 +229,7 @@ def _aperture(canonical: np.ndarray) -> float:
 
 
 def _most_alike(motion: Motion, canonical: np.ndarray) -> tuple[int, float]:
-    """The driver's frame whose face is most like the portrait's, and the mean distance of their landmarks."""
+    """Return the driver's frame whose face is most like the portrait's, and the mean distance of their landmarks."""
     target = (canonical - motion.neutral).astype(np.float32)[:468]
     distance = [np.linalg.norm(motion.deltas[i, :468] - target, axis=1).mean() for i in range(len(motion))]
     best = int(np.argmin(distance))

@@ -41,7 +41,7 @@ def trim(motion: Motion, start: float = 0, end: float | None = None, unit: str =
 
 
 def resample(motion: Motion, fps: float) -> Motion:
-    """The same motion at another frame rate: rotations along the sphere, everything else linearly."""
+    """Return the same motion at another frame rate: rotations along the sphere, everything else linearly."""
     low, high = FPS_RANGE
     if not low <= fps <= high:
         raise GagavatarError(f"Frames per second must be {low:g} to {high:g}, but got {fps}")
@@ -72,7 +72,7 @@ def smooth(motion: Motion, strength: float) -> Motion:
 
 
 def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
-    """A motion whose end runs into its beginning: its last frames fade into the first, which are cut off.
+    """Return a motion whose end runs into its beginning: its last frames fade into the first, which are cut off.
 
     The fade is at most half of the motion; the result is shorter by it.
     """
@@ -97,7 +97,7 @@ def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
 
 
 def extended(motion: Motion, count: int, how: str) -> Motion:
-    """The motion with `count` frames, no fewer than it has: repeated ("loop"), or its last frame held ("hold").
+    """Return the motion with `count` frames, no fewer than it has: repeated ("loop"), or its last frame held ("hold").
 
     Raises:
         GagavatarError: there is no such way.
@@ -113,7 +113,7 @@ def extended(motion: Motion, count: int, how: str) -> Motion:
 
 
 def take(motion: Motion, frames: np.ndarray) -> Motion:
-    """The frames with these indices [N], in this order."""
+    """Return the frames with these indices [N], in this order."""
     per_frame = {name: getattr(motion, name)[frames] for name in ("rotation", "confidence", *_LINEAR)}
     flame = motion.flame
     if flame is not None:
@@ -123,7 +123,7 @@ def take(motion: Motion, frames: np.ndarray) -> Motion:
 
 
 def sample(motion: Motion, positions: np.ndarray) -> Motion:
-    """The motion at fractional frame numbers [N], held before the first and after the last frame.
+    """Return the motion at fractional frame numbers [N], held before the first and after the last frame.
 
     Confidence is the nearest frame's, so that bridged frames stay marked.
     """

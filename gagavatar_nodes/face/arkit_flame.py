@@ -116,7 +116,7 @@ def with_arkit(motion: Motion, arkit_flame: ArkitFlame) -> Motion:
 
 
 def with_added(codes: FlameCodes, arkit_flame: ArkitFlame) -> FlameCodes:
-    """The codes with what is added to them turned into codes of the same edition."""
+    """Return the codes with what is added to them turned into codes of the same edition."""
     if codes.added is None:
         return codes
     check_same_edition(codes.edition, arkit_flame.edition)

@@ -86,7 +86,10 @@ def arkit_basis() -> np.ndarray:
 
 @cache
 def _aligned() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The head's similarity to the canonical face: linear map [3, 3] for rows, landmarks [468, 3], vertices [V, 3]."""
+    """Return the head's similarity to the canonical face.
+
+    Linear map [3, 3] for rows, landmarks [468, 3], vertices [V, 3].
+    """
     mesh, face = head_mesh(), canonical_face()
     bound = mesh.landmarks(mesh.vertices)
     scale, rotation, translation = similarity(bound, face.vertices, face.pose_weights)

@@ -52,7 +52,7 @@ def load_head(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def embedded_flame() -> dict[str, Any]:
-    """The asset, laid out as `flame_files.load_flame` returns FLAME's: torch tensors, and the edition's name."""
+    """Return the asset, laid out as `flame_files.load_flame` returns FLAME's: torch tensors, and the edition's name."""
     import torch
 
     arrays = _arrays()

@@ -27,7 +27,7 @@ class CanonicalFace:
 
 @cache
 def canonical_face() -> CanonicalFace:
-    """The bundled canonical face, read once."""
+    """Return the bundled canonical face, read once."""
     with np.load(assets.path("canonical.npz")) as data:
         weights = np.zeros(len(data["v"]))
         weights[data["pw"][:, 0].astype(int)] = data["pw"][:, 1]

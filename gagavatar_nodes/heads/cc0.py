@@ -48,7 +48,7 @@ class HeadMesh:
 
 @cache
 def head_mesh() -> HeadMesh:
-    """The bundled head, read once."""
+    """Return the bundled head, read once."""
     with np.load(assets.path("head_cc0.npz")) as data:
         targets = {
             name: (data[f"ui_{name}"].astype(np.int64), data[f"ud_{name}"].astype(np.float64) * _TARGET_STEP)

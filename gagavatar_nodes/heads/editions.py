@@ -12,7 +12,7 @@ BUNDLED_HEAD = assets.path("head_cc0.npz")
 
 
 def check_same_edition(a: str, b: str) -> None:
-    """Raises `GagavatarError` when two editions differ: their codes mean different faces."""
+    """Raise `GagavatarError` when two editions differ: their codes mean different faces."""
     if a != b:
         raise GagavatarError(
             f"FLAME codes of edition {a} cannot be used with edition {b}: the same numbers mean another face. "

@@ -140,7 +140,7 @@ class Flame(nn.Module):
         return torch.cat([world, (origin[..., None] - world @ joints[..., None])], -1)
 
     def part(self, vertices: Sequence[int]) -> Flame:
-        """The head with these vertices only, without faces and landmarks: to follow a few points."""
+        """Return the head with these vertices only, without faces and landmarks: to follow a few points."""
         kept = list(vertices)
         names = ("template", "directions", "corrections", "skinning")
         part = copy(self)
@@ -150,7 +150,7 @@ class Flame(nn.Module):
         return part
 
     def landmarks(self, vertices: Tensor) -> Tensor:
-        """The 70 landmarks [B, 70, 3] on `vertices` [B, 5023, 3]."""
+        """Return the 70 landmarks [B, 70, 3] on `vertices` [B, 5023, 3]."""
         if not self.has_landmarks:
             raise GagavatarError(
                 f"this FLAME {self.edition} file has no landmark embedding: import it again together with one "

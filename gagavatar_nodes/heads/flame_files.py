@@ -47,7 +47,9 @@ _FILE_EDITIONS = {
 
 
 def load_flame(path: str | os.PathLike) -> dict[str, Any]:
-    """A FLAME asset: dicts `flame_model` and `lmk_embeddings` (or None) of torch tensors, and the string `edition`.
+    """Return a FLAME asset.
+
+    Dicts `flame_model` and `lmk_embeddings` (or None) of torch tensors, and the string `edition`.
 
     Reads `.pt` (published layout), `.safetensors` (written by `import_flame`) and official `.pkl` files. Raises
     `FileFormatError` when a tensor is missing or has another shape than FLAME's.
@@ -67,7 +69,7 @@ def import_flame(
     landmarks: str | os.PathLike | None = None,
     edition: str | None = None,
 ) -> Path:
-    """Converts an official FLAME pickle (2020, 2023, 2023 Open) to a safetensors file that loads fast and safely.
+    """Convert an official FLAME pickle (2020, 2023, 2023 Open) to a safetensors file that loads fast and safely.
 
     `landmarks`: file with the embedding of the 70 landmarks, see the module. `edition`: overrides what the file's
     content or name tells. Returns `out`; it appears only when complete.
@@ -101,7 +103,7 @@ def import_flame(
 
 
 def check_asset(asset: Mapping[str, Any], name: str) -> None:
-    """Raises `FileFormatError` naming the first tensor of `asset` that FLAME does not have so."""
+    """Raise `FileFormatError` naming the first tensor of `asset` that FLAME does not have so."""
     if "flame_model" not in asset:
         raise FileFormatError(f"{name} holds no flame_model: it is not a FLAME file")
     groups = [("flame_model", _MODEL_SHAPES)]
@@ -163,7 +165,7 @@ def _read_official(path: Path) -> dict[str, Any]:
 
 
 def _read_embedding(path: Path) -> dict[str, Any]:
-    """The embedding of the 70 landmarks out of a `.pt` or `.npy` file."""
+    """Return the embedding of the 70 landmarks out of a `.pt` or `.npy` file."""
     if path.suffix.lower() != ".npy":
         embedding = load_flame(path)["lmk_embeddings"]
     else:

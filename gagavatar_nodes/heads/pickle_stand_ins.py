@@ -128,7 +128,7 @@ def _counted(values: Iterable[Any]) -> list[Any]:
 
 
 def _callable(function: Callable) -> type:
-    """Wraps a function as a locked class, so that a pickle can call it but not alter it."""
+    """Wrap a function as a locked class, so that a pickle can call it but not alter it."""
     return Locked(function.__name__, (), {"__slots__": (), "__new__": lambda cls, *args: function(*args)})
 
 

@@ -74,7 +74,7 @@ class _Unfolding:
         return self._counted(value)[0]
 
     def _counted(self, value: Any) -> tuple[Any, int]:
-        """The same, and how many values it holds, those that are shared counted each time."""
+        """Return the same, and how many values it holds, those that are shared counted each time."""
         if not isinstance(value, (Array, Record, dict, list, tuple)):
             return value, 1
         if id(value) in self._known:
@@ -114,7 +114,7 @@ class _Unfolding:
 
 
 def loads(data: bytes, name: str = "the pickle") -> Any:
-    """The value of a pickle as dicts, lists, strings, numbers and numpy arrays; sparse matrices come dense,
+    """Return the value of a pickle as dicts, lists, strings, numbers and numpy arrays; sparse matrices come dense,
     arrays of objects as flat lists.
 
     Raises `FileFormatError`, which tells the `name`, when the pickle is damaged or names anything but arrays.

@@ -75,7 +75,7 @@ def atomic_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
 def check_writable(
     path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str] | None] = (), folder: bool = False
 ) -> None:
-    """Finds out before the work what `atomic_output` (or, of a `folder`, `atomic_folder`) would find out after it.
+    """Validate a path before any work, as `atomic_output` (or, of a `folder`, `atomic_folder`) would after it.
 
     Args:
         inputs: files that the output must not take the place of; names of other things than files are passed over.
@@ -140,7 +140,7 @@ def _not_a_file(mode: int) -> str:
 
 
 def _followed(path: Path) -> Path:
-    """What a symbolic link leads to, there or not; another path as it is."""
+    """Return what a symbolic link leads to, there or not; another path as it is."""
     if not path.is_symlink():
         return path
     target = Path(os.path.realpath(path))

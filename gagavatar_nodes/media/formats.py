@@ -72,12 +72,12 @@ def is_png_sequence(path: str | os.PathLike[str]) -> bool:
 
 
 def numbered(pattern: str, number: int) -> str:
-    """The file name of one of numbered PNG files; other percent signs stay as they are."""
+    """Return the file name of one of numbered PNG files; other percent signs stay as they are."""
     return _SEQUENCE.sub(lambda found: found[0] % number, pattern)
 
 
 def choose_format(path: str | os.PathLike[str], alpha: bool) -> tuple[Format, Codec]:
-    """The format of a video file by its extension.
+    """Return the format of a video file by its extension.
 
     Raises:
         MediaError: the extension is not one of `FORMATS`, or has no transparency where `alpha` is wanted.

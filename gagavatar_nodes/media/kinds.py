@@ -13,7 +13,7 @@ from .sniffing import Kind, stream_kind
 
 
 def media_kind(path: str | os.PathLike[str]) -> Kind:
-    """What `path` holds: one picture, an animated picture, a video, only sound, or none of these.
+    """Return what `path` holds: one picture, an animated picture, a video, only sound, or none of these.
 
     Raises:
         MediaError: the file is missing, empty or unreadable.

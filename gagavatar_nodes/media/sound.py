@@ -109,13 +109,13 @@ def clock_origin(container: InputContainer, stream: AudioStream, start: float = 
 
 
 def decode_frames(container: InputContainer, stream: AudioStream, path: Path) -> Iterator[AudioFrame]:
-    """The stream's frames up to its end, or with a warning up to a damage of the container."""
+    """Yield the stream's frames up to its end, or with a warning up to a damage of the container."""
     for packet in demux_packets(container, stream, path):
         yield from _decode(packet)
 
 
 def demux_packets(container: InputContainer, stream: AudioStream, path: Path) -> Iterator[Packet]:
-    """The stream's packets up to its end, or with a warning up to a damage of the container."""
+    """Yield the stream's packets up to its end, or with a warning up to a damage of the container."""
     import av
 
     try:
@@ -183,7 +183,7 @@ def _gives_sound(file: Path, index: int) -> bool:
 
 
 def _decode(packet: Packet) -> list[AudioFrame]:
-    """The packet's frames; none of a damaged one, which is a click and not the end."""
+    """Return the packet's frames; none of a damaged one, which is a click and not the end."""
     import av
 
     try:

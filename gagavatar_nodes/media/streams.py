@@ -39,14 +39,15 @@ def open_container(file: Path) -> InputContainer:
 
 
 def plain_name(file: Path) -> str:
-    """A name that ffmpeg takes for a file's, whatever it contains: the part of a relative one before a colon is taken
-    for a protocol.
+    """Return a name that ffmpeg takes for a file's, whatever it contains.
+
+    The part of a relative one before a colon is taken for a protocol.
     """
     return os.path.abspath(file)
 
 
 def moving_picture(container: InputContainer) -> VideoStream | None:
-    """The container's video stream; a sound file's cover picture is none."""
+    """Return the container's video stream; a sound file's cover picture is none."""
     from av.stream import Disposition
 
     if container.format.name in _NOT_VIDEO or container.format.name.endswith("_pipe"):
@@ -78,7 +79,7 @@ def frame_to_rgb(frame: VideoFrame, width: int, height: int, convert: Convert | 
 
 
 def color_conversion(stream: VideoStream) -> Convert | None:
-    """What takes the stream's 16-bit RGB to sRGB; None where there is nothing to do."""
+    """Return what takes the stream's 16-bit RGB to sRGB; None where there is nothing to do."""
     context = stream.codec_context
     return to_srgb(int(context.color_trc), int(context.color_primaries))
 

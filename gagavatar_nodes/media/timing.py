@@ -38,7 +38,7 @@ def as_fraction(fps: float | Fraction) -> Fraction:
 
 
 def constant_fps(*averages: Fraction | float | None) -> Fraction:
-    """The constant rate to resample a video to, from the first of its average rates that makes sense."""
+    """Return the constant rate to resample a video to, from the first of its average rates that makes sense."""
     average = next((rate for rate in averages if rate is not None and FPS_RANGE[0] <= rate <= _FASTEST_VIDEO), None)
     if average is None:
         return DEFAULT_FPS
@@ -88,5 +88,5 @@ def at_constant_rate(
 
 
 def _slot(time: float, period: float) -> int:
-    """The slot nearest to `time`, the later one of two."""
+    """Return the slot nearest to `time`, the later one of two."""
     return math.ceil(time / period - _HALF)

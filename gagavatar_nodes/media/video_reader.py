@@ -218,7 +218,10 @@ def _shown(container: InputContainer, duration: float | None) -> float | None:
 
 
 def _rates(stream: VideoStream) -> tuple[Fraction | None, Fraction | None]:
-    """The average rate and the one of the frames that do not stand; that first where long stands hide the average."""
+    """Return the average rate and the one of the frames that do not stand.
+
+    That first where long stands hide the average.
+    """
     average, moving = stream.average_rate, stream.guessed_rate
     if average and moving and average < _STANDING * moving <= _STANDING * _FASTEST:
         return moving, average
@@ -232,7 +235,7 @@ def _longest_step(container: InputContainer, duration: float | None) -> float:
 
 
 def _decoded(packet: Packet) -> tuple[list[VideoFrame], str | None]:
-    """The packet's frames, or why it could not be decoded: one bad packet does not spoil those after it."""
+    """Return the packet's frames, or why it could not be decoded: one bad packet does not spoil those after it."""
     import av
 
     try:

@@ -155,7 +155,7 @@ class VideoWriter:
             self._encoder.close()
 
     def _take(self) -> np.ndarray | None:
-        """The next frame; None at the end and when the work is abandoned."""
+        """Return the next frame; None at the end and when the work is abandoned."""
         while not self._aborted.is_set():
             try:
                 return self._queue.get(timeout=_POLL_SECONDS)

@@ -84,7 +84,7 @@ class ExtractDriving:
         audio: dict[str, Any] | None = None,
         tracker: HeadTracker | None = None,
     ) -> tuple[Motion, dict[str, Any] | None, torch.Tensor | None, str, float]:
-        """Raises `FaceError` where no frame shows a face, `GagavatarError` where nothing is connected."""
+        """Raise `FaceError` where no frame shows a face, `GagavatarError` where nothing is connected."""
         from ..media.video_reader import VideoReader
 
         audio = take_sound(audio)
@@ -106,7 +106,7 @@ class ExtractDriving:
 
 
 def report(motion: Motion) -> str:
-    """What was tracked, in words."""
+    """Return what was tracked, in words."""
     lines = [f"{len(motion)} frames at {motion.fps:g} a second ({len(motion) / motion.fps:.2f} s)"]
     if motion.bridged:
         shown = ", ".join(map(str, motion.bridged[:_SHOWN])) + (", ..." if len(motion.bridged) > _SHOWN else "")
@@ -140,7 +140,7 @@ class _Tracking:
         self._done = 0
 
     def of(self, video: FrameSource, source: str) -> Motion:
-        """The motion of a video, which is streamed."""
+        """Return the motion of a video, which is streamed."""
         from ..trackers import track_file
 
         settings = self._tracker.settings

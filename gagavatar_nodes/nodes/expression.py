@@ -79,7 +79,7 @@ class Expression:
         motion: Motion | None = None,
         **weights: float,
     ) -> tuple[Motion, float]:
-        """A motion; see `driving.operations.add_arkit`."""
+        """Return a motion; see `driving.operations.add_arkit`."""
         from ..driving.operations import add_arkit, still, turn_head
 
         base = still(frames, fps) if motion is None else motion
@@ -89,7 +89,7 @@ class Expression:
 
 
 def sliders() -> list[str]:
-    """The blendshapes in the order of the node: the main ones, then region by region."""
+    """Return the blendshapes in the order of the node: the main ones, then region by region."""
     grouped = [name for start in REGIONS.values() for name in ARKIT_NAMES if name.startswith(start)]
     return [*MAIN, *(name for name in grouped if name not in MAIN)]
 

@@ -14,7 +14,7 @@ NONE = "(none)"
 
 
 def next_file(prefix: str, extension: str, width: int = 0, height: int = 0) -> Path:
-    """The next free numbered file in the output folder.
+    """Return the next free numbered file in the output folder.
 
     Raises:
         MediaError: the prefix leaves that folder, is no name, or the folder cannot be made.
@@ -63,7 +63,7 @@ def resolve(name: str) -> Path:
 
 
 def chosen(file: str, path: str | None) -> Path:
-    """The file of a Load node: its `path` input where that is connected, else the one chosen from the list.
+    """Return the file of a Load node: its `path` input where that is connected, else the one chosen from the list.
 
     Raises:
         MediaError: neither names a file.
@@ -76,7 +76,7 @@ def chosen(file: str, path: str | None) -> Path:
 
 
 def problem(file: str) -> str | None:
-    """What is wrong with a chosen file, before the prompt runs; `(none)` may have a link beside it."""
+    """Return what is wrong with a chosen file, before the prompt runs; `(none)` may have a link beside it."""
     if file in ("", NONE, None):
         return None
     try:

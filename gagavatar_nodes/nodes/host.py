@@ -48,7 +48,7 @@ def _required(name: str) -> Any:
 
 
 def module(name: str) -> ModuleType | None:
-    """A module of ComfyUI, or None where there is none."""
+    """Return a module of ComfyUI, or None where there is none."""
     try:
         return importlib.import_module(name)
     except ImportError:
@@ -63,7 +63,7 @@ def register_models_folder() -> None:
 
 
 def models_folders() -> list[Path]:
-    """The folders for weights, the one to place files in first; empty outside of ComfyUI."""
+    """Return the folders for weights, the one to place files in first; empty outside of ComfyUI."""
     paths = module("folder_paths")
     return [] if paths is None else [Path(one) for one in paths.get_folder_paths(MODELS_FOLDER)]
 
@@ -103,7 +103,7 @@ def numbered(prefix: str, width: int = 0, height: int = 0) -> tuple[Path, str, i
 
 
 def torch_device() -> str:
-    """The device that ComfyUI computes on; "auto" outside of it."""
+    """Return the device that ComfyUI computes on; "auto" outside of it."""
     management = module("comfy.model_management")
     return "auto" if management is None else str(management.get_torch_device())
 
@@ -126,7 +126,7 @@ def manage(owner: Any, network: Any, let_go: Callable[[], None]) -> None:
 
 
 def intermediate_device() -> Any:
-    """The device on which nodes hand over their results."""
+    """Return the device on which nodes hand over their results."""
     management = module("comfy.model_management")
     return "cpu" if management is None else management.intermediate_device()
 
@@ -146,7 +146,7 @@ def is_components(video: Any) -> bool:
 
 
 def video_from_file(path: Path) -> Any:
-    """A VIDEO that reads a file; None outside of ComfyUI and programs in its place."""
+    """Return a VIDEO that reads a file; None outside of ComfyUI and programs in its place."""
     host = current.get()
     if host is not None:
         return host.open_video(path)
@@ -155,7 +155,7 @@ def video_from_file(path: Path) -> Any:
 
 
 def video_from_images(images: Any, audio: dict[str, Any] | None, fps: float) -> Any:
-    """A VIDEO of an IMAGE batch, which it shares; None outside of ComfyUI and programs in its place."""
+    """Return a VIDEO of an IMAGE batch, which it shares; None outside of ComfyUI and programs in its place."""
     host = current.get()
     if host is not None:
         return host.join_video(images, audio, fps)
@@ -174,7 +174,7 @@ def has_type(name: str) -> bool:
 
 
 def make_value(name: str, *args: Any, **fields: Any) -> Any:
-    """A value of a class that `has_type`."""
+    """Return a value of a class that `has_type`."""
     return getattr(_required("comfy_api.latest").Types, name)(*args, **fields)
 
 

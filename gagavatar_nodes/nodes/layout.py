@@ -68,7 +68,7 @@ class StitchBack:
         feather: float,
         avatar: Avatar | None = None,
     ) -> tuple[torch.Tensor]:
-        """Raises `GagavatarError` where the images are not square."""
+        """Raise `GagavatarError` where the images are not square."""
         from ..rendering.stitching import Stitcher
 
         tensors.check_images(images, "images")
@@ -125,7 +125,7 @@ class CompareLayout:
         driver: torch.Tensor | None = None,
         driver_video: Any = None,
     ) -> tuple[torch.Tensor]:
-        """Raises `MediaError` where the driver cannot be read."""
+        """Raise `MediaError` where the driver cannot be read."""
         from ..rendering.layout import comparison
 
         for name, images in (("result", result), ("portrait", portrait), ("driver", driver)):

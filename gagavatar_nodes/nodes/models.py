@@ -113,7 +113,7 @@ class LoadAvatarModel:
     def run(
         self, model: str, checkpoint: str, precision: str, density: int, portrait_tracker: str = PORTRAIT_TRACKERS[0]
     ) -> tuple[AvatarModel, str]:
-        """Raises `WeightsError` where a file of the chosen model is missing."""
+        """Raise `WeightsError` where a file of the chosen model is missing."""
         from .. import pipeline
 
         settings = replace(comfy_settings(checkpoint), precision=precision, portrait_tracker=portrait_tracker)
@@ -149,7 +149,7 @@ class LoadHeadTracker:
         }
 
     def run(self, tracker: str) -> tuple[HeadTracker, str]:
-        """Raises `WeightsError` where a file of the chosen tracker is missing."""
+        """Raise `WeightsError` where a file of the chosen tracker is missing."""
         from ..trackers import ARCHIVE, choose_tracker
         from ..weights import require_weight
 
@@ -174,7 +174,7 @@ def comfy_settings(checkpoint: str = AUTO) -> Settings:
 
 
 def default_model() -> AvatarModel:
-    """What `Lift Portrait` uses where no model is connected."""
+    """Return what `Lift Portrait` uses where no model is connected."""
     return LoadAvatarModel().run(AUTO, AUTO, AUTO, DENSITY)[0]
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def perform(
     avatar: Avatar, motion: Motion, reference: str | int, refine: bool, in_place: bool, seed: int, pose: str
 ) -> Performance:
-    """The motion, bound to the avatar, whose network ComfyUI now manages if it has one; `seed` as `seed_input` says."""
+    """Return the motion, bound to the avatar, whose network ComfyUI now manages if it has one.
+
+    `seed` as `seed_input` says.
+    """
     if avatar.network is not None:
         manage(avatar.network)
     performance = avatar.perform(motion, reference, in_place, seed or None, pose)
@@ -64,7 +67,7 @@ class CoarsePerformance:
 
 
 def seed_input() -> spec.Spec:
-    """What `perform` takes as its seed."""
+    """Return what `perform` takes as its seed."""
     return spec.seed(
         "0 is the noise that GAGAvatar's checkpoint stores, which is still. Another number draws fresh noise in each "
         "frame, as the published program does. Not used by embedded."
@@ -72,7 +75,7 @@ def seed_input() -> spec.Spec:
 
 
 def choose_background(kind: str, color: str, images: torch.Tensor | None) -> Background:
-    """What stands behind the head.
+    """Return what stands behind the head.
 
     Raises:
         GagavatarError: the color is none, or no picture is connected.

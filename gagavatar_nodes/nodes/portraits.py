@@ -73,7 +73,7 @@ class TrackPortrait:
         size: int,
         mask: torch.Tensor | None = None,
     ) -> tuple[list[Portrait], torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Raises `FaceError` where a picture has no such face."""
+        """Raise `FaceError` where a picture has no such face."""
         tensors.check_images(image, "image")
         progress = Progress(len(image))
         portraits: list[Portrait] = []
@@ -126,7 +126,7 @@ class LiftPortrait:
         }
 
     def run(self, portrait: Portrait, model: AvatarModel | None = None) -> tuple[Avatar, str]:
-        """Raises `WeightsError` where the model's files are damaged."""
+        """Raise `WeightsError` where the model's files are damaged."""
         progress = Progress(1)
         chosen = model or default_model()
         avatar = cancellable(lambda: chosen.lift(portrait))

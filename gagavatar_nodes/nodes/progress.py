@@ -28,7 +28,7 @@ class AbandonedError(Exception):
 
 
 def check_canceled() -> None:
-    """Raises ComfyUI's own exception when the user has canceled the prompt."""
+    """Raise ComfyUI's own exception when the user has canceled the prompt."""
     abandoned = _abandoned.get()
     if abandoned is not None and abandoned.is_set():
         raise AbandonedError
@@ -71,7 +71,7 @@ class Progress:
 
 
 def watched(items: Iterable[T]) -> Iterator[T]:
-    """Computes the items in a thread of its own and gives them on, so that waiting for a long one can be canceled.
+    """Compute the items in a thread of its own and give them on, so that waiting for a long one can be canceled.
 
     A canceled thread ends after the item at which it is, or where it looks whether it is canceled. It is outside of
     the inference mode in which ComfyUI calls nodes. Items must not be written over by their successors.
@@ -123,5 +123,5 @@ def watched(items: Iterable[T]) -> Iterator[T]:
 
 
 def cancellable(work: Callable[[], T]) -> T:
-    """The result of one long step, which is abandoned when the user cancels."""
+    """Return the result of one long step, which is abandoned when the user cancels."""
     return next(watched(work() for _ in range(1)))

@@ -80,7 +80,7 @@ class RenderAvatar:
         seed: int = 0,
         pose: str = "auto",
     ) -> tuple[torch.Tensor, torch.Tensor, Any, float]:
-        """Raises `GagavatarError` where the frames do not fit the memory or an input makes no sense."""
+        """Raise `GagavatarError` where the frames do not fit the memory or an input makes no sense."""
         behind = choose_background(background, background_color, background_image)
         count = len(motion)
         images, mask = tensors.new_batch(count, (height, width, 3)), tensors.new_batch(count, (height, width))
@@ -161,7 +161,7 @@ class RenderAvatarToVideo:
         beside_driver: Any = None,
         pose: str = "auto",
     ) -> dict[str, Any]:
-        """Raises `MediaError` where the file cannot be written, `GagavatarError` where an input makes no sense."""
+        """Raise `MediaError` where the file cannot be written, `GagavatarError` where an input makes no sense."""
         from ..media.formats import choose_format
         from ..pipeline import Comparison, Look, compose_frames
         from ..rendering.stitching import Stitcher

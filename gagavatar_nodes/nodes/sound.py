@@ -50,7 +50,7 @@ def take_sound(audio: Mapping[str, Any] | None) -> Any:
 
 
 def write_sound(audio: Mapping[str, Any], path: Path) -> None:
-    """Writes AUDIO as 16-bit WAV."""
+    """Write AUDIO as 16-bit WAV."""
     samples = np.clip(np.round(audio["waveform"][0].float().cpu().numpy() * 32768), -32768, 32767)
     with atomic_output(path) as temporary, wave.open(str(temporary), "wb") as file:
         file.setnchannels(len(samples))

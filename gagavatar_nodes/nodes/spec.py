@@ -12,22 +12,22 @@ MODEL, TRACKER = "GAGAVATAR_MODEL", "GAGAVATAR_TRACKER"
 
 
 def socket(kind: str, tooltip: str) -> Spec:
-    """An input that takes a link only."""
+    """Return an input that takes a link only."""
     return kind, {"tooltip": tooltip}
 
 
 def linked_text(tooltip: str) -> Spec:
-    """A text that comes from another node."""
+    """Return a text that comes from another node."""
     return "STRING", {"forceInput": True, "tooltip": tooltip}
 
 
 def whole(default: int, low: int, high: int, tooltip: str, *, step: int = 1, advanced: bool = False) -> Spec:
-    """A whole number from `low` to `high`."""
+    """Return a whole number from `low` to `high`."""
     return "INT", _options(tooltip, advanced, default=default, min=low, max=high, step=step)
 
 
 def seed(tooltip: str) -> Spec:
-    """A seed, behind `advanced`, that stays as it is from run to run: ComfyUI would draw a new one each time."""
+    """Return a seed, behind `advanced`, that stays as it is from run to run: ComfyUI would draw a new one each time."""
     return "INT", _options(tooltip, True, default=0, min=0, max=2**32 - 1, control_after_generate=False)
 
 
@@ -41,7 +41,7 @@ def number(
     advanced: bool = False,
     slider: bool = False,
 ) -> Spec:
-    """A number from `low` to `high`."""
+    """Return a number from `low` to `high`."""
     options = _options(tooltip, advanced, default=default, min=low, max=high, step=step, round=0.001)
     return "FLOAT", options | ({"display": "slider"} if slider else {})
 
@@ -57,7 +57,7 @@ def choice(options: Sequence[str], tooltip: str, *, default: str | None = None, 
 
 
 def text(default: str, tooltip: str, *, advanced: bool = False) -> Spec:
-    """A line of text."""
+    """Return a line of text."""
     return "STRING", _options(tooltip, advanced, default=default)
 
 

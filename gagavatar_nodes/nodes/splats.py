@@ -16,7 +16,7 @@ _SPLAT, _FILE = host.has_type("SPLAT"), host.has_type("File3D")
 
 
 def _file_type() -> str:
-    """The socket that this version's preview and save nodes for splats take."""
+    """Return the socket that this version's preview and save nodes for splats take."""
     api = host.module("comfy_api.latest")
     types = getattr(api, "IO", None) or getattr(api, "io", None)
     return "FILE_3D_SPLAT_ANY" if hasattr(types, "File3DSplatAny") else "FILE_3D"
@@ -60,7 +60,7 @@ class AvatarToSplat:
     def run(
         self, avatar: Avatar, filename_prefix: str, format: str, frame: int, motion: Motion | None = None
     ) -> dict[str, Any]:
-        """Raises `MediaError` where the file cannot be written, `GagavatarError` where there is no such frame."""
+        """Raise `MediaError` where the file cannot be written, `GagavatarError` where there is no such frame."""
         from ..driving.operations import still
 
         moment = still() if motion is None else motion

@@ -43,7 +43,7 @@ class SaveAvatar:
         }
 
     def run(self, avatar: Avatar, filename_prefix: str) -> dict[str, Any]:
-        """Raises `MediaError` where the file cannot be written."""
+        """Raise `MediaError` where the file cannot be written."""
         path = files.next_file(filename_prefix, ".avatar.safetensors")
         cancellable(lambda: avatar.save(path))
         return _saved(path)
@@ -76,7 +76,7 @@ class LoadAvatar:
         return files.fingerprint(file)
 
     def run(self, file: str, path: str | None = None, model: AvatarModel | None = None) -> tuple[Avatar, str]:
-        """Raises `FileFormatError` where the file is damaged or of another kind."""
+        """Raise `FileFormatError` where the file is damaged or of another kind."""
         source = files.chosen(file, path)
         settings = comfy_settings() if model is None else model.settings
         avatar = cancellable(lambda: load_avatar(source, settings))
@@ -106,7 +106,7 @@ class SaveMotion:
         }
 
     def run(self, motion: Motion, filename_prefix: str) -> dict[str, Any]:
-        """Raises `MediaError` where the file cannot be written."""
+        """Raise `MediaError` where the file cannot be written."""
         path = files.next_file(filename_prefix, ".motion.safetensors")
         cancellable(lambda: save_motion(motion, path))
         return _saved(path)
@@ -137,7 +137,7 @@ class LoadMotion:
         return files.fingerprint(file)
 
     def run(self, file: str, path: str | None = None) -> tuple[Motion, float, str]:
-        """Raises `FileFormatError` where the file is damaged or of another kind."""
+        """Raise `FileFormatError` where the file is damaged or of another kind."""
         motion = load_motion(files.chosen(file, path))
         return motion, motion.fps, report(motion)
 

@@ -80,7 +80,7 @@ def stack(pictures: list[np.ndarray]) -> torch.Tensor:
 
 
 def new_batch(count: int, shape: tuple[int, ...]) -> torch.Tensor:
-    """An empty batch for `count` pictures of `shape`.
+    """Return an empty batch for `count` pictures of `shape`.
 
     Raises:
         GagavatarError: the memory is too small for it.
@@ -97,7 +97,7 @@ def new_batch(count: int, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 def put(batch: torch.Tensor, index: int, picture: np.ndarray) -> None:
-    """Writes one picture, uint8 0..255 or float 0..1, into a batch."""
+    """Write one picture, uint8 0..255 or float 0..1, into a batch."""
     import torch
 
     values = torch.from_numpy(np.ascontiguousarray(picture))
@@ -108,7 +108,7 @@ def put(batch: torch.Tensor, index: int, picture: np.ndarray) -> None:
 
 
 def handed_over(batch: torch.Tensor) -> torch.Tensor:
-    """The batch where ComfyUI wants results."""
+    """Return the batch where ComfyUI wants results."""
     return batch.to(host.intermediate_device())
 
 

@@ -53,7 +53,8 @@ def _given(alpha: np.ndarray | None) -> np.ndarray:
 
 def _straight_rgba(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Divide by alpha. Where there is next to none, take the color of the neighborhood: video codecs share color
-    among neighboring pixels, and black would seep into the edge."""
+    among neighboring pixels, and black would seep into the edge.
+    """
     import cv2
 
     floor = cv2.max(alpha, _OPAQUE_ENOUGH)  # type: ignore[call-overload]

@@ -14,7 +14,10 @@ _AHEAD = 2
 
 
 def square_camera(camera: Camera, width: int, height: int) -> Camera:
-    """The camera for an image of another shape: what a square image shows fills the shorter edge, in the middle."""
+    """Return the camera for an image of another shape.
+
+    What a square image shows fills the shorter edge, in the middle.
+    """
     return Camera(camera.transform, camera.focal * min(width, height) / width)
 
 

@@ -64,7 +64,7 @@ def contact_sheet(
 
 
 def _row(images: Sequence[np.ndarray], label: str | Sequence[str], cell: int) -> np.ndarray:
-    """The pictures of one row with its title or their captions."""
+    """Return the pictures of one row with its title or their captions."""
     cells = [_scaled(image, max(1, round(image.shape[1] * cell / image.shape[0])), cell) for image in images]
     starts = np.cumsum([0] + [c.shape[1] + _GAP for c in cells])
     title = label if isinstance(label, str) else ""

@@ -98,7 +98,7 @@ _contexts = threading.local()
 
 
 def load() -> Library:
-    """The library, loaded once a process; the first call on a machine compiles it, about a second.
+    """Return the library, loaded once a process; the first call on a machine compiles it, about a second.
 
     Raises:
         NativeUnavailableError: with the reason.
@@ -112,7 +112,7 @@ def load() -> Library:
 
 @functools.cache
 def _load_once() -> Library | str:
-    """The library, or why there is none: a failure is remembered like a success."""
+    """Return the library, or why there is none: a failure is remembered like a success."""
     problems = []
     if path := native_build.prebuilt():
         try:

@@ -115,7 +115,7 @@ def build_for_wheel(platform_tag: str, folder: Path) -> list[Path]:
 
 
 def prebuilt() -> Path | None:
-    """The best library that came with the wheel and that this processor can run."""
+    """Return the best library that came with the wheel and that this processor can run."""
     features = _numpy_cpu_features()
     for level, needs in PREBUILT_NEEDS.items():
         path = PREBUILT / f"rasterizer-{level}{SUFFIX}"
@@ -125,7 +125,7 @@ def prebuilt() -> Path | None:
 
 
 def cached(compiler: Compiler) -> Path | None:
-    """An undamaged earlier build; damaged ones are removed."""
+    """Return an undamaged earlier build; damaged ones are removed."""
     for path in sorted(build_folder().glob(f"rasterizer-{compiler.key}-*{SUFFIX}")):
         with suppress(OSError):  # another process may be removing it too
             if path.stem.rpartition("-")[2] == _checksum(path):
@@ -230,7 +230,7 @@ def _checksum(path: Path) -> str:
 
 
 def _processor() -> str:
-    """What `-march=native` may depend on."""
+    """Return what `-march=native` may depend on."""
     described = f"{sys.platform} {platform.machine()} {platform.processor()}"
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()

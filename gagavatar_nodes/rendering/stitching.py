@@ -56,7 +56,7 @@ class Stitcher:
         return self._placed(self._plate)
 
     def stitch(self, rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-        """The picture with a rendering in the crop's place.
+        """Return the picture with a rendering in the crop's place.
 
         Args:
             rgb: [S, S, 3] float32 0..1 multiplied by alpha, a rendering of the whole crop at any size.
@@ -92,7 +92,7 @@ class Stitcher:
         return _mixed(inside, fill(inside, known), soft)
 
     def _warp(self, image: np.ndarray) -> np.ndarray:
-        """A square image of the crop, of any size, to the crop's rectangle in the picture."""
+        """Return a square image of the crop, of any size, to the crop's rectangle in the picture."""
         import cv2
 
         matrix = _from_size(self._matrix, len(image), self._edge)
@@ -140,7 +140,7 @@ def _cut_body(alpha: np.ndarray, feather: float) -> np.ndarray:
 
 
 def _shrunk(picture: np.ndarray, matrix: np.ndarray, max_edge: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """The picture with its longer edge at most `max_edge`, and the crop's [2, 3] matrix into it."""
+    """Return the picture with its longer edge at most `max_edge`, and the crop's [2, 3] matrix into it."""
     import cv2
 
     height, width = picture.shape[:2]

@@ -17,7 +17,7 @@ _LEAST = 1e-4  # probability of the impossible: a text is never quite what was s
 
 
 def align(probabilities: np.ndarray, said: Sequence[str]) -> list[Phone]:
-    """The phones `said`, names of `CLASSES`, at the times that fit class probabilities [T, classes + 2] best.
+    """Return the phones `said`, names of `CLASSES`, at the times that fit class probabilities [T, classes + 2] best.
 
     Raises:
         GagavatarError: the sound is too short for so many phones.

@@ -34,7 +34,7 @@ def drive_embedded(
     text: str = "",
     progress: _Progress | None = None,
 ) -> Motion:
-    """A motion as long as the sound; see `voices.drive`."""
+    """Return a motion as long as the sound; see `voices.drive`."""
     if not (math.isfinite(fps) and fps > 0):
         raise GagavatarError(f"Frames per second must be above 0, but got {fps}")
     total = None if sound.seconds is None else round(sound.seconds * fps)
@@ -46,7 +46,7 @@ def drive_embedded(
 
 
 def perform_speech(speech: Speech, times: np.ndarray, fps: float, manner: Manner) -> Motion:
-    """The face at the seconds `times` [T] of a speech."""
+    """Return the face at the seconds `times` [T] of a speech."""
     weights = articulate(speech.phones, times, jaw_gain(speech, times), manner.mouth)
     gestures = gesture(speech, times, fps, manner)
     weights += gestures.weights

@@ -106,7 +106,7 @@ class PhoneNetwork:
 
 @cache
 def phone_network() -> PhoneNetwork:
-    """The bundled network; one per process.
+    """Return the bundled network; one per process.
 
     Raises:
         FileFormatError: its file is missing or damaged.

@@ -39,7 +39,7 @@ def stream_probabilities(network: PhoneNetwork, blocks: Iterable[np.ndarray]) ->
 
 
 def decode(probabilities: np.ndarray, start: float = 0.0) -> list[Phone]:
-    """The phones in class probabilities [T, classes + 2], whose first row is at `start` seconds.
+    """Return the phones in class probabilities [T, classes + 2], whose first row is at `start` seconds.
 
     Greedy CTC would lose a phone whose probability is spread over its likes or over two frames. Here runs of frames
     with any phone are cut where the likeliest class changes, and a run counts if its class is likely enough over it.

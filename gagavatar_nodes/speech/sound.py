@@ -37,7 +37,7 @@ class Sound:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Sound:
-        """The sound of a media file, of any format, rate and number of channels.
+        """Return the sound of a media file, of any format, rate and number of channels.
 
         Raises:
             MediaError: the file is missing, empty, no media file, or has no sound that can be decoded.
@@ -47,7 +47,7 @@ class Sound:
 
     @classmethod
     def of(cls, samples: np.ndarray, rate: int, name: str = "sound") -> Sound:
-        """The sound of samples [C, N] or [N], full scale -1..1, at `rate` a second.
+        """Return the sound of samples [C, N] or [N], full scale -1..1, at `rate` a second.
 
         Raises:
             MediaError: there are no samples, or the rate is none.

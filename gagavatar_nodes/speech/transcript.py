@@ -54,7 +54,7 @@ _SCALES = ((1_000_000_000, "billion"), (1_000_000, "million"), (1_000, "thousand
 
 
 def pronounce(text: str) -> list[str]:
-    """The phones of a text, names of `CLASSES`; none where it has no letters a to z and no digits."""
+    """Return the phones of a text, names of `CLASSES`; none where it has no letters a to z and no digits."""
     words = _WORD.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
     spoken = [part for word in words for part in (_number(int(word)) if word.isdecimal() else [word])]
     return [phone for word in spoken for phone in _word(word)]

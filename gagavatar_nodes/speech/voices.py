@@ -31,7 +31,7 @@ def drive(
     settings: Settings | None = None,
     **keywords: Unpack[SettingsKeywords],
 ) -> Motion:
-    """The motion of a face that says what a sound says, as long as the sound.
+    """Return the motion of a face that says what a sound says, as long as the sound.
 
     Args:
         sound: a voice; see `Sound.open` and `Sound.of`.

@@ -41,7 +41,7 @@ def inverse(similarity: np.ndarray) -> np.ndarray:
 
 
 def warped(image: np.ndarray, to_image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """An image of `size` (width, height) whose pixels `to_image` takes to those of `image`; 0 outside of it."""
+    """Return an image of `size` (width, height) whose pixels `to_image` takes to those of `image`; 0 outside of it."""
     cv2 = opencv()
     return cv2.warpAffine(image, to_image, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
 

@@ -125,7 +125,7 @@ class FaceLandmarker:
         return Landmarks(points, float(1 / (1 + np.exp(-np.clip(flag[0], -80, 80)))))
 
     def refine(self, image: np.ndarray, face: Landmarks, rounds: int = 2) -> Landmarks:
-        """Looks again, `rounds` times, at where the landmarks say the face is."""
+        """Look again, `rounds` times, at where the landmarks say the face is."""
         for _ in range(rounds):
             face = self.detect(image, region_of_landmarks(face))
         return face

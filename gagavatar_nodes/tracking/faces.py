@@ -81,7 +81,7 @@ def box_overlap(box: np.ndarray, other: np.ndarray) -> float:
 
 
 def choose_face(image: np.ndarray, choice: FaceChoice = None) -> Landmarks:
-    """The face of `image` [H, W, 3] uint8 RGB that `choice` means.
+    """Return the face of `image` [H, W, 3] uint8 RGB that `choice` means.
 
     Raises:
         FaceError: there is no face, or none at that index or point.

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 def matte_with(
     crop: np.ndarray, alpha: np.ndarray, landmarks: np.ndarray, method: str = "auto"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The person's matte in a crop that has an alpha channel, and the crop as it is seen.
+    """Return the person's matte in a crop that has an alpha channel, and the crop as it is seen.
 
     The channel is the matte where it looks like one. Where it only rounds the corners, fades the whole picture or is
     empty, the picture is laid on white and the matte made anew; a channel that leaves the face out is inverted.

@@ -79,7 +79,7 @@ class LiveTracker:
         return motion
 
     def reset_neutral(self) -> None:
-        """Takes the face of the last half second, a blink left out, as the neutral one.
+        """Take the face of the last half second, a blink left out, as the neutral one.
 
         Raises:
             FaceError: there was hardly a face in it; everything stays as it was.
@@ -91,7 +91,7 @@ class LiveTracker:
         self._set_neutral(bundled_neutral() + np.median(_offsets(frames), axis=0), frames)
 
     def _settle(self) -> None:
-        """Takes the neutral from the first frame, and again when the first half second has been seen."""
+        """Take the neutral from the first frame, and again when the first half second has been seen."""
         self._seen += 1
         frames = self._visible()
         if self._rest is None or (self._seen == self._recent.maxlen and self.neutral_version == 1):

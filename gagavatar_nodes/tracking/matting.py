@@ -93,7 +93,7 @@ def _out_of_reach(outline: np.ndarray) -> np.ndarray:
 
 
 def _one_piece(mask: np.ndarray, head: np.ndarray) -> np.ndarray:
-    """The parts of `mask` that hang together with the head, small holes filled."""
+    """Return the parts of `mask` that hang together with the head, small holes filled."""
     cv2 = opencv()
     _, pieces = cv2.connectedComponents(mask.astype(np.uint8))
     mask = mask & np.isin(pieces, np.unique(pieces[head & mask]))

@@ -16,7 +16,9 @@ _lock = threading.Lock()
 
 
 def session(name: str) -> onnxruntime.InferenceSession:
-    """The session of a bundled model such as ``"face_landmarks.onnx"``; one per process, safe to run from many threads.
+    """Return the session of a bundled model such as ``"face_landmarks.onnx"``.
+
+    One per process, safe to run from many threads.
 
     The models are so small that one thread is the fastest, and threads that spin while they wait would take the cores
     from rendering.

@@ -8,7 +8,7 @@ from ..packages import load_package
 
 
 def opencv() -> ModuleType:
-    """The `cv2` module.
+    """Return the `cv2` module.
 
     Raises:
         GagavatarError: no flavor of OpenCV is installed, or it cannot be loaded.

@@ -42,7 +42,9 @@ class PeopleTracker:
         self._landmarker = FaceLandmarker()
 
     def feed(self, image: np.ndarray, cut: bool = False) -> dict[int, Landmarks | None]:
-        """The faces in the next frame [H, W, 3] uint8 RGB, by the number of the person; `cut` where a shot begins.
+        """Return the faces in the next frame [H, W, 3] uint8 RGB, by the number of the person.
+
+        `cut` where a shot begins.
 
         None stands for a person whose face is not to be seen at the moment. One who is left out is gone for good.
         """

@@ -30,7 +30,7 @@ def track_portrait(
     size: int = 512,
     matting: str = "auto",
 ) -> Portrait:
-    """Finds a face and returns the square around its head with landmarks, pose and matte.
+    """Find a face and return the square around its head with landmarks, pose and matte.
 
     A picture on its side or upside down is turned by the face's own roll first.
 
@@ -75,7 +75,8 @@ def track_portrait(
 
 def _in_crop(found: Landmarks, to_picture: np.ndarray) -> np.ndarray:
     """Landmarks [478, 3] in crop pixels. They are not looked for again there: a driver's picture would not be, either,
-    and the portrait driven by itself must not move."""
+    and the portrait driven by itself must not move.
+    """
     scale = to_picture[0, 0]
     points = found.points.astype(np.float64)
     points[:, :2] = (points[:, :2] - to_picture[:, 2]) / scale

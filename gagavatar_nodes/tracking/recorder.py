@@ -33,7 +33,7 @@ class MotionRecorder:
         self._blocks: list[tuple[np.ndarray, ...]] = []
 
     def add(self, points: np.ndarray | None, score: float, shape: tuple[int, ...]) -> None:
-        """The next frame: landmarks [478, 3] in pixels or None where there is no face, face score, picture's shape.
+        """Take the next frame: landmarks [478, 3] in pixels or None without a face, face score, picture's shape.
 
         A video on its side or upside down becomes the motion of the upright one, by its first face's roll.
         """
@@ -52,7 +52,7 @@ class MotionRecorder:
             self._solve()
 
     def finish(self) -> Motion:
-        """The motion of all frames; those without a face are filled in. At least one must have had a face."""
+        """Return the motion of all frames; those without a face are filled in. At least one must have had a face."""
         self._points += self._backward.flush()
         self._solve()
         scale, rotation, translation, gaze, offsets = (

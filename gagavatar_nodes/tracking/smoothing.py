@@ -38,7 +38,7 @@ class OneEuroFilter:
         self._velocity: np.ndarray | None = None
 
     def __call__(self, points: np.ndarray, size: float = 1.0) -> np.ndarray:
-        """The next frame's points [N, C], smoothed; `size` is the face's size in the points' unit."""
+        """Return the next frame's points [N, C], smoothed; `size` is the face's size in the points' unit."""
         if self._strength == 0:
             return points
         if self._points is None or self._velocity is None:
@@ -70,12 +70,12 @@ class BackwardSmoother:
         self._waiting: list[tuple[np.ndarray, float]] = []
 
     def push(self, points: np.ndarray, size: float) -> list[np.ndarray]:
-        """Takes the next frame's points [N, C] and the face's size; returns the frames that are done, in order."""
+        """Take the next frame's points [N, C] and the face's size; return the frames that are done, in order."""
         self._waiting.append((points, size))
         return self._run(self._BLOCK) if len(self._waiting) >= self._BLOCK + self._ahead else []
 
     def flush(self) -> list[np.ndarray]:
-        """Returns all waiting frames: the sequence ends or is interrupted here."""
+        """Return all waiting frames: the sequence ends or is interrupted here."""
         return self._run(len(self._waiting))
 
     def _run(self, count: int) -> list[np.ndarray]:

@@ -58,7 +58,7 @@ def turn_points(points: np.ndarray, turns: int, shape: tuple[int, ...]) -> np.nd
 
 
 def turn_landmarks(face: Landmarks, turns: int, shape: tuple[int, ...]) -> Landmarks:
-    """The landmarks in the picture turned by `np.rot90(_, turns)`."""
+    """Return the landmarks in the picture turned by `np.rot90(_, turns)`."""
     return replace(face, points=turn_points(face.points, turns, shape))
 
 

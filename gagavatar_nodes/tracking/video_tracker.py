@@ -48,7 +48,7 @@ class VideoTracker:
         self._faces_seen = 0
 
     def feed(self, image: np.ndarray) -> TrackedFrame | None:
-        """The face in the next frame [H, W, 3] uint8 RGB, or None where it is not to be seen.
+        """Return the face in the next frame [H, W, 3] uint8 RGB, or None where it is not to be seen.
 
         Raises:
             FaceError: `face` is an index or a point at which the first frame with faces has none.

@@ -42,7 +42,7 @@ class WeightAverage:
         return {"average": self._average, "steps": self._steps}
 
     def load_state_dict(self, state: dict[str, object]) -> None:
-        """What `state_dict` gave."""
+        """Take what `state_dict` gave."""
         average = state["average"]
         assert isinstance(average, dict)
         for name, value in self._average.items():

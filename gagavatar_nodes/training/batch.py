@@ -39,11 +39,11 @@ class TrainingBatch:
         return len(self.target_keys)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> TrainingBatch:
-        """The same on another device."""
+        """Return the same on another device."""
         return self._with(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> TrainingBatch:
-        """The same in page-locked memory, from which copies to a GPU do not wait; `DataLoader` calls this."""
+        """Return the same in page-locked memory, from which copies to a GPU do not wait; `DataLoader` calls this."""
         return self._with(lambda tensor: tensor.pin_memory())
 
     def _with(self, change: Callable[[Tensor], Tensor]) -> TrainingBatch:

@@ -28,7 +28,7 @@ def config_names() -> list[str]:
 
 
 def load_config(name: str | os.PathLike[str], changes: Iterable[str] = ()) -> TrainConfig:
-    """The configuration of a file, or of a bundled one by its name.
+    """Return the configuration of a file, or of a bundled one by its name.
 
     Args:
         name: path of a `.toml`, `.yaml` or `.yml` file, or one of `config_names`.
@@ -46,7 +46,7 @@ def load_config(name: str | os.PathLike[str], changes: Iterable[str] = ()) -> Tr
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two configurations as `TrainConfig.to_dict` gives them, but for `FREE_TO_CHANGE`."""
+    """Return what differs between two configurations as `TrainConfig.to_dict` gives them, but for `FREE_TO_CHANGE`."""
     old, new = (dict(_flat(_plain(values))) for values in (before, now))
     keys = [key for key in {**old, **new} if not any(key == f or key.startswith(f + ".") for f in FREE_TO_CHANGE)]
     return [
@@ -141,7 +141,7 @@ def _set(values: dict[str, Any], change: str) -> None:
 
 
 def _build(kind: type, values: Mapping[str, Any], where: str, source: str) -> Any:
-    """A dataclass of `kind` from a table."""
+    """Return a dataclass of `kind` from a table."""
     start = {}
     if kind is GAGAvatarConfig and "preset" in values:
         start = {"preset": values["preset"]}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def make_fabric(config: TrainConfig) -> Fabric:
-    """The devices and processes of a configuration.
+    """Return the devices and processes of a configuration.
 
     Raises:
         GagavatarError: Fabric is not installed, or there are no such devices.

@@ -49,7 +49,7 @@ def read_boxes(motion: str | os.PathLike[str]) -> np.ndarray:
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Writes a JSON file that appears whole or not at all."""
+    """Write a JSON file that appears whole or not at all."""
     with atomic_output(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1), "utf-8")
 

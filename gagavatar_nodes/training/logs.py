@@ -83,7 +83,7 @@ class RunLog:
             self._board = None
 
     def add_sheet(self, step: int, sheet: np.ndarray) -> Path:
-        """A picture [H, W, 3] uint8 of one step; returns its file."""
+        """Return a picture [H, W, 3] uint8 of one step; return its file."""
         from ..media.images import write_image
 
         path = self._folder / "sheets" / f"{step:06d}.jpg"
@@ -94,6 +94,6 @@ class RunLog:
         return path
 
     def close(self) -> None:
-        """Writes what is held back."""
+        """Write what is held back."""
         if self._board is not None:
             self._board.close()

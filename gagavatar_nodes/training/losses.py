@@ -37,7 +37,7 @@ class PerceptualLoss(Protocol):
     """See `perceptual.make_perceptual`."""
 
     def against(self, target: Tensor) -> Callable[[Tensor], Tensor]:
-        """The distance [] of pictures [B, 3, H, W] from `target`, of which features are computed once."""
+        """Return the distance [] of pictures [B, 3, H, W] from `target`, of which features are computed once."""
         ...
 
 
@@ -152,7 +152,7 @@ def head_boxes(boxes: Tensor, size: int, keys: tuple[str, ...] = ()) -> list[tup
 
 
 def crop_boxes(pictures: Tensor, boxes: list[tuple[int, int, int, int]]) -> Tensor:
-    """What pictures [B, 3, S, S] show in their boxes, each resized to [3, S, S]: bilinear, antialiased."""
+    """Return what pictures [B, 3, S, S] show in their boxes, each resized to [3, S, S]: bilinear, antialiased."""
     size = pictures.shape[-2:]
     crops = [picture[None, :, y0:y1, x0:x1] for picture, (x0, y0, x1, y1) in zip(pictures, boxes, strict=True)]
     return torch.cat([functional.interpolate(crop, size, mode="bilinear", antialias=True) for crop in crops])

@@ -18,7 +18,8 @@ _SLOW = ("style_mlp", "final_linear")
 @dataclass(frozen=True)
 class OptimizerConfig:
     """Adam and its schedule. With the first beta at 0 and this eps, the first step moves each weight by the rate,
-    whatever its gradient, unless that is below 1e-8: another eps changes how the expression head learns."""
+    whatever its gradient, unless that is below 1e-8: another eps changes how the expression head learns.
+    """
 
     rate: float = 1e-4
     """Learning rate at the first step."""
@@ -66,7 +67,7 @@ def build_optimizer(network: nn.Module, config: OptimizerConfig | None = None) -
 def build_scheduler(
     optimizer: torch.optim.Optimizer, config: OptimizerConfig | None = None
 ) -> torch.optim.lr_scheduler.LinearLR:
-    """The linear decay of every group's rate; step it once after each step of the optimizer."""
+    """Return the linear decay of every group's rate; step it once after each step of the optimizer."""
     config = config or OptimizerConfig()
     return torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, config.final_factor, config.decay_steps)
 

@@ -86,7 +86,7 @@ class FacePerceptualLoss(nn.Module):
         return self.against(target)(image)
 
     def against(self, target: Tensor) -> Callable[[Tensor], Tensor]:
-        """The distance of pictures from `target`, of which features are computed once and have no gradient."""
+        """Return the distance of pictures from `target`, of which features are computed once and have no gradient."""
         with torch.no_grad():
             goals = self._features(target)
 
@@ -125,14 +125,14 @@ class Lpips(nn.Module):
         return self.metric.net(image.clamp(0, 1) * 2 - 1, target * 2 - 1).mean()
 
     def against(self, target: Tensor) -> Callable[[Tensor], Tensor]:
-        """The distance of pictures from `target`."""
+        """Return the distance of pictures from `target`."""
         return lambda image: self(image, target)
 
 
 def make_perceptual(
     kind: Literal["published", "lpips", "none"] = "published", checkpoint: str | Path | None = None
 ) -> FacePerceptualLoss | Lpips | None:
-    """The perceptual loss: a frozen module of (picture, target) -> one number, or None for "none".
+    """Return the perceptual loss: a frozen module of (picture, target) -> one number, or None for "none".
 
     "published" reads its networks out of the published `GAGAvatar.pt` named by `checkpoint`. LPIPS values are about a
     fiftieth of its values; weigh them accordingly.

@@ -42,7 +42,7 @@ class RunFolder:
         self._lock = FileLock(self.path / ".lock")
 
     def open(self, config: TrainConfig, accept_changes: bool = False) -> None:
-        """Makes the folder, or finds out whether the run in it can go on with this configuration.
+        """Make the folder, or find out whether the run in it can go on with this configuration.
 
         Raises:
             GagavatarError: the folder cannot be made, or the run was started with another configuration: the line
@@ -83,11 +83,11 @@ class RunFolder:
         return max(self.steps(), default=None)
 
     def weights(self, step: int) -> Path:
-        """The network's file of a checkpoint."""
+        """Return the network's file of a checkpoint."""
         return self._folder(step) / f"{self.name}_{step:06d}.safetensors"
 
     def save(self, step: int, network: GAGAvatarNetwork, state: Mapping[str, Any], notes: Mapping[str, str]) -> None:
-        """Writes a checkpoint, then removes those that are too many. The best one stays.
+        """Write a checkpoint, then remove those that are too many. The best one stays.
 
         Raises:
             OSError: it cannot be written; nothing is left of it, and everything else is as it was.

@@ -19,7 +19,8 @@ _COLUMNS = 2
 
 def validation_sheet(samples: Sequence[tuple[TrainingBatch, Prediction]]) -> np.ndarray:
     """[H, W, 3] uint8: target with the source in its lower right corner, coarse and fine picture of each sample of one
-    pair; two samples in a row."""
+    pair; two samples in a row.
+    """
     rows = [_row(batch, prediction) for batch, prediction in samples]
     if len(rows) % _COLUMNS:
         rows.append(np.zeros_like(rows[0]))

@@ -48,7 +48,7 @@ def open_data(config: TrainConfig) -> tuple[FramePairs, FramePairs | None, str]:
 
 
 def build_network(config: TrainConfig) -> GAGAvatarNetwork:
-    """The network with its first weights, and with the frozen parts frozen.
+    """Return the network with its first weights, and with the frozen parts frozen.
 
     Raises:
         FileFormatError: the checkpoint is damaged or of another variant of the network.
@@ -74,7 +74,7 @@ def build_network(config: TrainConfig) -> GAGAvatarNetwork:
 
 
 def load_weights(network: GAGAvatarNetwork, path: Path) -> None:
-    """Fills a network from a checkpoint of the same variant.
+    """Fill a network from a checkpoint of the same variant.
 
     Raises:
         FileFormatError: it is missing, damaged, or its tensors do not fit.
@@ -93,7 +93,7 @@ def load_weights(network: GAGAvatarNetwork, path: Path) -> None:
 
 
 def build_perceptual(config: TrainConfig) -> FacePerceptualLoss | Lpips | None:
-    """The perceptual loss of a configuration; see `perceptual.make_perceptual` for what is raised."""
+    """Return the perceptual loss of a configuration; see `perceptual.make_perceptual` for what is raised."""
     if not config.loss.perceptual:
         return None
     named = config.perceptual.checkpoint or next(
@@ -111,7 +111,7 @@ def _flame_file(config: TrainConfig, edition: str) -> Path:
 
 
 def _load_backbone(network: GAGAvatarNetwork, path: Path) -> None:
-    """Fills the backbone from a checkpoint of ours, or from DINOv2's own file, whose names are the same."""
+    """Fill the backbone from a checkpoint of ours, or from DINOv2's own file, whose names are the same."""
     if not path.is_file():
         raise FileFormatError(f"{path}: there is no such file, check start.backbone")
     prefix = f"{BACKBONE}."

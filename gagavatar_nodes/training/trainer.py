@@ -158,7 +158,7 @@ class Trainer:
         return losses, norm
 
     def _after(self, losses: Losses, norm: torch.Tensor, log: RunLog | None) -> None:
-        """Logs, validates and saves when it is time."""
+        """Log, validate and save when it is time."""
         output, step = self._config.output, self._step
         last = step == self._config.loop.steps
         if step % output.log_every == 0 or last or step == 1:
@@ -190,7 +190,7 @@ class Trainer:
         self._save_at = int(self._fabric.broadcast(self._save_at))
 
     def _save(self, last: bool) -> None:
-        """Writes a checkpoint. Where that fails, training goes on and it is tried again, but for the last one."""
+        """Write a checkpoint. Where that fails, training goes on and it is tried again, but for the last one."""
         problem = ""
         if self._fabric.is_global_zero:
             weights = {} if self._average is None else _copied(self._network.state_dict())
@@ -267,7 +267,7 @@ class Trainer:
         return (self._step // period + 1) * period
 
     def _give_up(self, batches: list[TrainingBatch], losses: Losses, norm: float) -> None:
-        """Writes down what was learned from when numbers stopped being finite; the weights are still sound."""
+        """Write down what was learned from when numbers stopped being finite; the weights are still sound."""
         file = self._folder.path / f"nonfinite_{self._fabric.global_rank}.json"
         write_json(file, {
             "step": self._step + 1,

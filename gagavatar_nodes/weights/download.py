@@ -124,7 +124,7 @@ def _describe(entry: WeightFile, revision: str) -> RemoteFile:
 
 
 def _open_partial(entry: WeightFile, target: Path, remote: RemoteFile) -> Path:
-    """The file to continue; those begun from other contents are removed."""
+    """Return the file to continue; those begun from other contents are removed."""
     partial = target / f"{entry.name}.{remote.etag[:16]}.partial"
     for other in target.glob(f"{entry.name}.*.partial"):
         if other != partial:

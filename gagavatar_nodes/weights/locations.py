@@ -20,7 +20,7 @@ IMPORTED_FLAME = "FLAME.safetensors"
 
 
 def default_folder() -> Path:
-    """The folder for files placed by hand: $GAGAVATAR_WEIGHTS, else one in the user's data folder."""
+    """Return the folder for files placed by hand: $GAGAVATAR_WEIGHTS, else one in the user's data folder."""
     if named := os.environ.get(FOLDER_VARIABLE):
         return Path(named).expanduser()
     from platformdirs import user_data_path
@@ -78,7 +78,9 @@ def require_weight(name: str, folder: Folders = None) -> Path:
 
 
 def require_flame(folder: Folders = None) -> Path:
-    """The FLAME file to use: one imported by `gagavatar weights import-flame`, else the published `FLAME_with_eye.pt`.
+    """Return the FLAME file to use.
+
+    One imported by `gagavatar weights import-flame`, else the published `FLAME_with_eye.pt`.
 
     Raises:
         WeightsError: there is neither, or the published file is damaged.
@@ -90,7 +92,7 @@ def require_flame(folder: Folders = None) -> Path:
 
 
 def missing_message(entry: WeightFile, folder: Folders = None) -> str:
-    """What to tell a user who lacks a file: the command, the address, the license and the place."""
+    """Return what to tell a user who lacks a file: the command, the address, the license and the place."""
     accept = " --accept-license" if entry.gated else ""
     terms = f"once you have accepted its license ({entry.license_url})" if entry.gated else f"license: {entry.license}"
     official = ", or import an official one by `gagavatar weights import-flame PATH`" if "FLAME" in entry.name else ""
@@ -101,7 +103,7 @@ def missing_message(entry: WeightFile, folder: Folders = None) -> str:
 
 
 def cached_path(entry: WeightFile) -> Path | None:
-    """The file in the hub cache, at the pinned, locked or newest cached commit; None if it is not there."""
+    """Return the file in the hub cache, at the pinned, locked or newest cached commit; None if it is not there."""
     try:
         from huggingface_hub import constants, try_to_load_from_cache
     except ImportError:
@@ -125,13 +127,13 @@ def target_folder(entry: WeightFile, folder: Folders = None) -> Path:
 
 
 def record_folder(entry: WeightFile, folder: Folders = None) -> Path:
-    """The folder whose lock file speaks for `entry`: where it lies, else where a download would go."""
+    """Return the folder whose lock file speaks for `entry`: where it lies, else where a download would go."""
     found = find_weight(entry.name, folder)
     return lock_folder(entry, found) if found else target_folder(entry, folder)
 
 
 def partial_file(entry: WeightFile, folder: Folders = None) -> Path | None:
-    """The unfinished download of a file, if one waits to be continued."""
+    """Return the unfinished download of a file, if one waits to be continued."""
     try:
         target = target_folder(entry, folder)
     except ImportError:

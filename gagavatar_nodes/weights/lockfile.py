@@ -136,7 +136,7 @@ def published_sha256(weight: WeightFile, entry: dict[str, Any]) -> str | None:
 
 
 def lock_folder(weight: WeightFile, path: Path) -> Path:
-    """The folder whose lock file speaks for `path`: its own, or the repository's in the hub cache."""
+    """Return the folder whose lock file speaks for `path`: its own, or the repository's in the hub cache."""
     parts = path.parts
     marker = cache_name(weight)
     return Path(*parts[: parts.index(marker) + 1]) if marker in parts else path.parent
@@ -148,7 +148,7 @@ def cache_name(weight: WeightFile) -> str:
 
 
 def commit_of(path: Path) -> str | None:
-    """The commit that a file in the hub cache belongs to; None elsewhere."""
+    """Return the commit that a file in the hub cache belongs to; None elsewhere."""
     parts = path.parts
     return parts[parts.index("snapshots") + 1] if "snapshots" in parts[:-1] else None
 

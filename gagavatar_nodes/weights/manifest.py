@@ -60,7 +60,7 @@ def manifest() -> dict[str, WeightFile]:
 
 
 def weight(name: str) -> WeightFile:
-    """The entry called `name`, which may differ in case or lack its extension.
+    """Return the entry called `name`, which may differ in case or lack its extension.
 
     Raises:
         WeightsError: no such entry.

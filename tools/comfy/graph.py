@@ -95,7 +95,10 @@ class Graph:
         self._left += width + 2 * _MARGIN + _GAP
 
     def add(self, kind: str, title: str | None = None, extra: float = 0, **values: Any) -> dict[str, Any]:
-        """A node of one type. `values` are its widgets' values, or outputs of other nodes; `extra` is room below."""
+        """Return a node of one type.
+
+        `values` are its widgets' values, or outputs of other nodes; `extra` is room below.
+        """
         definition = self.known[kind]
         unknown = set(values) - set(definition.inputs)
         if unknown:
@@ -113,17 +116,17 @@ class Graph:
         return node
 
     def note(self, text: str, height: float) -> None:
-        """A note in Markdown."""
+        """Add a note in Markdown."""
         node = self._node("MarkdownNote", "Note", height)
         node |= {"outputs": [], "widgets_values": [text], "color": "#432", "bgcolor": "#653"}
 
     def out(self, node: dict[str, Any], name: str) -> Output:
-        """An output by its name."""
+        """Return an output by its name."""
         names = [output["name"] for output in node["outputs"]]
         return Output(node, names.index(name))
 
     def save(self, path: Path) -> None:
-        """Writes the graph as ComfyUI's editor does."""
+        """Write the graph as ComfyUI's editor does."""
         document = {
             "last_node_id": len(self.nodes),
             "last_link_id": len(self.links),

@@ -32,14 +32,14 @@ SURPRISE = {
 
 
 def backdrop(width: int, height: int) -> Image.Image:
-    """A vertical gradient."""
+    """Return a vertical gradient."""
     share = np.linspace(0, 1, height)[:, None, None]
     rows = np.array(TOP) * (1 - share) + np.array(BOTTOM) * share
     return Image.fromarray(np.broadcast_to(rows, (height, width, 3)).astype(np.uint8))
 
 
 def main() -> None:
-    """Writes docs/icon.png and docs/banner.jpg."""
+    """Write docs/icon.png and docs/banner.jpg."""
     avatar = pipeline.lift(pipeline.read_portrait(asset("example_portrait.jpg")), "embedded")
 
     def head(weights: dict[str, float], yaw: float, edge: int) -> Image.Image:

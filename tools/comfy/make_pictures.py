@@ -42,7 +42,7 @@ _HIDE = """
 
 
 def shot(page: Page, ids: list[int] | None, margin: int) -> Image.Image:
-    """The graph (or some of its nodes) alone."""
+    """Return the graph (or some of its nodes) alone."""
     left, top, width, height = page.page.evaluate(_BOX, [ids, margin])
     page.page.wait_for_timeout(1500)
     size = page.page.viewport_size
@@ -102,7 +102,7 @@ def picture_rest(server: Server, chromium: Any) -> None:
 
 
 def main() -> None:
-    """Runs the graphs one after the other."""
+    """Run the graphs one after the other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="*", help="glob on the graphs' names")
     parser.add_argument("--screens", type=Path, help="also save screenshots of the whole window here")

@@ -24,7 +24,7 @@ EDGE = 512
 
 
 def write_driver(path: Path, frames: int) -> None:
-    """The bundled driver, again and again."""
+    """Write the bundled driver, again and again."""
     with VideoReader(asset("synthetic_driver.mp4")) as video:
         scaled = [cover(frame, (EDGE, EDGE)) for frame in video]
         fps = video.fps
@@ -59,7 +59,7 @@ def defaults(server: Server, kind: str) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Prints the memory before, and the largest while the prompt ran."""
+    """Print the memory before, and the largest while the prompt ran."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=4200)
     args = parser.parse_args()

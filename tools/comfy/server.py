@@ -123,7 +123,7 @@ class Server:
         return run
 
     def _outputs(self, prompt_id: str) -> dict[str, Any]:
-        """What the nodes show; the history is written a little after the last message."""
+        """Return what the nodes show; the history is written a little after the last message."""
         for _ in range(100):
             entry = self.get(f"/history/{prompt_id}").get(prompt_id)
             if entry:
@@ -132,7 +132,7 @@ class Server:
         return {}
 
     def _follow(self, run: Run, message: str | bytes, on_progress: Any) -> bool:
-        """Takes one message in; whether it was the last of the prompt."""
+        """Take one message in; whether it was the last of the prompt."""
         if isinstance(message, bytes):
             run.previews += 1
             return False
@@ -155,7 +155,7 @@ class Server:
         return sorted(path for path in (self.base / "output").rglob("*") if path.is_file())
 
     def stop(self) -> None:
-        """Ends the process."""
+        """End the process."""
         self.process.terminate()
         self.process.wait(30)
 
@@ -208,7 +208,7 @@ class Page:
         return self.page.evaluate("app.graph.nodes.filter(n => n.has_errors || !n.constructor.type).map(n => n.type)")
 
     def show_results(self, server: Server) -> None:
-        """Runs the graph, whose nodes are cached by now, so that the page shows what comes out."""
+        """Run the graph, whose nodes are cached by now, so that the page shows what comes out."""
         client = self.page.evaluate("app.api.clientId")
         reply = server.post("/prompt", {"prompt": self.prompt, "client_id": client})
         while not server.get(f"/history/{reply['prompt_id']}"):
@@ -216,12 +216,12 @@ class Page:
         self.page.wait_for_timeout(1500)
 
     def fit(self) -> None:
-        """The whole graph in view."""
+        """Bring the whole graph into view."""
         self.page.evaluate("app.extensionManager?.command?.execute('Comfy.Canvas.FitView')")
         self.page.wait_for_timeout(2500)
 
     def close(self) -> None:
-        """Closes the tab."""
+        """Close the tab."""
         self.page.close()
 
     def _on_console(self, message: Any) -> None:

@@ -139,13 +139,13 @@ def _transposed_convolution(g: _Graph, features: str, weights: np.ndarray, bias:
 
 
 def _channels_first(transpose: onnx.NodeProto) -> str:
-    """The value before the transposition to channels last that the converter put before a custom operator."""
+    """Return the value before the transposition to channels last that the converter put before a custom operator."""
     assert transpose.op_type == "Transpose", transpose.op_type
     return transpose.input[0]
 
 
 def _transposed(node: onnx.NodeProto) -> str:
-    """The output of the transposition back to channels first that follows a custom operator."""
+    """Return the output of the transposition back to channels first that follows a custom operator."""
     assert node.op_type == "Transpose", node.op_type
     return node.output[0]
 

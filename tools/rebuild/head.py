@@ -45,7 +45,7 @@ def build(work: Path, out: Path) -> None:
 
 
 def painter(source: MakeHuman) -> Painter:
-    """The painter of this head."""
+    """Return the painter of this head."""
     import cv2
 
     lips = cv2.imdecode(np.frombuffer(source.lip_texture(), np.uint8), cv2.IMREAD_GRAYSCALE)
@@ -77,7 +77,7 @@ def _track(image: np.ndarray) -> np.ndarray:
 
 
 def _surface_under(mesh: Mesh, vertices: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The visible skin nearest to each of `points` [N, 2]: triangle [N], barycentric coordinates [N, 3]."""
+    """Return the visible skin nearest to each of `points` [N, 2]: triangle [N], barycentric coordinates [N, 3]."""
     from scipy.ndimage import maximum_filter
     from scipy.spatial import cKDTree
 

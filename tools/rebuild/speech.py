@@ -63,7 +63,7 @@ def _tensors(data: bytes) -> dict[str, np.ndarray]:
 
 
 def _numbered(tensors: dict[str, np.ndarray], kind: str) -> list[np.ndarray]:
-    """The tensors called `onnx::<kind>_<number>`, by their numbers."""
+    """Return the tensors called `onnx::<kind>_<number>`, by their numbers."""
     prefix = f"onnx::{kind}_"
     names = [name for name in tensors if name.startswith(prefix)]
     return [tensors[name] for name in sorted(names, key=lambda name: int(name.removeprefix(prefix)))]

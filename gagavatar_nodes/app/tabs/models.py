@@ -41,7 +41,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
 
 
 def choices() -> str:
-    """What `auto` means at the moment, and why."""
+    """Return what `auto` means at the moment, and why."""
     from ...pipeline import choose_model
     from ...settings import Settings
     from ...trackers import choose_tracker
@@ -55,7 +55,7 @@ def choices() -> str:
 
 
 def files() -> str:
-    """The published model's files: what for, size, license, and whether they are here."""
+    """Return the published model's files: what for, size, license, and whether they are here."""
     lines = ["### Files of the published model"]
     lines += [
         f"- **{entry.name}** · {_state(entry)} · {_size(entry)} · [{entry.license}]({entry.license_url})  \n"
@@ -66,7 +66,7 @@ def files() -> str:
 
 
 def on_download(name: str | None, accepted: bool) -> Iterator[str]:
-    """Fetches a file while it tells how far it is; nothing is fetched whose license is not accepted."""
+    """Fetch a file while it tells how far it is; nothing is fetched whose license is not accepted."""
     with shown_errors():
         if not name:
             raise GagavatarError("No file is chosen: choose one from the list")
@@ -113,7 +113,7 @@ def _fetching(entry: WeightFile, accepted: bool) -> Iterator[str]:
 
 
 def _newest(told: queue.Queue[tuple[str, Any]]) -> tuple[str, Any]:
-    """The last thing told, after a short wait; nothing where nothing was."""
+    """Return the last thing told, after a short wait; nothing where nothing was."""
     newest: tuple[str, Any] = ("", None)
     with suppress(queue.Empty):
         newest = told.get(timeout=_REPORT_SECONDS)

@@ -16,12 +16,15 @@ _JUST_SHOWN = 200
 
 
 def live_picture(label: str, elem_id: str) -> gr.HTML:
-    """A place for pictures that change often; `pictured` fills it."""
+    """Return a place for pictures that change often; `pictured` fills it."""
     return gr.HTML(f'<div class="live-picture empty">{html.escape(label)}</div>', elem_id=elem_id)
 
 
 def pictured(image: np.ndarray, alt: str) -> str:
-    """The HTML of a picture [H, W, 3] uint8. It travels inside of the page's own message, which saves a round trip."""
+    """Return the HTML of a picture [H, W, 3] uint8.
+
+    It travels inside of the page's own message, which saves a round trip.
+    """
     import cv2
 
     done, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
@@ -32,7 +35,7 @@ def pictured(image: np.ndarray, alt: str) -> str:
 
 
 def saver(label: str, elem_id: str, make: Callable[..., str], inputs: Sequence[Any]) -> gr.Button:
-    """A button that makes a file with `make` and downloads it; call it where the button is to stand."""
+    """Return a button that makes a file with `make` and downloads it; call it where the button is to stand."""
     button = gr.Button(label, elem_id=elem_id, min_width=120)
     hidden = gr.DownloadButton(visible="hidden", elem_id=f"{elem_id}-file")
     press = f"() => setTimeout(() => document.querySelector('#{elem_id}-file').click(), {_JUST_SHOWN})"

@@ -84,7 +84,10 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
 
 
 def _for_viewer(avatar: Avatar, path: Path) -> Path:
-    """The head at rest with larger splats: viewers in browsers leave out the blur that closes the gaps between them."""
+    """Return the head at rest with larger splats.
+
+    Viewers in browsers leave out the blur that closes the gaps between them.
+    """
     resting = avatar.perform(still()).gaussians(0)
     export_gaussians(replace(resting, covariances=resting.covariances * _LARGER**2), path)
     return path

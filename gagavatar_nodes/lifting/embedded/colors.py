@@ -18,7 +18,7 @@ _MOST_CHANGE = 0.5  # of a color: stronger ones ring when the surface moves
 
 
 def solve_colors(avatar: EmbeddedAvatar, portrait: Portrait, shown: np.ndarray) -> EmbeddedAvatar:
-    """The avatar whose drawing at rest is the portrait, by least squares over the blending of its splats.
+    """Return the avatar whose drawing at rest is the portrait, by least squares over the blending of its splats.
 
     Args:
         avatar: with first guesses of the colors.

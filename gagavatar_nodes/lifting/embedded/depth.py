@@ -88,7 +88,10 @@ def _distance_to_edge(alpha: np.ndarray) -> np.ndarray:
 
 
 def _shell(portrait: Portrait, stage: Stage, edge: np.ndarray, middle: float) -> np.ndarray:
-    """A closed shell over the matte: a quarter circle from the middle plane at the edge to its full height inside."""
+    """Return a closed shell over the matte.
+
+    A quarter circle from the middle plane at the edge to its full height inside.
+    """
     u = np.clip(edge / _SHELL_CM, 0, 1)
     neck = _below_chin(portrait, stage, 3)
     height: np.ndarray = np.where(np.arange(portrait.size) < neck, _HAIR_CM, _TORSO_CM).astype(np.float64)[:, None]

@@ -42,7 +42,7 @@ class Lattice:
 
     @staticmethod
     def over(portrait: Portrait, density: int) -> Lattice:
-        """A lattice of `density` x `density` nodes over the whole crop."""
+        """Return a lattice of `density` x `density` nodes over the whole crop."""
         face = portrait.landmarks[:468, :2]
         low, high = face.min(0), face.max(0)
         return Lattice(*(_lines(portrait.size, density, low[axis], high[axis]) for axis in (0, 1)))
@@ -70,7 +70,7 @@ def _lines(size: int, count: int, low: float, high: float) -> np.ndarray:
 
 
 def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice) -> Layer:
-    """The front layer: the portrait's own pixels."""
+    """Return the front layer: the portrait's own pixels."""
     nodes, closed = lattice.nodes(), 1 - openings(portrait)
     alpha = lattice.sample(portrait.alpha * closed)
     # Lids and lips must not carry what lies beside them, which would show when they meet.
@@ -90,7 +90,9 @@ def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: La
 
 
 def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, colors: np.ndarray) -> Layer:
-    """The back layer, on every second lattice line: the head mirrored behind its middle plane; a backing of the torso.
+    """Return the back layer, on every second lattice line: the head mirrored behind its middle plane.
+
+    A backing of the torso.
 
     Args:
         colors: [S, S, 3] RGB 0..1 of the back of the head over the crop's pixels.

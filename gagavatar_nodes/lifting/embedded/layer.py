@@ -57,7 +57,7 @@ def discs(
     head: np.ndarray | None = None,
     flatness: float = 0.2,
 ) -> Layer:
-    """A layer of discs of radius `sigma` centimeters facing along `normals` [N, 3]; balls without normals."""
+    """Return a layer of discs of radius `sigma` centimeters facing along `normals` [N, 3]; balls without normals."""
     count = len(points)
     variance = np.broadcast_to(np.square(sigma), (count,))
     matrix = variance[:, None, None] * np.eye(3)

@@ -131,7 +131,7 @@ def _sample(part: int, count: int, landmarks: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _front(points: np.ndarray) -> np.ndarray:
-    """The foremost of points [N, 3]: incisors or the tongue's tip, which lie lower than molars and its back."""
+    """Return the foremost of points [N, 3]: incisors or the tongue's tip, which lie lower than molars and its back."""
     return points[points[:, 2] > points[:, 2].max() - _FRONT_CM]
 
 
@@ -173,7 +173,7 @@ def _tongue(marks: np.ndarray, lips_z: float, light: np.ndarray) -> Layer:
 
 
 def _cavity(marks: np.ndarray, lips_z: float, light: np.ndarray) -> Layer:
-    """A dark, bowed sheet behind everything, higher than the mouth is open: the cheeks hide the rest of it."""
+    """Return a dark, bowed sheet behind everything, higher than the mouth is open: the cheeks hide the rest of it."""
     half = abs(marks[308, 0] - marks[78, 0]) / 2
     across, up = (g.ravel() for g in np.mgrid[-1.1:1.11:0.05, -1:1.01:0.06])
     middle = marks[[78, 308], 0].mean()
@@ -197,7 +197,7 @@ def _shows_teeth(portrait: Portrait) -> bool:
 
 
 def _own_interior(portrait: Portrait, stage: Stage, lips_z: float) -> Layer | None:
-    """What the source shows between its lips, or nothing where they are closed."""
+    """Return what the source shows between its lips, or nothing where they are closed."""
     mask = polygon(portrait.landmarks[list(INNER_LIPS), :2], portrait.size)
     y, x = np.nonzero(mask > 0.2)
     if (mask > 0.5).sum() < _OWN_PIXELS:

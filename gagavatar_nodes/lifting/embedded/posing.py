@@ -50,7 +50,8 @@ class Poser:
 
     def pose(self, points: np.ndarray, placement: HeadPlacement) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Means [N, 3] and covariances [N, 6] in head units of canonical points [3, N] under a pose, and how far each
-        is shown [N] 0..1."""
+        is shown [N] 0..1.
+        """
         positions = self._place(points, placement)
         covariances = np.empty((positions.shape[1], 6), np.float32)
         self._lattice_covariances(positions, covariances[: self._lattice])
@@ -61,7 +62,8 @@ class Poser:
 
     def _shown(self, placement: HeadPlacement) -> np.ndarray:
         """[N] 1, but less where the portrait saw the face from its side and the head now turns it to the camera: there
-        a few pixels would smear over what the layer below knows better."""
+        a few pixels would smear over what the layer below knows better.
+        """
         shown = np.ones(len(self._head), np.float32)
         gain = self._normals @ placement.rotation[2].astype(np.float32) - self._facing
         shown[self._steep] = np.clip(1 - (gain - _TURN[0]) / (_TURN[1] - _TURN[0]), 0, 1)

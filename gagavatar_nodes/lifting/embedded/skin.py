@@ -84,7 +84,8 @@ def _carve(points: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDep
 
 def _before_the_nape(points: np.ndarray, portrait: Portrait) -> np.ndarray:
     """[N] 0..1: under the ears what lies behind the jaw is left out. A neck turns about its own axis, the fitted head
-    about the front of it: its nape would swing out beside the neck."""
+    about the front of it: its nape would swing out beside the neck.
+    """
     jaw = portrait.canonical[list(_JAW), 2].mean()
     low = np.clip((portrait.canonical[CHIN, 1] + _EAR_LOBE_CM - points[:, 1]) / 1.5, 0, 1)
     return 1 - low * np.clip((jaw - _BEHIND_JAW_CM - points[:, 2]) / 1.0, 0, 1)

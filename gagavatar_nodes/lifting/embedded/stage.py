@@ -28,7 +28,7 @@ class Stage:
 
     @staticmethod
     def of(portrait: Portrait) -> Stage:
-        """The stage of a tracked portrait."""
+        """Return the stage of a tracked portrait."""
         pose, center = portrait.pose, (portrait.size - 1) / 2
         offset = pose.translation + np.array([-center, center, 0.0])
         return Stage(portrait.size, float(pose.scale), np.asarray(pose.rotation, float), offset / pose.scale)
@@ -39,7 +39,7 @@ class Stage:
         return FOCAL * self.size / 2 / self.scale
 
     def camera(self) -> Camera:
-        """The source camera, in head units."""
+        """Return the source camera, in head units."""
         return Camera.frontal(self.distance * HEAD_UNITS_PER_CM)
 
     def unproject(self, pixels: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -62,7 +62,7 @@ class GagavatarAvatar:
         seed: int | None = None,
         pose: str = "auto",
     ) -> GagavatarPerformance:
-        """The motion with the portrait's shape.
+        """Return the motion with the portrait's shape.
 
         Args:
             motion: with FLAME codes of the avatar's edition, or without.
@@ -82,7 +82,7 @@ class GagavatarAvatar:
         return GagavatarPerformance(self, self.codes(source, in_place), source, in_place, seed)
 
     def codes(self, source: Retargeter, in_place: bool = False) -> FlameCodes:
-        """A driver's codes with the portrait's shape; made from its ARKit weights where it has none."""
+        """Return a driver's codes with the portrait's shape; made from its ARKit weights where it has none."""
         from ...face.arkit_flame import flame_codes, with_added
         from ...heads.editions import check_same_edition
 
@@ -109,7 +109,7 @@ class GagavatarAvatar:
         return frame_portrait(portrait, self.portrait.extra["to_picture"])
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the avatar's file; see `PortraitGaussians.save`."""
+        """Write the avatar's file; see `PortraitGaussians.save`."""
         self.portrait.save(path)
 
 
@@ -132,17 +132,17 @@ class GagavatarPerformance:
         return self.source.motion.fps
 
     def follow(self, motion: Motion) -> GagavatarPerformance:
-        """The same driver's next frames; see `Retargeter.follow`."""
+        """Return the same driver's next frames; see `Retargeter.follow`."""
         source = self.source.follow(motion)
         return replace(self, codes=self.avatar.codes(source, self.in_place), source=source)
 
     def gaussians(self, index: int) -> Gaussians:
-        """The avatar at a frame, with the coarse RGB of the network's first three features."""
+        """Return the avatar at a frame, with the coarse RGB of the network's first three features."""
         posed = self.avatar.portrait.gaussians(self.head_points([index])[0].cpu().numpy())
         return replace(posed, features=np.clip(posed.features[:, :3], 0, 1))
 
     def camera(self, index: int) -> Camera:
-        """The camera at a frame."""
+        """Return the camera at a frame."""
         return Camera(self.codes.transform[index])
 
     def head_points(self, indices: Sequence[int]) -> Tensor:
@@ -224,7 +224,7 @@ def lift_portrait(portrait: Portrait, models: GagavatarModels, tracker: str = "l
 
 
 def load_avatar(path: str | os.PathLike[str], models: GagavatarModels) -> GagavatarAvatar:
-    """Reads a lifted avatar's file; what renders it must be there too.
+    """Read a lifted avatar's file; what renders it must be there too.
 
     Raises:
         FileFormatError: another kind of file, a newer version, cut off, or without what driving needs.
@@ -251,7 +251,7 @@ def _sampled(image: np.ndarray, points: np.ndarray, camera: np.ndarray) -> np.nd
 
 
 def fit_square(rgb: np.ndarray, alpha: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """A square picture [S, S, 3] and its alpha [S, S] in the middle of an empty one of another size.
+    """Return a square picture [S, S, 3] and its alpha [S, S] in the middle of an empty one of another size.
 
     It fills the shorter edge, as `rendering.drawing.square_camera` has it.
     """

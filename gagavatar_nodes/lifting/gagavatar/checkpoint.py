@@ -60,7 +60,7 @@ def load_checkpoint(path: str | Path, *, half: bool = False, cache: str | Path |
 
 
 def load_config(path: str | Path) -> GAGAvatarConfig:
-    """The variant of the network that the checkpoint at `path` belongs to: the published one unless it says so.
+    """Return the variant of the network that the checkpoint at `path` belongs to: the published one unless it says so.
 
     Raises FileFormatError where it names a variant that cannot be.
     """
@@ -78,7 +78,7 @@ def save_network(network: GAGAvatarNetwork, path: str | Path, notes: Mapping[str
 
 
 def load_perceptual_weights(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of the perceptual networks in the published `GAGAvatar.pt` at `path`, without their prefix.
+    """Return the tensors of the perceptual networks in the published `GAGAvatar.pt` at `path`, without their prefix.
 
     Raises FileFormatError where the file is missing or damaged, or has none: converted and own files leave them out.
     """
@@ -128,7 +128,7 @@ def expected_shapes(config: GAGAvatarConfig | None = None) -> dict[str, tuple[in
 
 
 def build_network(state: Mapping[str, Any], config: GAGAvatarConfig | None = None) -> GAGAvatarNetwork:
-    """The network of `config` with the tensors (or arrays) of `state` in float32, ready for inference.
+    """Return the network of `config` with the tensors (or arrays) of `state` in float32, ready for inference.
 
     Raises FileFormatError, see `check`.
     """
@@ -186,7 +186,7 @@ def _listed(label: str, names: list[str]) -> str:
 
 
 def _stamp(path: Path) -> str:
-    """Identifies the source of a converted file: a changed checkpoint is converted again."""
+    """Identify the source of a converted file: a changed checkpoint is converted again."""
     status = path.stat()
     return json.dumps([path.name, status.st_size, status.st_mtime_ns])
 
@@ -227,7 +227,7 @@ def _config_of(header: Mapping[str, str], path: Path) -> GAGAvatarConfig:
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
-    """The dict `model` of a PyTorch file, of which only tensors and plain containers are read."""
+    """Return the dict `model` of a PyTorch file, of which only tensors and plain containers are read."""
     import torch
 
     data = load_torch_file(path, _AGAIN)

@@ -64,7 +64,7 @@ class FastRefiner(nn.Module):
         return torch.sigmoid(self.logits(features, noise))
 
     def logits(self, features: Tensor, noise: list[Tensor] | None = None) -> Tensor:
-        """The picture before its sigmoid. An overflow anywhere inside leaves infinity or NaN in it."""
+        """Return the picture before its sigmoid. An overflow anywhere inside leaves infinity or NaN in it."""
         noise = list(self.noises) if noise is None else noise
         x = _leaky(self.first(features.to(self.dtype, memory_format=self.layout)))
         skips = []
@@ -108,7 +108,7 @@ class FastRefiner(nn.Module):
         return torch.cat(parts, dim=2)
 
     def _conv(self, layer: nn.Conv2d) -> nn.Conv2d:
-        """A copy of `layer` in this refiner's precision and layout."""
+        """Return a copy of `layer` in this refiner's precision and layout."""
         copy = nn.Conv2d(
             layer.in_channels, layer.out_channels, layer.kernel_size, padding=layer.padding,
             bias=layer.bias is not None, device="meta",

@@ -84,7 +84,7 @@ def trace(
 
 
 def refine(state_dict: Mapping[str, Any], features: np.ndarray) -> np.ndarray:
-    """The neural renderer alone, float32 on the CPU, with the stored noise.
+    """Return the neural renderer alone, float32 on the CPU, with the stored noise.
 
     Args:
         state_dict: as for `trace`; only the tensors under `upsampler.` are read.

@@ -13,7 +13,7 @@ _NEAR, _FAR = 0.01, 100.0
 
 
 def lifting_plane(camera: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The plane through the world origin that faces `camera` [3, 4].
+    """Return the plane through the world origin that faces `camera` [3, 4].
 
     Returns points [size * size, 3], one per pixel ray in row-major order, and the unit direction [3] along which the
     layers leave it, away from the camera.

@@ -60,7 +60,7 @@ class PlaneHead(nn.Module):
         return parameters, _rows(offsets.sigmoid())
 
     def _first_conv(self, local: Tensor, encoding: Tensor) -> Tensor:
-        """The first convolution of the local features joined by the encoding at every pixel: [1, 128, S, S].
+        """Return the first convolution of the local features joined by the encoding at every pixel: [1, 128, S, S].
 
         The encoding's part is computed on a 3x3 map: away from the zero padding it is the same at all pixels.
         """

@@ -10,7 +10,10 @@ from .config import IMAGE_SIZE
 
 
 def prepare_image(image: np.ndarray, size: int = IMAGE_SIZE) -> np.ndarray:
-    """A portrait crop [H, W, 3], uint8 or 0..1, on black, as the backbone reads it: [3, size, size] float32 0..1."""
+    """Return a portrait crop [H, W, 3], uint8 or 0..1, on black, as the backbone reads it.
+
+    [3, size, size] float32 0..1.
+    """
     picture = np.asarray(image)
     if picture.ndim != 3 or picture.shape[2] != 3:
         raise ValueError(f"Got an image {list(picture.shape)} but expected [H, W, 3].")

@@ -35,7 +35,7 @@ class GagavatarModels:
         self._lock = threading.RLock()
 
     def check(self) -> None:
-        """Raises what keeps the model from rendering, as far as can be known without reading gigabytes."""
+        """Raise what keeps the model from rendering, as far as can be known without reading gigabytes."""
         require_torch()
         self.options.resolve_device()
         if self.settings.refiner == "openvino" and find_spec("openvino") is None:
@@ -66,7 +66,7 @@ class GagavatarModels:
             return self._arkit
 
     def view(self, portrait: Portrait, tracker: str) -> PortraitView:
-        """What the network is shown of a portrait, by one of `PORTRAIT_TRACKERS`."""
+        """Return what the network is shown of a portrait, by one of `PORTRAIT_TRACKERS`."""
         if tracker == "landmarks":
             from ...tracking.landmarks import view_portrait
 
@@ -106,7 +106,7 @@ _models_lock = threading.Lock()
 
 
 def get_models(settings: Settings) -> GagavatarModels:
-    """The model of these settings. While an avatar holds it, the same files are not read again.
+    """Return the model of these settings. While an avatar holds it, the same files are not read again.
 
     Other folders are another model: the published tracker is looked for in them when it is needed.
     """

@@ -48,7 +48,7 @@ class RenderOptions:
         return resolve_device(self.device)
 
     def resolve_dtype(self, device: torch.device) -> torch.dtype:
-        """The refiner's precision on `device`."""
+        """Return the refiner's precision on `device`."""
         import torch
 
         if self.precision != "auto":

@@ -44,7 +44,7 @@ class PortraitGaussians:
         return len(self.covariances)
 
     def gaussians(self, head_points: np.ndarray) -> Gaussians:
-        """The Gaussians with the expression ones at `head_points` [5023, 3]."""
+        """Return the Gaussians with the expression ones at `head_points` [5023, 3]."""
         means = np.concatenate([np.asarray(head_points, np.float32), self.layer_means])
         return Gaussians(means, self.covariances, self.opacities, self.features)
 

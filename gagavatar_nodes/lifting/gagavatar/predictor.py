@@ -65,14 +65,14 @@ class GAGAvatarPredictor:
         half: bool = False,
         cache: str | Path | None = None,
     ) -> GAGAvatarPredictor:
-        """The model of a checkpoint file, see `checkpoint.load_checkpoint`; by default of its own `config`."""
+        """Return the model of a checkpoint file, see `checkpoint.load_checkpoint`; by default of its own `config`."""
         return cls.from_state_dict(load_checkpoint(path, half=half, cache=cache), options, config or load_config(path))
 
     @classmethod
     def from_state_dict(
         cls, state: Mapping[str, Any], options: RenderOptions | None = None, config: GAGAvatarConfig | None = None
     ) -> GAGAvatarPredictor:
-        """The model of a state dict. Raises FileFormatError where its tensors do not fit."""
+        """Return the model of a state dict. Raises FileFormatError where its tensors do not fit."""
         return cls(build_network(state, config), options)
 
     @torch.inference_mode()

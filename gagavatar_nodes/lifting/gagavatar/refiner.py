@@ -40,7 +40,7 @@ def noise_sizes(render_size: int = RENDER_SIZE) -> list[int]:
 
 
 def fresh_noise(seed: int, frame: int, render_size: int = RENDER_SIZE) -> list[Tensor]:
-    """The noise maps [1, 1, r, r] of a frame: the same for the same seed and frame on every device."""
+    """Return the noise maps [1, 1, r, r] of a frame: the same for the same seed and frame on every device."""
     generator = torch.Generator().manual_seed((seed * 1_000_003 + frame) % 2**63)
     return [torch.randn(1, 1, size, size, generator=generator) for size in noise_sizes(render_size)]
 

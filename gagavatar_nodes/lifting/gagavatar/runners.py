@@ -22,7 +22,7 @@ Runner = Callable[[Tensor, "list[Tensor] | None"], Tensor]
 
 
 def make_runner(refiner: Refiner, options: RenderOptions, device: torch.device, dtype: torch.dtype) -> Runner:
-    """The runner that `options` ask for. Raises GagavatarError where OpenVINO is asked for and cannot run."""
+    """Return the runner that `options` ask for. Raises GagavatarError where OpenVINO is asked for and cannot run."""
     if options.refiner == "openvino":
         return OpenVinoRunner(refiner, dtype)
     large = refiner.config.render_size >= RENDER_SIZE

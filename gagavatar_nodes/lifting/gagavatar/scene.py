@@ -55,7 +55,7 @@ class Scene:
         return self._features[:count].permute(0, 3, 1, 2), self._alpha[:count]
 
     def _with_matte(self, matte: np.ndarray) -> Gaussians:
-        """The same Gaussians, which share their memory, with one feature: how far each is the person's, 0..1."""
+        """Return the same Gaussians, which share their memory, with one feature: how far each is the person's, 0..1."""
         own = np.concatenate([np.ones(VERTICES, np.float32), matte.astype(np.float32)])[:, None]
         return replace(self._gaussians, features=self._place(own))
 

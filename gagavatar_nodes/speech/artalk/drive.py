@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def check_artalk(
     style: str | os.PathLike[str] | None = None, settings: Settings | None = None, **keywords: Unpack[SettingsKeywords]
 ) -> None:
-    """Raises what `drive_artalk` would for want of a file or of PyTorch, before the work."""
+    """Raise what `drive_artalk` would for want of a file or of PyTorch, before the work."""
     settings = merge_settings(settings, keywords)
     require_torch()
     from .files import CHECKPOINT, find_style
@@ -45,7 +45,7 @@ def drive_artalk(
     settings: Settings | None = None,
     **keywords: Unpack[SettingsKeywords],
 ) -> Motion:
-    """The motion of a speaker's head, from the voice.
+    """Return the motion of a speaker's head, from the voice.
 
     Computed in float32 on the settings' device, at 25 frames a second; nothing is drawn at random. It takes
     2.4 GB of memory, 2 of them mapped from the checkpoint, whatever the sound's length, beside the motion itself.

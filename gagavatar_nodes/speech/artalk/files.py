@@ -22,7 +22,7 @@ DEFAULT_STYLE, NO_STYLE = "natural_0", "none"
 
 
 def load_network(folders: Folders = None) -> ARTalk:
-    """The published network in float32 on the CPU, mapped from its file.
+    """Return the published network in float32 on the CPU, mapped from its file.
 
     Raises:
         WeightsError: the checkpoint is missing, truncated or changed.
@@ -38,12 +38,12 @@ def load_network(folders: Folders = None) -> ARTalk:
 
 
 def style_names() -> list[str]:
-    """The published styles."""
+    """Return the published styles."""
     return [Path(entry.name).stem for entry in manifest().values() if entry.path.startswith(_STYLES)]
 
 
 def find_style(style: str | os.PathLike[str] | None, folders: Folders = None) -> Path | None:
-    """The file of a style: one of `style_names`, a path, None for the default; None of `NO_STYLE`.
+    """Return the file of a style: one of `style_names`, a path, None for the default; None of `NO_STYLE`.
 
     Raises:
         WeightsError: a published style that is missing, truncated or changed.
@@ -62,7 +62,7 @@ def find_style(style: str | os.PathLike[str] | None, folders: Folders = None) ->
 
 
 def load_style(path: Path) -> np.ndarray:
-    """A style [50, 106]: the first two seconds of a motion, at 25 frames a second.
+    """Return a style [50, 106]: the first two seconds of a motion, at 25 frames a second.
 
     Raises:
         FileFormatError: the file holds no motion, or less than that.
@@ -78,7 +78,7 @@ def load_style(path: Path) -> np.ndarray:
 
 
 def read_codes(path: Path) -> np.ndarray:
-    """The motion [T, 106] float32 in a published style file, which holds one tensor.
+    """Return the motion [T, 106] float32 in a published style file, which holds one tensor.
 
     Raises:
         FileFormatError: it holds something else, or wants to run code.

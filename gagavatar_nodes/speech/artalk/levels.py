@@ -52,7 +52,7 @@ def quantize(features: Tensor) -> Tensor:
 
 
 def dequantize(bits: Tensor) -> Tensor:
-    """The features that bits stand for: the sum of their levels."""
+    """Return the features that bits stand for: the sum of their levels."""
     return sum((stretch(code_of(bits[:, span])) for span in SPANS), start=torch.zeros((), device=bits.device))
 
 

@@ -19,7 +19,7 @@ _FACING = np.diag([-1.0, 1.0, -1.0])
 
 
 def motion_of(codes: np.ndarray, source: str = "") -> Motion:
-    """The motion of codes [T, 106] at 25 frames a second, without ARKit weights yet.
+    """Return the motion of codes [T, 106] at 25 frames a second, without ARKit weights yet.
 
     The head's rotation is absolute: zero looks into the camera. The codes tell nothing of its place, its shape, or the
     gaze; zero is the face at rest.

@@ -43,14 +43,14 @@ class ARTalk(nn.Module):
         self.logits_head = nn.Linear(WIDTH, 2 * BITS)
 
     def style(self, motion: Tensor | None = None) -> Tensor:
-        """The style's token [1, 1, 768]: of a motion [50, 106], or none."""
+        """Return the style's token [1, 1, 768]: of a motion [50, 106], or none."""
         if motion is None:
             return self.null_style_cond
         found = self.style_cond_embed(self.style_encoder(motion[None]))[:, None]
         return _GUIDANCE * found + (1 - _GUIDANCE) * self.null_style_cond
 
     def sound(self, samples: Tensor) -> Tensor:
-        """What is heard at each token [1, 181, 1024], of 64,000 samples."""
+        """Return what is heard at each token [1, 181, 1024], of 64,000 samples."""
         features = self.audio_encoder(samples[None])
         return torch.cat([pool(features, length) for length in LEVELS], 1)
 
@@ -80,7 +80,10 @@ class ARTalk(nn.Module):
             total = total + stretch(code_of(bits))
 
     def remember(self, style: Tensor, previous: Tensor) -> list[Memory]:
-        """What each block knows of the previous chunk: its tokens as they enter, neither normed nor worked on."""
+        """Return what each block knows of the previous chunk.
+
+        Its tokens as they enter, neither normed nor worked on.
+        """
         tokens = [style, *map(self.vqfeat_embed, coarser_features(previous))]
         levels = torch.cat(
             [level.expand(length, -1) for level, length in zip(self.lvl_embed.weight, LEVELS, strict=True)]
@@ -89,7 +92,7 @@ class ARTalk(nn.Module):
         return [block.attn.remember(x) for block in self.attn_blocks]
 
     def step(self, samples: Tensor, style: Tensor, previous: Tensor) -> tuple[Tensor, Tensor]:
-        """The next chunk: motion [100, 106] of 64,000 samples, and the bits that stand before the chunk after.
+        """Return the next chunk: motion [100, 106] of 64,000 samples, and the bits that stand before the chunk after.
 
         These are of the decoded motion, encoded again, and not the predicted ones.
         """

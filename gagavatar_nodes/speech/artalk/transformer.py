@@ -45,7 +45,7 @@ class MemoryAttention(nn.Module):
         self.proj = nn.Linear(WIDTH, WIDTH)
 
     def remember(self, x: Tensor) -> Memory:
-        """What tokens leave for later ones."""
+        """Return what tokens leave for later ones."""
         return Memory(functional.normalize(_heads(self.key(x)), dim=-1), _heads(self.value(x)))
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
@@ -85,7 +85,7 @@ class HeadNorm(nn.Module):
 
 
 def bits_of(logits: Tensor) -> Tensor:
-    """The likelier value of each bit: [B, N, 64] logits of 0 and 1 in turn to [B, N, 32] bool."""
+    """Return the likelier value of each bit: [B, N, 64] logits of 0 and 1 in turn to [B, N, 32] bool."""
     return logits.unflatten(-1, (BITS, 2)).argmax(-1).bool()
 
 

@@ -57,7 +57,7 @@ def unpack(archive: str | os.PathLike, folder: str | os.PathLike, max_file_bytes
 
 
 def missing_files(folder: str | os.PathLike) -> list[str]:
-    """The required files that `folder` lacks."""
+    """Return the required files that `folder` lacks."""
     return [name for name in REQUIRED if not (Path(folder) / name).is_file()]
 
 
@@ -82,7 +82,7 @@ def _extract(archive: Path, staging: Path, max_file_bytes: int) -> set[str]:
 
 
 def _checked_name(archive: Path, member: tarfile.TarInfo) -> str:
-    """The member's path inside the archive, without a leading folder such as `./` or `assets/`."""
+    """Return the member's path inside the archive, without a leading folder such as `./` or `assets/`."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or "\\" in member.name or ":" in member.name:
         raise FileFormatError(f"{archive} is unsafe: its member {member.name!r} points outside the folder")

@@ -58,7 +58,7 @@ def shortcut(channels: int, out: int, stride: int, always: bool = False) -> nn.S
 
 
 def named(**modules: nn.Module) -> nn.Module:
-    """A module that only gives its children their names in the state dict."""
+    """Return a module that only gives its children their names in the state dict."""
     holder = nn.Module()
     for name, module in modules.items():
         holder.add_module(name, module)

@@ -31,7 +31,7 @@ def normalized(picture: Tensor) -> Tensor:
 
 
 def cut(picture: Tensor, left: int, top: int, width: int, height: int) -> Tensor:
-    """The rectangle of a picture [C, H, W], zero where it leaves it."""
+    """Return the rectangle of a picture [C, H, W], zero where it leaves it."""
     part = picture.new_zeros(picture.shape[0], height, width)
     x0, y0 = max(left, 0), max(top, 0)
     x1, y1 = min(left + width, picture.shape[2]), min(top + height, picture.shape[1])

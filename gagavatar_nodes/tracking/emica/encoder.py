@@ -121,7 +121,7 @@ class Emica(nn.Module):
 
     @staticmethod
     def load(state_dict: Mapping[str, Any], name: str = "EMICA weights") -> Emica:
-        """The network filled with the published state dict; `name` is used in errors."""
+        """Return the network filled with the published state dict; `name` is used in errors."""
         return from_state_dict(Emica, state_dict, name)
 
     def forward(self, face_224: Tensor, face_112: Tensor) -> dict[str, Tensor]:

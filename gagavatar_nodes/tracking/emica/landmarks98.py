@@ -88,7 +88,7 @@ class _HighResolution(nn.Module):
 
     @staticmethod
     def _add_branch(branches: int) -> nn.ModuleList:
-        """The next, coarser branch out of the last one; the others pass."""
+        """Return the next, coarser branch out of the last one; the others pass."""
         new = nn.Sequential(nn.Sequential(*_convolution(WIDTHS[branches - 1], WIDTHS[branches], 2), nn.ReLU()))
         return nn.ModuleList([*(nn.Identity() for _ in range(branches)), new])
 
@@ -142,7 +142,7 @@ class Landmarks98(nn.Module):
 
     @staticmethod
     def load(state_dict: Mapping[str, Any], name: str = "landmark weights") -> Landmarks98:
-        """The network filled with the published state dict; `name` is used in errors."""
+        """Return the network filled with the published state dict; `name` is used in errors."""
         return from_state_dict(Landmarks98, state_dict, name)
 
     def forward(self, crop: Tensor) -> Tensor:

@@ -97,7 +97,7 @@ def fit_cameras(
 
 
 def smooth_fit(fit: CameraFit) -> CameraFit:
-    """The fit of a video's successive frames, smoothed as in the published `smoothed.pkl`."""
+    """Return the fit of a video's successive frames, smoothed as in the published `smoothed.pkl`."""
     rows = smooth(rotation_to_6d(torch.from_numpy(fit.transform[:, :, :3])).numpy(), _KEEP_CAMERA)
     rotation = rotation_from_6d(torch.from_numpy(rows)).numpy()
     translation = smooth(fit.transform[:, :, 3:], _KEEP_CAMERA)

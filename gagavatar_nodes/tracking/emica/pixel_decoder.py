@@ -1,5 +1,6 @@
 """Mask2Former's pixel decoder (Cheng et al. 2022): deformable attention over three scales ("Deformable DETR", Zhu et
-al. 2021) and one finer map, with the published tensor names."""
+al. 2021) and one finer map, with the published tensor names.
+"""
 
 from __future__ import annotations
 

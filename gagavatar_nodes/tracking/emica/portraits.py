@@ -13,7 +13,7 @@ from .tracker import EmicaTracker
 
 
 def view_by_tracker(portrait: Portrait, tracker: EmicaTracker) -> PortraitView:
-    """The view of a portrait that the published program would lift.
+    """Return the view of a portrait that the published program would lift.
 
     Where the tracker has no matting network the portrait's own matte takes its place.
 

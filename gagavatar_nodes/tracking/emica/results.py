@@ -20,7 +20,7 @@ _TO_FACING = np.diag([-1.0, 1.0, -1.0])
 
 
 def read_results(path: str | os.PathLike, video: str | None = None, fps: float = 25.0) -> Motion:
-    """The motion in an `optim.pkl` or `smoothed.pkl`, read as data: no code in the file runs.
+    """Return the motion in an `optim.pkl` or `smoothed.pkl`, read as data: no code in the file runs.
 
     Frames are those of `video` (keys `<video>_<frame>`), by default of the only video in the file, in the order of
     their numbers; the files keep no frame rate. Raises `FileFormatError` when a frame lacks a code or has another
@@ -44,7 +44,7 @@ def read_results(path: str | os.PathLike, video: str | None = None, fps: float =
 
 
 def flame_motion(codes: FlameCodes, fps: float, source: str = "", confidence: np.ndarray | None = None) -> Motion:
-    """A motion of T frames from FLAME codes alone.
+    """Return a motion of T frames from FLAME codes alone.
 
     Head pose, place and size come from the cameras. There are no landmarks behind it: `neutral` is the bundled head's,
     `deltas`, `arkit` and `gaze` are zero; `confidence` [T] is one by default.

@@ -33,7 +33,7 @@ class Scrfd:
 
 
 def largest_face(outputs: list[np.ndarray]) -> np.ndarray | None:
-    """Decodes the nine outputs: scores, box distances and point offsets at strides 8, 16 and 32, two anchors a cell."""
+    """Decode the nine outputs: scores, box distances and point offsets at strides 8, 16 and 32, two anchors a cell."""
     boxes, scores, points = [], [], []
     for level, stride in enumerate(_STRIDES):
         cells = INPUT // stride

@@ -50,7 +50,7 @@ class StyleMatte(nn.Module):
 
     @staticmethod
     def load(state_dict: Mapping[str, Any], name: str = "StyleMatte weights") -> StyleMatte:
-        """The network filled with the published state dict; `name` is used in errors."""
+        """Return the network filled with the published state dict; `name` is used in errors."""
         return from_state_dict(StyleMatte, state_dict, name)
 
     def forward(self, image: Tensor) -> Tensor:

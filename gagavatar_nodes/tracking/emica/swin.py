@@ -90,7 +90,7 @@ class _Stage(nn.Module):
         self.downsample = None if last else _Merging(width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """This stage's map, and what the next one takes."""
+        """Return this stage's map, and what the next one takes."""
         for block in self.blocks:
             x = block(x)
         return x, x if self.downsample is None else self.downsample(x)

@@ -31,7 +31,7 @@ _REACHING_OUT = re.compile(
 
 
 def load_script(path: str | os.PathLike[str], device: str) -> torch.jit.ScriptModule:
-    """The network of a TorchScript file, once `check_script` has found nothing in it.
+    """Return the network of a TorchScript file, once `check_script` has found nothing in it.
 
     Raises:
         FileFormatError: it is damaged, of another kind, or names what it may not.

@@ -227,7 +227,7 @@ def _motion(
     fps: float,
     source: str,
 ) -> Motion:
-    """The motion of `count` frames of which those at `known` were fitted."""
+    """Return the motion of `count` frames of which those at `known` were fitted."""
     expression, jaw = codes.expression.cpu().numpy(), codes.jaw.cpu().numpy()
     eyes, R, t = fit.eyes, fit.transform[:, :, :3], fit.transform[:, :, 3]
     if len(known) < count:

@@ -41,7 +41,7 @@ class Head:
 
 
 def letterbox(picture: Tensor) -> tuple[Tensor, tuple[int, int], float]:
-    """A picture [3, H, W] 0..255 as input [3, 640, 640] 0..1, the borders left and above, and the scale."""
+    """Return a picture [3, H, W] 0..255 as input [3, 640, 640] 0..1, the borders left and above, and the scale."""
     _, height, width = picture.shape
     longest = max(height, width)
     small = resize(picture, max(1, height * INPUT // longest), max(1, width * INPUT // longest))
@@ -65,7 +65,7 @@ class VGGHead:
 
     @torch.no_grad()
     def __call__(self, picture: Tensor) -> Head | None:
-        """The largest head in a picture [3, H, W] 0..255 RGB, or None."""
+        """Return the largest head in a picture [3, H, W] 0..255 RGB, or None."""
         prepared, padding, scale = letterbox(picture.to(self._device, torch.float32))
         outputs = self._network(prepared[None])
         boxes, scores, codes = (o[0].float().cpu().numpy() for o in outputs)
@@ -75,7 +75,7 @@ class VGGHead:
 def choose_head(
     boxes: np.ndarray, scores: np.ndarray, codes: np.ndarray, padding: tuple[int, int], scale: float
 ) -> Head | None:
-    """The largest of the network's confident heads: boxes [A, 4] in the input, scores [A], codes [A, 413]."""
+    """Return the largest of the network's confident heads: boxes [A, 4] in the input, scores [A], codes [A, 413]."""
     sure = np.flatnonzero(scores >= _CONFIDENCE)
     sure = sure[np.argsort(-scores[sure], kind="stable")][:_CANDIDATES]
     if not len(sure):

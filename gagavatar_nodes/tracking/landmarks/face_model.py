@@ -52,7 +52,7 @@ class FaceModel:
         return self.codes.shape[-1]
 
     def with_codes(self, fixed: np.ndarray, kept: np.ndarray) -> FaceModel:
-        """The model with codes `fixed` [K] folded in, and new codes along the columns of `kept` [K, k]."""
+        """Return the model with codes `fixed` [K] folded in, and new codes along the columns of `kept` [K, k]."""
         return FaceModel(self.constant + self.codes @ fixed, self.codes @ kept, self.features)
 
     def points(self, codes: np.ndarray, joints: np.ndarray) -> np.ndarray:
@@ -113,7 +113,7 @@ class FaceModel:
 
 
 def landmark_model(flame: Flame) -> FaceModel:
-    """The landmarks of a FLAME file, with all its codes: shape, then expression.
+    """Return the landmarks of a FLAME file, with all its codes: shape, then expression.
 
     Raises:
         GagavatarError: the file has no landmark embedding.

@@ -80,7 +80,7 @@ def fit_landmarks(
 def fit_motion(
     motion: Motion, flame: Flame, shape: np.ndarray | None = None, smoothing: float = FIT_STRENGTH
 ) -> Motion:
-    """The motion with FLAME codes fitted to its landmarks; everything else stays as it is.
+    """Return the motion with FLAME codes fitted to its landmarks; everything else stays as it is.
 
     The cameras' image is a square around the head's median place, as wide as the published network expects it.
 
@@ -111,7 +111,8 @@ def fit_square(motion: Motion, flame: Flame, smoothing: float = FIT_STRENGTH) ->
 
 def flame_square(motion: Motion) -> tuple[np.ndarray, float]:
     """Center [2] and half width, in picture heights from the picture's center, of the square that is the image of the
-    cameras which `fit_motion` finds."""
+    cameras which `fit_motion` finds.
+    """
     seen = np.flatnonzero(motion.confidence) if motion.confidence.any() else slice(None)
     heads = motion.rotation @ HEAD_CENTER + motion.translation
     centers = (motion.scale[:, None] * heads)[seen, :2] * [1, -1]
@@ -168,13 +169,13 @@ class LandmarkFit:
         return solve_shape(self._model, self.observed(points[chosen], start), start).astype(np.float32)
 
     def person(self, shape: np.ndarray) -> FaceModel:
-        """The model of one person, whose codes are expressions."""
+        """Return the model of one person, whose codes are expressions."""
         fixed = np.zeros(self._model.width)
         fixed[:SHAPES] = shape
         return self._model.with_codes(fixed, self._expressions)
 
     def initial(self, model: FaceModel, points: np.ndarray) -> State:
-        """The mean face at rest, laid on the landmarks as a rigid body without perspective."""
+        """Return the mean face at rest, laid on the landmarks as a rigid body without perspective."""
         T = len(points)
         weights = np.where(np.arange(len(INDICES)) < _OUTLINE, 0.2, 1.0)
         scales, R, shifts = similarities(model.constant.sum(0), points * [1, -1, -1], weights)
@@ -203,7 +204,7 @@ class LandmarkFit:
         smoothing: float,
         previous: State | None = None,
     ) -> State:
-        """Some successive frames, after the `previous` one where there is one."""
+        """Return some successive frames, after the `previous` one where there is one."""
         start = self.initial(model, points)
         seen = self.observed(points, start, visible)
         if smoothing == 0:
@@ -213,14 +214,17 @@ class LandmarkFit:
 
     @staticmethod
     def observed(points: np.ndarray, start: State, visible: np.ndarray | None = None) -> Observations:
-        """The landmarks with their precision, which depends on the heads' size; `visible` [T], all by default."""
+        """Return the landmarks with their precision, which depends on the heads' size.
+
+        `visible` [T], all by default.
+        """
         precision = start.translation[:, 2:] / FOCAL / (_ERRORS_CM * HEAD_UNITS_PER_CM)
         if visible is not None:
             precision = precision * visible[:, None]
         return Observations(points[..., :2], precision)
 
     def codes_of(self, state: State, shape: np.ndarray) -> FlameCodes:
-        """What was fitted, in FLAME's numbers."""
+        """Return what was fitted, in FLAME's numbers."""
         transform = np.concatenate([state.rotation, state.translation[..., None]], -1)
         expression = state.codes @ self._expressions[SHAPES:].T
         values = (expression, state.joints[:, :3], state.joints[:, 3:], transform)

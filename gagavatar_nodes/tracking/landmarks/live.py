@@ -44,7 +44,7 @@ class LiveFlame:
         self._last: State | None = None
 
     def __call__(self, motion: Motion | None) -> Motion | None:
-        """The motion of one frame with its codes; None, for a frame without a face, gives None."""
+        """Return the motion of one frame with its codes; None, for a frame without a face, gives None."""
         if motion is None:
             self._last = None
             return None

@@ -25,7 +25,8 @@ class FlameOverlay:
 
     def __init__(self, flame: Flame, motion: Motion, squares: Sequence[tuple[np.ndarray, float]] | None = None) -> None:
         """`motion` with the FLAME codes that `fit_motion` gave it, or another tracker with the `squares` that are its
-        cameras' images, one a frame, as `flame_square` describes them; then there are no tracked landmarks."""
+        cameras' images, one a frame, as `flame_square` describes them; then there are no tracked landmarks.
+        """
         if motion.flame is None:
             raise ValueError("the motion has no FLAME codes")
         self._flame, self._codes = flame, motion.flame
@@ -34,7 +35,7 @@ class FlameOverlay:
         self._triangles = flame.faces.cpu().numpy()
 
     def __call__(self, index: int, frame: np.ndarray) -> np.ndarray:
-        """A copy of a frame [H, W, 3] uint8 RGB of the motion, drawn upon."""
+        """Return a copy of a frame [H, W, 3] uint8 RGB of the motion, drawn upon."""
         canvas, cv2 = frame.copy(), opencv()
         vertices, landmarks = self.project(index)
         shown = self._pixels(vertices, frame.shape)

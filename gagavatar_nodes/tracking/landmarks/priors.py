@@ -47,7 +47,7 @@ def static_cost(state: State) -> np.ndarray:
 
 
 def add_static(H: np.ndarray, g: np.ndarray, state: State) -> None:
-    """Adds the derivatives of `static_cost` to H [T, D, D] and g [T, D]."""
+    """Add the derivatives of `static_cost` to H [T, D, D] and g [T, D]."""
     k = state.codes.shape[1]
     codes, joints = slice(0, k), slice(k, k + JOINTS)
     H[:, range(k), range(k)] += 1

@@ -143,7 +143,7 @@ def _sequence_cost(model: FaceModel, seen: Observations, state: State, ties: Tie
 
 
 def _add_ties(H: np.ndarray, g: np.ndarray, state: State, ties: Ties) -> np.ndarray:
-    """Adds the derivatives of the changes in time to H and g; returns the links [T - 1, D] between frames."""
+    """Add the derivatives of the changes in time to H and g; return the links [T - 1, D] between frames."""
     differences = ties.differences(state)
     weights, _ = priors.change_weights(differences, ties.deviations)
     pull = weights * differences

@@ -30,7 +30,7 @@ class State:
         return State(*(getattr(self, f.name)[part] for f in fields(self)))
 
     def moved(self, step: np.ndarray) -> State:
-        """The state after a step [T, K + 9 + 3 + 3], columns as in `FaceModel.linearized`."""
+        """Return the state after a step [T, K + 9 + 3 + 3], columns as in `FaceModel.linearized`."""
         k = self.codes.shape[1]
         turn = rotation_of(step[:, k + JOINTS : -3])
         return State(
@@ -49,5 +49,5 @@ class State:
 
 
 def concatenate(states: list[State]) -> State:
-    """The frames of several states, one after another."""
+    """Return the frames of several states, one after another."""
     return State(*(np.concatenate([getattr(s, f.name) for s in states]) for f in fields(State)))

@@ -58,7 +58,7 @@ def view_portrait(portrait: Portrait, flame: Flame, shape: np.ndarray | None = N
 
 
 def frame_portrait(portrait: Portrait, to_picture: np.ndarray) -> Portrait:
-    """A portrait whose crop is the square of a `PortraitView`, for stitching the network's pictures back."""
+    """Return a portrait whose crop is the square of a `PortraitView`, for stitching the network's pictures back."""
     to_crop = chained(inverse(portrait.crop_to_picture), to_picture)
     matted = (portrait.crop * portrait.alpha[..., None]).astype(np.float32)
     landmarks, back = portrait.landmarks.copy(), inverse(to_crop)

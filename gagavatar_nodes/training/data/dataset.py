@@ -23,7 +23,7 @@ from .published import LMDB, PublishedFrames
 
 
 def open_frames(folder: str | Path) -> FrameSource:
-    """The frames of a folder in either layout, checked for whatever can be without reading pictures.
+    """Return the frames of a folder in either layout, checked for whatever can be without reading pictures.
 
     Raises:
         FileFormatError: no data set, or one whose files do not belong together.
@@ -78,7 +78,7 @@ class FramePairs(Dataset[TrainingBatch]):
         return self.pair(source, self.pairing.targets[number])
 
     def pair(self, source: str, target: str) -> TrainingBatch:
-        """A batch of one: the frames of two keys.
+        """Return a batch of one: the frames of two keys.
 
         Raises:
             FileFormatError: a picture is damaged, not square or not of the others' size; the line names the frame.
@@ -128,7 +128,7 @@ def open_dataset(
     cross: Cross = "no",
     seed: int = 0,
 ) -> FramePairs:
-    """The pairs of one split of a folder; see `open_frames` and `FramePairs`."""
+    """Return the pairs of one split of a folder; see `open_frames` and `FramePairs`."""
     return FramePairs(open_frames(folder), split, flame, config, cross=cross, seed=seed)
 
 

@@ -37,11 +37,11 @@ class FrameSource(Protocol):
     """Keys by split, in the data set's order."""
 
     def video_of(self, key: str) -> str:
-        """The video that a frame belongs to."""
+        """Return the video that a frame belongs to."""
         ...
 
     def number_of(self, key: str) -> int:
-        """The frame's number in its video."""
+        """Return the frame's number in its video."""
         ...
 
     def picture(self, key: str) -> np.ndarray:
@@ -49,5 +49,5 @@ class FrameSource(Protocol):
         ...
 
     def codes(self, key: str) -> FrameCodes:
-        """The frame's tracking."""
+        """Return the frame's tracking."""
         ...

@@ -70,14 +70,14 @@ class ClipMaker:
         self.length = 0
 
     def add(self, image: np.ndarray, face: Landmarks | None, others: list[Landmarks]) -> None:
-        """The next frame [H, W, 3] uint8 with the person's face and those of others."""
+        """Take the next frame [H, W, 3] uint8 with the person's face and those of others."""
         fault = self._take(image, face, others)
         if fault is not None:
             self._dropped[fault].append(self._first + self.length)
         self.length += 1
 
     def finish(self) -> ClipReport:
-        """Writes the motion beside the crops; where there are too few good frames, removes everything."""
+        """Write the motion beside the crops; where there are too few good frames, remove everything."""
         report = ClipReport(self._first, self.length, len(self._kept), dict(self._dropped))
         if self._writer is None or len(self._kept) < self._settings.fewest:
             self.abandon()
@@ -92,7 +92,7 @@ class ClipMaker:
         return replace(report, name=self._folder.name)
 
     def abandon(self) -> None:
-        """Removes what was written."""
+        """Remove what was written."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
             writer.__exit__(RuntimeError, RuntimeError("abandoned"), None)

@@ -41,7 +41,7 @@ class LandmarkRecorder:
         self._recorder = MotionRecorder(fps, source, PASS_SHARE * smoothing)
 
     def add(self, face: Landmarks | None) -> None:
-        """The next frame's face, in crop pixels; None where it is not to be seen."""
+        """Take the next frame's face, in crop pixels; None where it is not to be seen."""
         shape = (CROP_SIZE, CROP_SIZE)
         if face is None:
             self._forward.reset()
@@ -50,7 +50,7 @@ class LandmarkRecorder:
             self._recorder.add(self._forward(face.points, face.size), face.score, shape)
 
     def finish(self) -> Motion:
-        """The motion; at least one frame must have shown the face."""
+        """Return the motion; at least one frame must have shown the face."""
         return self._recorder.finish()
 
 
@@ -108,7 +108,7 @@ class TrackerFactory:
     """Makes the tracker of each clip; what they share is loaded once."""
 
     def __init__(self, settings: PrepareSettings) -> None:
-        """Raises what `trackers.choose_tracker` and `load_flame_model` raise, before any work."""
+        """Raise what `trackers.choose_tracker` and `load_flame_model` raise, before any work."""
         from ...settings import load_flame_model
         from ...trackers import choose_tracker
 
@@ -129,7 +129,7 @@ class TrackerFactory:
         return None if self._flame is None else self._flame.edition
 
     def make(self) -> ClipTracker:
-        """A tracker for one clip."""
+        """Return a tracker for one clip."""
         if self._networks is not None and self._flame is not None:
             return NetworkTracker(self._networks, self._flame.edition)
         if self._flame is not None:

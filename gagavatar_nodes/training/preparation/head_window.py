@@ -36,7 +36,7 @@ class HeadWindow:
         self._box: np.ndarray | None = None
 
     def move(self, box: np.ndarray) -> tuple[int, int, int]:
-        """The square in whole pixels after the next frame's head box [4]."""
+        """Return the square in whole pixels after the next frame's head box [4]."""
         self._box = box if self._box is None else NEW_BOX * box + (1 - NEW_BOX) * self._box
         center, edge = (self._box[:2] + self._box[2:]) / 2, np.sqrt((self._box[2:] - self._box[:2]).prod()) * SCALE
         edge = max(2, round(float(edge)))

@@ -36,7 +36,7 @@ def prepare(
     share: float = 0.1,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Prepares raw videos for training, see `layout`; returns the report.
+    """Prepare raw videos for training, see `layout`; return the report.
 
     A video that cannot be read, and one whose process dies, is reported and does not stop the rest. Finished videos
     are left as they are when the same settings are used again.
@@ -70,7 +70,7 @@ def prepare(
 
 
 def find_videos(sources: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """The files that are named, and all videos in the folders that are named, each once.
+    """Return the files that are named, and all videos in the folders that are named, each once.
 
     Raises:
         MediaError: one does not exist, or a folder holds no video.
@@ -88,7 +88,7 @@ def find_videos(sources: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def summarize(report: dict[str, Any]) -> str:
-    """The report in one line."""
+    """Return the report in one line."""
     videos = report["videos"]
     clips = [clip for video in videos for clip in video.get("clips", ())]
     kept = sum(clip["kept"] for clip in clips if "name" in clip)
@@ -153,7 +153,7 @@ def _run_all(
     workers: int,
     progress: Progress | None,
 ) -> None:
-    """A process for each video, `workers` at a time: a decoder that crashes takes nothing else with it."""
+    """Run a process for each video, `workers` at a time: a decoder that crashes takes nothing else with it."""
     context = multiprocessing.get_context("spawn")
     waiting = waiting[::-1]
     running: dict[Connection, tuple[BaseProcess, Path, str]] = {}
@@ -184,7 +184,7 @@ def _run_all(
 
 
 def _conclude(code: int | None, path: Path, prefix: str, folder: Path, settings: PrepareSettings) -> None:
-    """Reports on a video whose process died without a word."""
+    """Report on a video whose process died without a word."""
     file = folder / VIDEOS / f"{prefix}.json"
     if not file.is_file():
         why = f"its process ended with code {code}: the file may be damaged, or the memory too small"

@@ -60,6 +60,6 @@ class PrepareSettings:
 
 
 def clip_prefix(path: str | os.PathLike[str]) -> str:
-    """The part of clips' names that stands for the video: its stem, in letters that every file system takes."""
+    """Return the part of clips' names that stands for the video: its stem, in letters that every file system takes."""
     stem = "".join(c if c.isalnum() or c in ".-" else "-" for c in Path(path).stem).strip("-.")
     return stem[:80] or "video"

@@ -14,7 +14,7 @@ _ENOUGH_VIDEOS = 20
 
 
 def write_dataset(folder: Path, clips: dict[str, int], held_out: str, share: float) -> None:
-    """Writes `dataset.json`.
+    """Write `dataset.json`.
 
     Args:
         folder: the data folder.

@@ -27,7 +27,7 @@ def prepare_video(
     settings: PrepareSettings,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> dict[str, Any]:
-    """Makes the clips of a video in `folder`, named `<prefix>-s<shot>-p<person>`, and reports on them.
+    """Make the clips of a video in `folder`, named `<prefix>-s<shot>-p<person>`, and report on them.
 
     The video is streamed once; its clips' frames are written as they come.
 
@@ -80,7 +80,7 @@ class _Clips:
         self._shot = self._persons = 0
 
     def add(self, index: int, image: Any, faces: dict[int, Landmarks | None], cut: bool) -> None:
-        """The next frame with its faces by person."""
+        """Take the next frame with its faces by person."""
         if cut:
             self.end(set())
             self._shot, self._persons = self._shot + 1, 0
@@ -100,7 +100,7 @@ class _Clips:
             self._finish(person)
 
     def abandon(self) -> None:
-        """Removes unfinished clips."""
+        """Remove unfinished clips."""
         for clip in self._open.values():
             clip.abandon()
 
