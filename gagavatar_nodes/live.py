@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .types import Motion
 
@@ -13,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class LiveTracker(Protocol):
-    """What follows a face picture by picture, such as `tracking.live.LiveTracker`."""
+    """What follows a face or a voice piece by piece: `tracking.live.LiveTracker`, `speech.live.LiveVoice`."""
 
     neutral_version: int
     """Counts the changes of the neutral face."""
@@ -23,8 +21,8 @@ class LiveTracker(Protocol):
         """One frame of the neutral face."""
         ...
 
-    def feed(self, image: np.ndarray) -> Motion | None:
-        """The next picture's motion of one frame, or None without a face."""
+    def feed(self, piece: Any) -> Motion | None:
+        """The motion of one frame of the next picture [H, W, 3] uint8, or piece of sound; None without a face."""
         ...
 
 
@@ -36,9 +34,9 @@ class LiveDriver:
         self._rest: Performance | None = None
         self._version = 0
 
-    def feed(self, image: np.ndarray) -> Performance | None:
-        """The avatar under the next picture [H, W, 3] uint8 RGB: a performance of one frame, or None without a face."""
-        motion = self._tracker.feed(image)
+    def feed(self, piece: Any) -> Performance | None:
+        """The avatar under the tracker's next piece: a performance of one frame, or None without a face."""
+        motion = self._tracker.feed(piece)
         if motion is None:
             return None
         if self._rest is None or self._version != self._tracker.neutral_version:

@@ -85,7 +85,9 @@ def _allowed_addresses() -> int | None:
 
 def lacks_memory(error: BaseException | None) -> bool:
     """Whether an error, or what it comes from, says that there is not enough memory."""
-    while error is not None:
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:  # an error may be its own cause
+        seen.append(error)
         if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
             return True
         if not isinstance(error, GagavatarError) and _LACK.search(str(error)):  # ours may quote names of files

@@ -229,7 +229,9 @@ def track(
             motion, squares = track_file(video, name, settings, smoothing, face, on_frame, done, Path(path).name)
         except FaceError as error:
             text = str(error)
-            raise error if text.startswith(Path(path).name) else FaceError(f"{path}: {text}") from error
+            if text.startswith(Path(path).name):
+                raise
+            raise FaceError(f"{path}: {text}") from error
     if preview is not None and name != "embedded":
         write_flame_preview(path, preview, load_flame_model(settings), motion, squares)
     return motion

@@ -89,3 +89,9 @@ def test_a_container_with_little_memory_is_named(tmp_path, monkeypatch):
     (tmp_path / "memory.max").write_text(f"{256 << 20}\n")
     with pytest.raises(GagavatarError, match="this container may use 256 MB, and 500 are needed"):
         packages.check_memory()
+
+
+def test_an_error_that_is_its_own_cause_is_looked_at_once():
+    error = ValueError("no face")
+    error.__cause__ = error
+    assert packages.lacks_memory(error) is False

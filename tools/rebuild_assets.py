@@ -48,7 +48,7 @@ def main() -> int:
 
 def _builders() -> dict[str, Callable[[Path, Path], None]]:
     from make_example_portrait import make_example_portrait
-    from rebuild import canonical, driver, head, models, speech, words
+    from rebuild import canonical, driver, head, models, speech, voice, words
 
     return {
         "canonical.npz": canonical.build,
@@ -58,6 +58,7 @@ def _builders() -> dict[str, Callable[[Path, Path], None]]:
         "synthetic_driver_truth.npy": driver.build,
         "speech_phones.npz": speech.build,
         "english_words.txt.xz": words.build,
+        "example_voice.flac": voice.build,
         "example_portrait.jpg": lambda _, out: make_example_portrait(out / "example_portrait.jpg"),
     }
 

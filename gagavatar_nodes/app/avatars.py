@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from .graphs import Source
 from .sessions import Session
 
 if TYPE_CHECKING:
-    from ..live import LiveDriver
-    from ..tracking.live import LiveTracker
+    from ..live import LiveDriver, LiveTracker
 
 BACKDROP = (32, 36, 40)
 _lifting = threading.Lock()
@@ -45,21 +44,20 @@ def picture_of(avatar: Avatar, motion: Motion, size: int) -> np.ndarray:
 
 
 class Live:
-    """An avatar that follows a webcam."""
+    """An avatar that follows a webcam or a microphone."""
 
-    def __init__(self, avatar: Avatar, fps: float) -> None:
-        """`fps` about as many pictures a second as will come."""
+    def __init__(self, avatar: Avatar, tracker: LiveTracker) -> None:
+        """`tracker` makes a motion of each picture or piece of sound."""
         from ..live import LiveDriver
-        from ..tracking.live import LiveTracker
 
-        self.tracker: LiveTracker = LiveTracker(fps)
-        self._driver: LiveDriver = LiveDriver(avatar, self.tracker)
+        self.tracker = tracker
+        self._driver: LiveDriver = LiveDriver(avatar, tracker)
 
-    def feed(self, frame: np.ndarray, size: int) -> np.ndarray | None:
-        """[size, size, 3] uint8 the avatar under a picture [H, W, 3] uint8; None where there is no face."""
+    def feed(self, piece: Any, size: int) -> np.ndarray | None:
+        """[size, size, 3] uint8 the avatar under what the tracker takes; None where there is no face."""
         from ..rendering.compositing import composite
 
-        performance = self._driver.feed(frame)
+        performance = self._driver.feed(piece)
         if performance is None:
             return None
         rgb, alpha = next(iter(performance.frames(size, size, [0])))

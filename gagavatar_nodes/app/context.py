@@ -21,6 +21,7 @@ from .limits import Limits
 from .sessions import FOLDER_PREFIX, Session, Sessions
 
 EXAMPLE_PORTRAIT, EXAMPLE_DRIVER = "example_portrait.jpg", "synthetic_driver.mp4"
+EXAMPLE_VOICE = "example_voice.flac"
 _OWN_FOLDER = re.compile(rf"\S*{FOLDER_PREFIX}[^\\/\s]*[\\/][0-9a-f]{{24}}[\\/]\w+[\\/]")
 """The part of a path that means nothing to visitors."""
 JOBS = "jobs"
@@ -67,6 +68,16 @@ class Context:
             return Source("example")
         self.limits.check_driver(path)
         return Source("file", session.take_in(path))
+
+    def voice(self, session: Session, upload: str | None) -> Source:
+        """The voice that is heard, as a source of a graph."""
+        if not upload:
+            raise GagavatarError("There is no voice: upload a sound, record one, or choose another driver")
+        path = Path(upload)
+        if same_file(path, asset(EXAMPLE_VOICE)):
+            return Source("voice")
+        self.limits.check_voice(path)
+        return Source("voice", session.take_in(path))
 
     def avatar(self, session: Session, upload: str | None, model: str = "auto") -> Avatar:
         """The avatar of the portrait that is shown."""

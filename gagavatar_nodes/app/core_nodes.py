@@ -92,6 +92,32 @@ class LoadVideo:
         return (FileVideo(files.resolve(file)),)
 
 
+class LoadAudio:
+    """`Load Audio` from the input folder."""
+
+    DISPLAY_NAME = "Load Audio"
+    RETURN_TYPES = ("AUDIO",)
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {"required": {"audio": ([], {})}}
+
+    @classmethod
+    def IS_CHANGED(cls, audio: str) -> str:  # noqa: N802
+        return _digest(audio)
+
+    def run(self, audio: str) -> tuple[dict[str, Any]]:
+        """The file's sound as AUDIO; raises `MediaError` where it has none."""
+        from ..nodes.sound import read_sound
+
+        path = files.resolve(audio)
+        sound = read_sound(path)
+        if sound is None:
+            raise MediaError(f"{path.name} has no sound that can be decoded: choose another file")
+        return (sound,)
+
+
 class CreateVideo:
     """`Create Video` of pictures."""
 
@@ -160,6 +186,7 @@ class Preview:
 CORE_NODES: dict[str, type] = {
     "LoadImage": LoadImage,
     "LoadVideo": LoadVideo,
+    "LoadAudio": LoadAudio,
     "CreateVideo": CreateVideo,
     "SaveVideo": SaveVideo,
     "SaveImage": SaveImage,

@@ -19,9 +19,9 @@ class Source:
     """Where the portrait or the driver comes from."""
 
     kind: str
-    """"example", "file", or "builtin" for motions."""
+    """"example", "file", "builtin" for motions, or "voice" for sounds."""
     name: str = ""
-    """Of the file in the input folder, or of the built-in motion."""
+    """Of the file in the input folder, or of the built-in motion; empty for the bundled voice."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Look:
     tracker: str = "embedded"
     pose: str = "auto"
     """One of `driving.head_turn.POSES`."""
+    text: str = ""
+    """What a voice says, where it is known."""
 
 
 def animate(portrait: Source, driver: Source, look: Look | None = None) -> Graph:
@@ -71,7 +73,7 @@ def animate(portrait: Source, driver: Source, look: Look | None = None) -> Graph
     if look.background == "image" and look.background_file:
         graph["background"] = node("LoadImage", image=look.background_file)
         values["background_image"] = ["background", 0]
-    if video is not None:
+    if video is not None or driver.kind == "voice":
         values["audio"] = ["driver", 1]
     if look.compare:
         values["beside_portrait"] = ["track", 0]
@@ -113,8 +115,8 @@ def splat(portrait: Source, format: str = "ply", model: str = "auto") -> Graph:
     return graph
 
 
-def with_uploads(graph: Graph, portrait: str | None, driver: str | None) -> Graph:
-    """The graph with its Load Image and Load Video nodes reading these files of the input folder, where given."""
+def with_uploads(graph: Graph, portrait: str | None, driver: str | None, voice: str | None = None) -> Graph:
+    """The graph whose Load Image, Load Video and Load Audio read these files of the input folder, where given."""
     changed = {}
     for id_, one in graph.items():
         inputs = dict(one["inputs"])
@@ -122,6 +124,8 @@ def with_uploads(graph: Graph, portrait: str | None, driver: str | None) -> Grap
             inputs["image"] = portrait
         if driver is not None and one["class_type"] == "LoadVideo":
             inputs["file"] = driver
+        if voice is not None and one["class_type"] == "LoadAudio":
+            inputs["audio"] = voice
         changed[id_] = {"class_type": one["class_type"], "inputs": inputs}
     return changed
 
@@ -146,16 +150,30 @@ def _add_driver(graph: Graph, driver: Source, look: Look) -> list[Any] | None:
     if driver.kind == "builtin":
         graph["driver"] = node("BuiltinMotion", name=driver.name, seconds=look.seconds)
         return None
+    if driver.kind == "voice":
+        if driver.name:
+            graph["sound"] = node("LoadAudio", audio=driver.name)
+            sound: list[Any] = ["sound", 0]
+        else:
+            sound = [_example(graph), 2]
+        graph["driver"] = node("DriveByVoice", audio=sound, text=look.text)
+        return None
     if driver.kind == "file":
         graph["video"] = node("LoadVideo", file=driver.name)
         video: list[Any] = ["video", 0]
     else:
-        if graph["portrait"]["class_type"] != f"{_PREFIX}ExampleInputs":
-            graph["example"] = node("ExampleInputs")
-        video = ["example" if "example" in graph else "portrait", 1]
+        video = [_example(graph), 1]
     links: dict[str, Any] = {"video": video}
     if look.tracker != "embedded":
         graph["tracker"] = node("LoadHeadTracker", tracker=look.tracker)
         links["tracker"] = ["tracker", 0]
     graph["driver"] = node("ExtractDriving", smoothing=look.smoothing, **links)
     return video
+
+
+def _example(graph: Graph) -> str:
+    """Id of the graph's Example Inputs, added where the portrait is another."""
+    if graph["portrait"]["class_type"] == f"{_PREFIX}ExampleInputs":
+        return "portrait"
+    graph["example"] = node("ExampleInputs")
+    return "example"

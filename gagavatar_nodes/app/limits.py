@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from .executor import Graph
 
 
+_COUNTED = 8000  # samples a second that tell how long a sound is
+
+
 @dataclass(frozen=True)
 class Limits:
     """Bounds on uploads and jobs."""
@@ -19,7 +22,7 @@ class Limits:
     megabytes: int = 200
     """Of an upload."""
     seconds: float = 60.0
-    """Of a driving video, and of a built-in motion."""
+    """Of a driving video or voice, and of a built-in motion."""
     edge: int = 1024
     """Pixels of a rendered edge."""
     waiting: int = 20
@@ -52,6 +55,22 @@ class Limits:
                     raise GagavatarError(
                         f"{node['class_type']}: '{name}' is {values[name]:g}, but can be {most[name]:g} at most here"
                     )
+
+    def check_voice(self, path: Path) -> None:
+        """Raises:
+        MediaError: the sound is too large, too long, or cannot be read.
+        """
+        from ..media.sound import SoundReader
+
+        self.check_upload(path)
+        seconds, reader = 0.0, SoundReader(path, rate=_COUNTED)
+        for block in reader:
+            seconds += block.shape[1] / _COUNTED
+            if seconds > self.seconds + 0.5:
+                raise MediaError(
+                    f"{path.name} is longer than {self.seconds:.0f} s, the most that is driven here: cut it, or use "
+                    "the command line"
+                )
 
     def check_driver(self, path: Path) -> None:
         """Raises:

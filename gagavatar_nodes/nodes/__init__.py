@@ -13,6 +13,7 @@ from .portraits import LiftPortrait, TrackPortrait
 from .rendering import RenderAvatar, RenderAvatarToVideo
 from .splats import AvatarToSplat
 from .storage import LoadAvatar, LoadMotion, SaveAvatar, SaveMotion
+from .voice import DriveByVoice
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]
 
@@ -25,6 +26,7 @@ _NODES = (
     TrackPortrait,
     LiftPortrait,
     ExtractDriving,
+    DriveByVoice,
     EditMotion,
     BuiltinMotion,
     Expression,

@@ -1,4 +1,4 @@
-"""The bundled portrait and driver, so that every example graph runs at once."""
+"""The bundled portrait, driver and voice, so that every example graph runs at once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ..assets import path as asset
 from . import host, spec, tensors
+from .sound import read_sound
 
 if TYPE_CHECKING:
     import torch
@@ -19,13 +20,17 @@ class ExampleInputs:
     DISPLAY_NAME = "Example Inputs"
     CATEGORY = "GAGAvatar/load"
     DESCRIPTION = (
-        "A portrait and a driving video that come with the nodes. Put Load Image and Load Video in its place for your "
-        "own."
+        "A portrait, a driving video and a voice that come with the nodes. Put Load Image, Load Video and Load Audio "
+        "in its place for your own."
     )
-    SEARCH_ALIASES = ("demo", "sample", "test image", "test video")
-    RETURN_TYPES = ("IMAGE", "VIDEO")
-    RETURN_NAMES = ("image", "video")
-    OUTPUT_TOOLTIPS = ("A portrait, for Track Portrait.", "A short video of a synthetic head, for Extract Driving.")
+    SEARCH_ALIASES = ("demo", "sample", "test image", "test video", "test sound")
+    RETURN_TYPES = ("IMAGE", "VIDEO", "AUDIO")
+    RETURN_NAMES = ("image", "video", "voice")
+    OUTPUT_TOOLTIPS = (
+        "A portrait, for Track Portrait.",
+        "A short video of a synthetic head, for Extract Driving.",
+        "A spoken sentence, for Drive by Voice.",
+    )
     FUNCTION = "run"
 
     @classmethod
@@ -36,10 +41,11 @@ class ExampleInputs:
             }
         }
 
-    def run(self, person: str) -> tuple[torch.Tensor, Any]:
-        """IMAGE [1, H, W, 3] and VIDEO, which is None outside of ComfyUI."""
+    def run(self, person: str) -> tuple[torch.Tensor, Any, dict[str, Any] | None]:
+        """IMAGE [1, H, W, 3], VIDEO, which is None outside of ComfyUI, and AUDIO."""
         driver = asset("synthetic_driver.mp4")
-        return tensors.stack([_picture(person)]), host.video_from_file(driver)
+        voice = read_sound(asset("example_voice.flac"))
+        return tensors.stack([_picture(person)]), host.video_from_file(driver), voice
 
 
 def _picture(person: str) -> np.ndarray:

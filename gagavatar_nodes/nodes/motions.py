@@ -10,7 +10,7 @@ from ..types import Motion
 from . import spec
 
 MOTIONS = "GAGAvatar/motion"
-_MOTION_TIP = "From Extract Driving, Built-in Motion, Expression or another motion node."
+_MOTION_TIP = "From Extract Driving, Drive by Voice, Built-in Motion, Expression or another motion node."
 
 
 class EditMotion:
@@ -153,8 +153,8 @@ class CombineMotions:
 
     DISPLAY_NAME = "Combine Motions"
     CATEGORY = MOTIONS
-    DESCRIPTION = "The expression of one motion with the head pose of another."
-    SEARCH_ALIASES = ("mix", "blend motions", "expression transfer", "pose transfer")
+    DESCRIPTION = "The expression of one motion with the head pose of another, and the mouth of a third, as in dubbing."
+    SEARCH_ALIASES = ("mix", "dub", "lip sync", "blend motions", "expression transfer", "pose transfer")
     RETURN_TYPES = (spec.MOTION, "FLOAT")
     RETURN_NAMES = ("motion", "fps")
     OUTPUT_TOOLTIPS = ("Both in one, at the first one's frame rate.", "Its frames a second.")
@@ -167,12 +167,22 @@ class CombineMotions:
                 "expression_of": spec.socket(spec.MOTION, "The expression, gaze and frame rate are this one's."),
                 "pose_of": spec.socket(spec.MOTION, "The movement of the head is this one's."),
                 "shorter": spec.choice(["loop", "hold"], "The shorter of them is repeated, or holds its last frame."),
-            }
+            },
+            "optional": {
+                "mouth_of": spec.socket(
+                    spec.MOTION, "Mouth and jaw are this one's, such as from Drive by Voice; brows and gaze stay."
+                )
+            },
         }
 
-    def run(self, expression_of: Motion, pose_of: Motion, shorter: str) -> tuple[Motion, float]:
-        """A motion; see `driving.operations.combine`."""
+    def run(
+        self, expression_of: Motion, pose_of: Motion, shorter: str, mouth_of: Motion | None = None
+    ) -> tuple[Motion, float]:
+        """A motion; see `driving.operations.combine` and `driving.mixing.replace_mouth`."""
+        from ..driving.mixing import replace_mouth
         from ..driving.operations import combine
 
-        both = combine(expression_of, pose_of, shorter)
+        both = expression_of if pose_of is expression_of else combine(expression_of, pose_of, shorter)
+        if mouth_of is not None:
+            both = replace_mouth(both, mouth_of, shorter)
         return both, both.fps

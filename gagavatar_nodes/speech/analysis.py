@@ -71,16 +71,17 @@ def analyze(sound: Sound, text: str = "", on_seconds: Callable[[float], None] | 
 def sharpened(phones: list[Phone], prosody: Prosody) -> list[Phone]:
     """The phones, with lips that close where the sound is weakest: a network's moments are good to some 30 ms."""
     level = np.convolve(prosody.level, np.full(3, 1 / 3), "same") if len(prosody) > 3 else prosody.level
-    return [_moved(phone, level) if phone.kind == CLOSURE else phone for phone in phones]
+    return [_moved(phone, level, prosody.start) if phone.kind == CLOSURE else phone for phone in phones]
 
 
-def _moved(phone: Phone, level: np.ndarray) -> Phone:
-    low, high = (round((phone.middle + side * _SHARPENED) / STEP_SECONDS) for side in (-1, 1))
+def _moved(phone: Phone, level: np.ndarray, start: float) -> Phone:
+    middle = phone.middle - start
+    low, high = (round((middle + side * _SHARPENED) / STEP_SECONDS) for side in (-1, 1))
     rows = np.arange(max(0, low), min(len(level), high + 1))
     if len(rows) == 0:
         return phone
-    away = np.abs(rows * STEP_SECONDS - phone.middle) / _SHARPENED
-    shift = rows[np.argmin(level[rows] + 6 * away)] * STEP_SECONDS - phone.middle
+    away = np.abs(rows * STEP_SECONDS - middle) / _SHARPENED
+    shift = rows[np.argmin(level[rows] + 6 * away)] * STEP_SECONDS - middle
     return replace(phone, start=phone.start + shift, end=phone.end + shift)
 
 

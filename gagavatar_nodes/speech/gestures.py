@@ -16,16 +16,19 @@ from ..types import ARKIT_NAMES
 from .analysis import Speech
 from .manner import Manner
 
-_TURN, _WANDER, _IDLE = np.array([4.0, 1.6, 2.0]), np.array([2.2, 1.2, 1.3]), np.array([0.9, 0.5, 0.5])
-"""Degrees of yaw, pitch and roll: turns at phrases, wander while speaking, and at rest; standard deviations."""
+WANDER_DEGREES, IDLE_DEGREES = np.array([2.2, 1.2, 1.3]), np.array([0.9, 0.5, 0.5])
+"""Of yaw, pitch and roll: wander while speaking, and at rest; standard deviations."""
+BLINK_SECONDS = {True: 2.0, False: 3.1}
+"""Medians between blinks in speech and at rest: log-normal, with means of 2.3 and 3.5."""
+
+_TURN = np.array([4.0, 1.6, 2.0])  # degrees that the head turns at phrases, standard deviations
 _WANDER_SECONDS, _TURN_SECONDS = 1.3, 0.7
 _NOD, _NOD_RISE, _NOD_FALL = 2.6, 0.12, 0.28  # degrees and seconds
 _BETWEEN_NODS = 0.7  # seconds at least
 _LIFT, _LIFT_OUTER = 0.26, 0.16  # of the brows
 _PHRASE_PAUSE = 0.35  # seconds of silence before a phrase
 _ACTIVE_SECONDS = 0.45  # in which the head begins to move with speech, and comes to rest
-_BLINK_MEDIAN, _BLINK_SPREAD = {True: 2.0, False: 3.1}, 0.5
-"""Median seconds between blinks in speech and at rest, and the deviation of their logarithm: means of 2.3 and 3.5."""
+_BLINK_SPREAD = 0.5  # deviation of the logarithm
 _BLINK_PULL = 0.7  # seconds from which a pause draws a blink to its beginning
 _FIXATION, _SACCADE = 1.1, 0.04  # seconds
 _GLANCE = np.array([0.07, 0.04])  # of the eyes' reach, standard deviation
@@ -34,7 +37,7 @@ _STEADY = 0.8  # share of the head's turn that the eyes make up for
 _BREATH, _BREATH_CM = 4.2, 0.13  # seconds and centimeters
 _BREATH_JAW, _INHALE_JAW = 0.012, 0.05
 
-_HEAD, _SWAY, _GAZE, _BLINK, _TURNS = range(5)
+_HEAD, _GAZE, _BLINK, _TURNS = range(4)
 """Which of the random sequences, so that one does not depend on another."""
 
 
@@ -61,7 +64,7 @@ def gesture(speech: Speech, times: np.ndarray, fps: float, manner: Manner) -> Ge
     starts = [end for _, end in speech.pauses(_PHRASE_PAUSE) if end < speech.seconds]
     head = _head(times, active, starts, manner.seed)
     for second, strength in accents:
-        head[:, 1] += _NOD * strength * _bump(times - second, _NOD_RISE, _NOD_FALL)
+        head[:, 1] += _NOD * strength * bump(times - second, _NOD_RISE, _NOD_FALL)
     head *= manner.head
     weights = np.zeros((len(times), len(ARKIT_NAMES)))
     _lift_brows(weights, times, accents, starts, manner.brows)
@@ -70,9 +73,9 @@ def gesture(speech: Speech, times: np.ndarray, fps: float, manner: Manner) -> Ge
     shift[:, 1] = _BREATH_CM * phase * manner.head
     jaw = _BREATH_JAW * (0.5 + 0.5 * phase) * (1 - active)
     for second in starts:
-        jaw = jaw + _INHALE_JAW * _bump(times - second + 0.18, 0.16, 0.14)
+        jaw = jaw + _INHALE_JAW * bump(times - second + 0.18, 0.16, 0.14)
     weights[:, columns_of("jawOpen")] += (jaw * min(1.0, manner.mouth))[:, None]
-    gaze = _glances(times, manner.seed) * manner.gaze
+    gaze = glances(times, manner.seed) * manner.gaze
     gaze -= _STEADY * manner.gaze / max(manner.gaze, 1.0) * head[:, :2] * [1, -1] / _EYE_REACH
     return Gestures(head, shift, np.clip(gaze, -1, 1), _blinks(speech, times, fps, manner), weights)
 
@@ -114,9 +117,7 @@ def _near(taken: list[int], index: int) -> list[int]:
 
 def _head(times: np.ndarray, active: np.ndarray, starts: list[float], seed: int) -> np.ndarray:
     """[T, 3] degrees: wander, and another way to face in every phrase."""
-    wander = _noise(times, _WANDER_SECONDS, 3, seed, _HEAD) * (
-        _WANDER * active[:, None] + _IDLE * (1 - active)[:, None]
-    )
+    wander = smooth_noise(times, seed) * (WANDER_DEGREES * active[:, None] + IDLE_DEGREES * (1 - active)[:, None])
     turn = np.zeros((len(times), 3))
     last = np.zeros(3)
     for index, second in enumerate(starts):
@@ -133,14 +134,14 @@ def _lift_brows(
     lift = np.zeros(len(times))
     for index, (second, stress) in enumerate(accents):
         if stress > 0.75 or index % 3 == 0:
-            lift = np.maximum(lift, stress * _bump(times - second + 0.03, 0.16, 0.42))
+            lift = np.maximum(lift, stress * bump(times - second + 0.03, 0.16, 0.42))
     for second in starts:
-        lift = np.maximum(lift, 0.6 * _bump(times - second, 0.2, 0.6))
+        lift = np.maximum(lift, 0.6 * bump(times - second, 0.2, 0.6))
     weights[:, columns_of("browInnerUp")] += (_LIFT * strength * lift)[:, None]
     weights[:, columns_of("browOuterUp")] += (_LIFT_OUTER * strength * lift)[:, None]
 
 
-def _glances(times: np.ndarray, seed: int) -> np.ndarray:
+def glances(times: np.ndarray, seed: int) -> np.ndarray:
     """[T, 2] fixations of about a second with quick saccades between them."""
     generator = _random(seed, _GAZE, 0)
     count = int(times[-1] / (_FIXATION * 0.5)) + 4
@@ -162,7 +163,7 @@ def _blinks(speech: Speech, times: np.ndarray, fps: float, manner: Manner) -> np
     generator, second = _random(manner.seed, _BLINK, 0), 0.3
     while second < times[-1] + 0.5:
         speaking = not any(a <= second < b for a, b in silent)
-        second += _BLINK_MEDIAN[speaking] / manner.blinks * float(np.exp(_BLINK_SPREAD * generator.normal()))
+        second += BLINK_SECONDS[speaking] / manner.blinks * float(np.exp(_BLINK_SPREAD * generator.normal()))
         nearest = pauses[np.abs(pauses + 0.1 - second).argmin()] + 0.1
         at = nearest if abs(nearest - second) < _BLINK_PULL else second
         depth = 1.0 if generator.random() < 0.6 else 0.75
@@ -171,16 +172,17 @@ def _blinks(speech: Speech, times: np.ndarray, fps: float, manner: Manner) -> np
     return shut
 
 
-def _bump(since: np.ndarray, rise: float, fall: float) -> np.ndarray:
+def bump(since: np.ndarray, rise: float, fall: float) -> np.ndarray:
     """0..1, highest at 0, eased over `rise` seconds before and `fall` seconds after."""
     t = np.clip(1 - np.where(since < 0, -since / rise, since / fall), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def _noise(times: np.ndarray, period: float, channels: int, seed: int, which: int) -> np.ndarray:
-    """[T, channels] smooth noise of unit deviation that passes through a random value each `period` seconds."""
+def smooth_noise(times: np.ndarray, seed: int) -> np.ndarray:
+    """[T, 3] noise of unit deviation at seconds [T], that passes through a random value each 1.3 s."""
+    period = _WANDER_SECONDS
     first = int(np.floor(times[0] / period))
-    values = [_random(seed, which, index).normal(size=channels) for index in range(first, int(times[-1] / period) + 3)]
+    values = [_random(seed, _HEAD, index).normal(size=3) for index in range(first, int(times[-1] / period) + 3)]
     position = times / period - first
     low = position.astype(int)
     t = (position - low)[:, None]

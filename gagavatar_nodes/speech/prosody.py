@@ -29,6 +29,8 @@ class Prosody:
     """[N] decibels, 0 is a full-scale sine, of the band in which vowels are."""
     pitch: np.ndarray
     """[N] hertz, 0 where there is none."""
+    start: float = 0.0
+    """Seconds of the first row."""
 
     def __len__(self) -> int:
         return len(self.level)
@@ -44,7 +46,7 @@ class Prosody:
         """[T] decibels at seconds [T]."""
         if len(self) == 0:
             return np.full(len(times), _FLOOR_DB)
-        return np.interp(times, np.arange(len(self)) * STEP_SECONDS, self.level)
+        return np.interp(times, self.start + np.arange(len(self)) * STEP_SECONDS, self.level)
 
     def pitch_at(self, times: np.ndarray) -> np.ndarray:
         """[T] semitones from the voice's median pitch at seconds [T], bridged where there is none."""
@@ -52,21 +54,36 @@ class Prosody:
         if len(voiced) == 0:
             return np.zeros(len(times))
         semitones = 12 * np.log2(self.pitch[voiced] / np.median(self.pitch[voiced]))
-        return np.interp(times, voiced * STEP_SECONDS, semitones)
+        return np.interp(times, self.start + voiced * STEP_SECONDS, semitones)
+
+
+class ProsodyStream:
+    """Prosody of samples at 16 kHz as they come; row i is around sample 160 i."""
+
+    def __init__(self) -> None:
+        self._kept = np.zeros(_WINDOW // 2, np.float32)
+
+    def feed(self, samples: np.ndarray) -> Prosody:
+        """The rows that are complete with the next samples [N]."""
+        self._kept = np.concatenate([self._kept, samples])
+        count = max(0, (len(self._kept) - _WINDOW) // _HOP + 1)
+        if count == 0:
+            return joined([])
+        frames = np.lib.stride_tricks.sliding_window_view(self._kept, _WINDOW)[: count * _HOP : _HOP]
+        self._kept = self._kept[count * _HOP :]
+        return _of_frames(frames)
+
+    def finish(self) -> Prosody:
+        """The rows up to the last sample."""
+        return self.feed(np.zeros(_WINDOW // 2, np.float32))
 
 
 def stream_prosody(blocks: Iterable[np.ndarray]) -> Iterator[Prosody]:
-    """Prosody of a stream of samples at 16 kHz, block by block; row i is around sample 160 i."""
-    kept = np.zeros(_WINDOW // 2, np.float32)
+    """Prosody of a stream of samples at 16 kHz, block by block."""
+    stream = ProsodyStream()
     for block in blocks:
-        kept = np.concatenate([kept, block])
-        count = (len(kept) - _WINDOW) // _HOP + 1
-        if count > 0:
-            yield _of_frames(np.lib.stride_tricks.sliding_window_view(kept, _WINDOW)[: count * _HOP : _HOP])
-            kept = kept[count * _HOP :]
-    kept = np.concatenate([kept, np.zeros(_WINDOW // 2, np.float32)])
-    if len(kept) >= _WINDOW:
-        yield _of_frames(np.lib.stride_tricks.sliding_window_view(kept, _WINDOW)[::_HOP])
+        yield stream.feed(block)
+    yield stream.finish()
 
 
 def joined(parts: Iterable[Prosody]) -> Prosody:

@@ -17,6 +17,8 @@ GRAPHS = {
     "picture": animate(
         Source("file", "me.jpg"), Source("example"), Look(background="image", background_file="b.png", model="embedded")
     ),
+    "voice": animate(Source("file", "me.jpg"), Source("voice", "speech.wav"), Look(text="Hello", seconds=1.0)),
+    "bundled voice": animate(Source("file", "me.jpg"), Source("voice")),
     "expression": expression(Source("example"), {"jawOpen": 0.4, "yaw": 10.0}),
     "splat": splat(Source("example")),
 }

@@ -99,10 +99,21 @@ def camera(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser(camera):
+def microphone(tmp_path_factory):
+    """The bundled voice as WAV, over and over."""
+    from gagavatar_nodes.nodes.sound import read_sound, write_sound
+
+    path = tmp_path_factory.mktemp("microphone") / "voice.wav"
+    write_sound(read_sound(asset("example_voice.flac")), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(camera, microphone):
     fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    devices = [f"--use-file-for-fake-video-capture={camera}", f"--use-file-for-fake-audio-capture={microphone}"]
     with playwright.sync_playwright() as play:
-        args = ["--no-sandbox", *fake, f"--use-file-for-fake-video-capture={camera}"]
+        args = ["--no-sandbox", *fake, *devices]
         chromium = play.chromium.launch(executable_path=CHROMIUM, args=args)
         yield chromium
         chromium.close()
@@ -113,7 +124,7 @@ def visit(browser, address):
     contexts = []
 
     def new(width=1024):
-        context = browser.new_context(viewport={"width": width, "height": 900}, permissions=["camera"])
+        context = browser.new_context(viewport={"width": width, "height": 900}, permissions=["camera", "microphone"])
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(90_000)
@@ -297,6 +308,31 @@ def test_the_webcam_drives_the_avatar(visit):
     page.get_by_role("tab", name="Live", exact=True).click()
     page.get_by_text("Click to Access Webcam").click()
     page.locator("#live-camera button", has_text="Record").click()
+    page.wait_for_selector("#live-head img")
+    before = page.evaluate(_SHOWN, "#live-head")
+    page.wait_for_function("b => document.querySelector('#live-head img').src !== b", arg=before)
+    assert "pictures a second" in page.inner_text("#live-status")
+
+
+def test_a_voice_makes_a_video_with_its_sound(visit, tmp_path):
+    from gagavatar_nodes.media.sound import SoundReader
+
+    page = visit()
+    page.get_by_label("Voice", exact=True).check()
+    page.wait_for_selector("#voice")
+    page.click("#animate")
+    page.wait_for_selector("#status:has-text('Done')")
+    path = downloaded(page, "#download", tmp_path)
+    with VideoReader(path) as video:
+        assert video.frame_count / video.fps == pytest.approx(9.4, abs=0.2)
+    assert sum(block.shape[1] for block in SoundReader(path, rate=8000)) > 9 * 8000
+
+
+def test_the_microphone_drives_the_avatar(visit):
+    page = visit()
+    page.get_by_role("tab", name="Live", exact=True).click()
+    page.locator("#live-follows").get_by_label("Microphone", exact=True).check()
+    page.locator("#live-microphone button", has_text="Record").click()
     page.wait_for_selector("#live-head img")
     before = page.evaluate(_SHOWN, "#live-head")
     page.wait_for_function("b => document.querySelector('#live-head img').src !== b", arg=before)

@@ -17,7 +17,7 @@ MADE = {
     "01_animate_with_a_video": {".mp4": 2}, "02_expression_editor": {".png": 1}, "03_builtin_motion": {".mp4": 1},
     "04_orbit": {".mp4": 1}, "05_stitch_back": {".mp4": 1}, "06_transparent": {".webp": 1, ".webm": 1},
     "07_two_people": {".mp4": 2}, "08_save_and_reuse": {".mp4": 1, ".safetensors": 2},
-    "09_splat": {".ply": 1, ".mp4": 1},
+    "09_splat": {".ply": 1, ".mp4": 1}, "11_talking_portrait_from_a_voice": {".mp4": 1},
 }  # fmt: skip
 """Graph -> extension -> files that its run leaves."""
 

@@ -67,3 +67,12 @@ def test_combining_takes_expression_and_pose_from_where_it_says(run, motion):
     assert np.array_equal(both.rotation, turned.rotation)
     held = run("CombineMotions", expression_of=still(9), pose_of=turned, shorter="hold")[0]
     assert np.array_equal(held.rotation[-1], turned.rotation[-1])
+
+
+def test_a_third_motion_gives_the_mouth(run):
+    face, voice = (run("BuiltinMotion", name=name, seconds=1.0)[0] for name in ("look_around", "talk"))
+    dubbed = run("CombineMotions", expression_of=face, pose_of=face, mouth_of=voice)[0]
+    jaw, brow = (ARKIT_NAMES.index(name) for name in ("jawOpen", "browInnerUp"))
+    assert np.array_equal(dubbed.arkit[:, jaw], voice.arkit[:, jaw])
+    assert np.array_equal(dubbed.arkit[:, brow], face.arkit[:, brow])
+    assert np.array_equal(dubbed.rotation, face.rotation)

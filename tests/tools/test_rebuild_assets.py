@@ -20,7 +20,7 @@ def test_shipped_file_is_the_recorded_one(name):
 
 
 def test_every_shipped_data_file_is_recorded():
-    kinds = {".npz", ".npy", ".onnx", ".mp4", ".jpg", ".xz"}
+    kinds = {".npz", ".npy", ".onnx", ".mp4", ".jpg", ".xz", ".flac"}
     assert {path.name for path in assets.path("NOTICE").parent.iterdir() if path.suffix in kinds} == set(SUMS)
 
 

@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "web" / "docs"
 
 HINTS = {
-    "ExampleInputs": "For your own picture and video, put **Load Image** and **Load Video** in its place.",
+    "ExampleInputs": (
+        "For your own picture, video and voice, put **Load Image**, **Load Video** and **Load Audio** in its place."
+    ),
     "LoadAvatarModel": (
         "`GAGAvatar.pt` and `FLAME_with_eye.pt` go into ComfyUI's `models/gagavatar` folder; `gagavatar weights list` "
         "names their addresses and licenses. The `info` output says which model was taken and why; show it with "
@@ -35,6 +37,12 @@ HINTS = {
         "go into **images**, with their rate in **fps** and their sound in **audio**. Frames without a face are filled "
         "in from their neighbors; **report** lists them, and the overlay shows them with a red frame."
     ),
+    "DriveByVoice": (
+        "Lips close on p, b and m, teeth meet the lip on f and v, and the jaw opens with the vowels, as loud as they "
+        "are. It hears the phones of English and Korean; other languages use the nearest ones. Silence, noise and "
+        "music leave the mouth at rest. Connect **audio** to the node that renders, so that the video has the sound. "
+        "To dub a filmed face, connect this motion to **mouth_of** of **Combine Motions**."
+    ),
     "EditMotion": (
         "The order is: neutral, trim, expression, head pose, smoothing, frame rate, loop. If the avatar's mouth stays "
         "a little open or its brows raised, choose another **neutral** frame."
@@ -45,7 +53,10 @@ HINTS = {
         "rest behind *advanced*. With a motion connected, the sliders are added to it: a smile on a talking head."
     ),
     "OrbitCamera": "A photo shows one side: beyond 40 degrees the other side is a guess.",
-    "CombineMotions": "Speech from one video, head movement from another, or from **Built-in Motion**.",
+    "CombineMotions": (
+        "Speech from one video, head movement from another, or from **Built-in Motion**. To dub a video, connect its "
+        "motion to **expression_of** and **pose_of**, and **Drive by Voice** to **mouth_of**."
+    ),
     "RenderAvatar": (
         "Changing the background or the size renders again, and does not track or lift again. Every frame is held in "
         "memory as IMAGE, 3 MB at 512x512; where that does not fit, the node says so and names **Render Avatar to "

@@ -14,6 +14,9 @@ from graph import Graph, Output
 ROOT = Path(__file__).parents[2]
 SOURCE, MOTION, RENDER, RESULT = "#3f789e", "#88A", "#8A8", "#b06634"
 PREVIEW = 260
+EXAMPLE_TEXT = (
+    "Hello! I am only a photograph, but give me a voice, and I speak, blink, and move my head. What do you think?"
+)
 G = "GAGAvatar"
 
 
@@ -243,6 +246,22 @@ def get_models(graph: Graph) -> None:
         graph.add("SaveVideo", None, 420, video=graph.out(rendered, "video"), filename_prefix="gagavatar/published")
 
 
+def talking_portrait(graph: Graph) -> None:
+    start = portrait_column(
+        graph,
+        "## A voice is enough\n\nPut **Load Image** and **Load Audio**, or any text-to-speech node, in the place of "
+        "*Example Inputs*, and what is said into **text**, or leave it empty.",
+    )
+    with graph.column("2 · Voice", MOTION):
+        voice = graph.add(f"{G}DriveByVoice", audio=graph.out(start["example"], "voice"), text=EXAMPLE_TEXT)
+        graph.note("More or less of each part with the sliders; another **seed** is another performance.", 80)
+    with graph.column("3 · Video file", RESULT, 420):
+        graph.add(
+            f"{G}RenderAvatarToVideo", None, 420, avatar=start["avatar"], motion=graph.out(voice, "motion"),
+            audio=graph.out(voice, "audio"), background_color="#202428", filename_prefix="gagavatar/voice",
+        )  # fmt: skip
+
+
 WORKFLOWS = {
     "01_animate_with_a_video": animate_with_video,
     "02_expression_editor": expression_editor,
@@ -254,6 +273,7 @@ WORKFLOWS = {
     "08_save_and_reuse": save_and_reuse,
     "09_splat": splat,
     "10_gagavatar_with_weights": get_models,
+    "11_talking_portrait_from_a_voice": talking_portrait,
 }
 
 

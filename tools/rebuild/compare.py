@@ -8,6 +8,7 @@ import numpy as np
 
 _ONNX_TOLERANCE = 1e-4  # of the outputs' range: kernels may add in another order
 _LANDMARK_TOLERANCE = 0.01  # decimeters on the head, mean: the tracker's own noise
+_SOUND_TOLERANCE = 0.05  # of full scale: builds of the synthesizer round in other ways
 _PICTURE_PSNR = 34.0  # dB: encoders differ between builds
 _BINDING = ("lm_tri", "lm_bar")
 
@@ -16,8 +17,19 @@ def compare(shipped: Path, rebuilt: Path) -> tuple[bool, str]:
     """Whether two files hold the same content, and in what sense."""
     if shipped.read_bytes() == rebuilt.read_bytes():
         return True, "identical bytes"
-    kinds = {".npz": _archives, ".npy": _arrays, ".onnx": _models, ".mp4": _pictures, ".jpg": _pictures, ".xz": _texts}
+    kinds = {
+        ".npz": _archives, ".npy": _arrays, ".onnx": _models, ".mp4": _pictures, ".jpg": _pictures, ".xz": _texts,
+        ".flac": _sounds,
+    }  # fmt: skip
     return kinds[shipped.suffix](shipped, rebuilt)
+
+
+def _sounds(shipped: Path, rebuilt: Path) -> tuple[bool, str]:
+    from gagavatar_nodes.media.sound import SoundReader
+
+    a, b = (np.concatenate(list(SoundReader(path)), axis=1) for path in (shipped, rebuilt))
+    same = a.shape == b.shape and bool(np.abs(a - b).max() < _SOUND_TOLERANCE)
+    return same, f"{a.shape[1]} and {b.shape[1]} samples"
 
 
 def _texts(shipped: Path, rebuilt: Path) -> tuple[bool, str]:

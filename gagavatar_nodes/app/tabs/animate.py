@@ -15,14 +15,14 @@ from ...driving.head_turn import POSES
 from ...errors import GagavatarError
 from ...pipeline import MODELS
 from ...trackers import TRACKERS
-from ..context import EXAMPLE_DRIVER, JOBS, Context, picture_input, shown_errors
+from ..context import EXAMPLE_DRIVER, EXAMPLE_VOICE, JOBS, Context, picture_input, shown_errors
 from ..executor import Graph
 from ..graphs import RESULT, Look, Source, animate, with_uploads
 from ..jobs import Report, run_job
 from ..sessions import CanceledError, Session
 from ..workflows import note_for, read_workflow, to_ui
 
-_BUILTIN, _VIDEO = "Built-in motion", "Video or webcam"
+_BUILTIN, _VIDEO, _VOICE = "Built-in motion", "Video or webcam", "Voice"
 _BACKGROUNDS = {
     "Color": "color",
     "Picture": "image",
@@ -42,6 +42,8 @@ class Inputs:
     driven_by: str
     motion: str
     driver: str | None
+    voice: str | None
+    text: str
     width: float
     height: float
     background: str
@@ -64,8 +66,7 @@ class Inputs:
             GagavatarError: an input is missing, too large or contradicts another.
         """
         portrait = context.portrait(session, self.portrait)
-        builtin = self.driven_by == _BUILTIN
-        driver = Source("builtin", self.motion) if builtin else context.driver(session, self.driver)
+        driver = self._driver(context, session)
         background = _BACKGROUNDS[self.background]
         behind = None
         if background == "image":
@@ -84,22 +85,38 @@ class Inputs:
         look = Look(
             int(self.width), int(self.height), background, _hex(self.color), behind, self.compare, self.expression,
             self.head_pose, self.smoothing, self.seconds, self.format, self.model, self.tracker,
-            self.pose,
+            self.pose, self.text,
         )  # fmt: skip
         return animate(portrait, driver, look)
+
+    def _driver(self, context: Context, session: Session) -> Source:
+        if self.driven_by == _BUILTIN:
+            return Source("builtin", self.motion)
+        if self.driven_by == _VOICE:
+            return context.voice(session, self.voice)
+        return context.driver(session, self.driver)
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     """Lays the tab out."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            driven_by = gr.Radio([_BUILTIN, _VIDEO], value=_BUILTIN, label="What moves it", elem_id="driven-by")
+            driven_by = gr.Radio([_BUILTIN, _VIDEO, _VOICE], value=_BUILTIN, label="What moves it", elem_id="driven-by")
             motion = gr.Dropdown(list(BUILTIN_NAMES), value="talk", label="Motion", elem_id="motion")
             driver = gr.Video(
                 label="Driving video: a face, its expression and sound", value=context.example(EXAMPLE_DRIVER),
                 height=260, sources=["upload", "webcam"], visible=False, elem_id="driver",
                 webcam_options=gr.WebcamOptions(mirror=False),
             )  # fmt: skip
+            with gr.Column(visible=False) as spoken:
+                voice = gr.Audio(
+                    label="Voice: speech of any language", value=context.example(EXAMPLE_VOICE), type="filepath",
+                    sources=["upload", "microphone"], elem_id="voice",
+                )  # fmt: skip
+                text = gr.Textbox(
+                    label="What is said", placeholder="English; may stay empty", elem_id="text",
+                    info="Where it is known, lips keep to it more closely.",
+                )  # fmt: skip
             settings = _settings(context)
         with gr.Column(scale=1, min_width=300):
             with gr.Row():
@@ -117,12 +134,12 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                 workflow = gr.DownloadButton("Download as ComfyUI workflow", interactive=False, elem_id="workflow")
             with gr.Accordion("Run a ComfyUI workflow", open=False):
                 gr.Markdown(
-                    "A workflow made of this package's nodes. Its *Load Image* and *Load Video* take the portrait and "
-                    "the driving video of this page."
+                    "A workflow made of this package's nodes. Its *Load Image*, *Load Video* and *Load Audio* take the "
+                    "portrait, the driving video and the voice of this page."
                 )
                 dropped = gr.File(label="Workflow (.json)", file_types=[".json"], height=110, elem_id="dropped")
                 run_dropped = gr.Button("Run workflow", elem_id="run-workflow")
-    inputs = [portrait, driven_by, motion, driver, *settings]
+    inputs = [portrait, driven_by, motion, driver, voice, text, *settings]
     outputs = [status, preview, result, download, workflow]
 
     def on_animate(request: gr.Request, *values: Any) -> Iterator[Any]:
@@ -131,7 +148,9 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             graph = Inputs(*values).graph(context, session)
             yield from _running(session, graph)
 
-    def on_run(request: gr.Request, file: str | None, picture: str | None, video: str | None) -> Iterator[Any]:
+    def on_run(
+        request: gr.Request, file: str | None, picture: str | None, video: str | None, sound: str | None
+    ) -> Iterator[Any]:
         session = context.session(request)
         with shown_errors():
             if not file:
@@ -143,19 +162,22 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             if video and "LoadVideo" in kinds:
                 context.limits.check_driver(Path(video))
             followed = session.take_in(video) if video and "LoadVideo" in kinds else None
-            yield from _running(session, with_uploads(graph, taken, followed))
+            if sound and "LoadAudio" in kinds:
+                context.limits.check_voice(Path(sound))
+            heard = session.take_in(sound) if sound and "LoadAudio" in kinds else None
+            yield from _running(session, with_uploads(graph, taken, followed, heard))
 
     def on_stop(request: gr.Request) -> str:
         context.session(request).canceled.set()
         return "Stopping …"
 
     driven_by.change(
-        lambda choice: (gr.update(visible=choice == _BUILTIN), gr.update(visible=choice == _VIDEO)),
-        driven_by, [motion, driver], queue=False, show_progress="hidden", api_visibility="private",
+        lambda choice: tuple(gr.update(visible=choice == one) for one in (_BUILTIN, _VIDEO, _VOICE)),
+        driven_by, [motion, driver, spoken], queue=False, show_progress="hidden", api_visibility="private",
     )  # fmt: skip
     queued = {"concurrency_id": JOBS, "concurrency_limit": 1, "show_progress": "hidden"}
     start.click(on_animate, inputs, outputs, api_name="animate", **queued)
-    run_dropped.click(on_run, [dropped, portrait, driver], outputs, api_name="run_workflow", **queued)
+    run_dropped.click(on_run, [dropped, portrait, driver, voice], outputs, api_name="run_workflow", **queued)
     stop.click(on_stop, None, status, queue=False, show_progress="hidden", api_visibility="private")
 
 

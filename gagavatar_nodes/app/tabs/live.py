@@ -1,4 +1,4 @@
-"""A webcam drives the avatar."""
+"""A webcam or a microphone drives the avatar."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import gradio as gr
 import numpy as np
 
 from ...errors import GagavatarError
+from ...speech.live import LiveVoice
+from ...tracking.live import LiveTracker
 from ..avatars import Live
 from ..context import Context, shown_errors
 from .parts import live_picture, pictured
@@ -18,7 +20,11 @@ _EVERY = 0.07
 """Seconds between two pictures of the webcam."""
 _LONGEST = 600
 """Seconds of one stream, so that a forgotten page does not go on for ever."""
+_SOUND_EVERY = 0.08
+"""Seconds of a piece of sound."""
+_CAMERA, _MICROPHONE = "Webcam", "Microphone"
 _HINT = "Press the record button of the webcam, look into it with a calm face, and move."
+_HINT_SOUND = "Press the record button of the microphone, and speak."
 
 
 class Meter:
@@ -44,6 +50,11 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     """Lays the tab out."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
+            follows = gr.Radio([_CAMERA, _MICROPHONE], value=_CAMERA, label="What it follows", elem_id="live-follows")
+            microphone = gr.Audio(
+                label="Microphone", sources=["microphone"], streaming=True, type="numpy", visible=False,
+                elem_id="live-microphone",
+            )  # fmt: skip
             camera = gr.Image(
                 label="Webcam", sources=["webcam"], streaming=True, type="numpy", height=380, elem_id="live-camera",
                 webcam_options=gr.WebcamOptions(
@@ -61,20 +72,49 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         began = time.perf_counter()
         session = context.session(request)
         with shown_errors(), session.lock:
-            live, meter = _live(context, session, path)
+            live, meter = _live(context, session, path, _CAMERA)
             drawn = live.feed(np.ascontiguousarray(frame[..., :3]), _SIZE)
         if drawn is None:
             return gr.skip(), "There is no face: come into the picture, and into the light."
         return pictured(drawn, "The portrait, moved by the webcam"), meter.line(began)
 
+    def on_sound(request: gr.Request, sound: tuple[int, np.ndarray] | None, path: str | None) -> tuple[Any, str]:
+        if sound is None or not len(sound[1]):
+            return gr.skip(), _HINT_SOUND
+        began = time.perf_counter()
+        session = context.session(request)
+        with shown_errors(), session.lock:
+            live, meter = _live(context, session, path, _MICROPHONE)
+            drawn = live.feed(sound, _SIZE)
+        if drawn is None:
+            return gr.skip(), _HINT_SOUND
+        return pictured(drawn, "The portrait, moved by the voice"), meter.line(began)
+
+    def on_choice(choice: str) -> tuple[Any, ...]:
+        shown = choice == _CAMERA
+        return (
+            gr.update(visible=shown),
+            gr.update(visible=not shown),
+            gr.update(visible=shown),
+            (_HINT if shown else _HINT_SOUND),
+        )
+
     def on_neutral(request: gr.Request) -> str:
         session = context.session(request)
         with shown_errors(), session.lock:
-            if "live" not in session.values:
+            if "live" not in session.values or session.values["live"][0][1] != _CAMERA:
                 raise GagavatarError("The webcam is not running: start it first")
             session.values["live"][1].tracker.reset_neutral()
         return "This face is neutral from now on."
 
+    follows.change(
+        on_choice, follows, [camera, microphone, neutral, status], queue=False, show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip
+    microphone.stream(
+        on_sound, [microphone, portrait], [head, status], stream_every=_SOUND_EVERY, time_limit=_LONGEST,
+        concurrency_limit=4, show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
     camera.stream(
         on_frame, [camera, portrait], [head, status], stream_every=_EVERY, time_limit=_LONGEST, concurrency_limit=4,
         show_progress="hidden", api_visibility="private",
@@ -89,9 +129,13 @@ def _model() -> str:
     return "auto" if torch.cuda.is_available() else "embedded"
 
 
-def _live(context: Context, session: Any, path: str | None) -> tuple[Live, Meter]:
+def _live(context: Context, session: Any, path: str | None, follows: str) -> tuple[Live, Meter]:
     kept = session.values.get("live")
-    if kept is None or kept[0] != path:
+    if kept is None or kept[0] != (path, follows):
         avatar = context.avatar(session, path, _model())
-        kept = session.values["live"] = (path, Live(avatar, 1 / _EVERY), Meter())
+        kept = session.values["live"] = ((path, follows), Live(avatar, _tracker(follows)), Meter())
     return kept[1], kept[2]
+
+
+def _tracker(follows: str) -> LiveTracker | LiveVoice:
+    return LiveTracker(1 / _EVERY) if follows == _CAMERA else LiveVoice(1 / _SOUND_EVERY)

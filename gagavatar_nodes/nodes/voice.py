@@ -1,0 +1,102 @@
+"""From a voice to a motion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import GagavatarError
+from ..speech import VOICE_FPS, VOICES
+from ..types import Motion
+from . import spec
+from .models import comfy_settings
+from .progress import Progress, cancellable
+from .sound import take_sound
+
+
+class DriveByVoice:
+    """`Drive by Voice`."""
+
+    DISPLAY_NAME = "Drive by Voice"
+    CATEGORY = "GAGAvatar"
+    DESCRIPTION = (
+        "Speech moves the face: lips, jaw, head, brows, gaze and blinks, as long as the sound. Nothing is downloaded. "
+        "Any AUDIO will do, such as from Load Audio or a text-to-speech node."
+    )
+    SEARCH_ALIASES = ("lip sync", "talking head", "speech", "audio driven", "visemes", "phonemes", "tts")
+    RETURN_TYPES = (spec.MOTION, "AUDIO", "FLOAT", "INT")
+    RETURN_NAMES = ("motion", "audio", "fps", "frames")
+    OUTPUT_TOOLTIPS = (
+        "For Render Avatar and the motion nodes; into mouth_of of Combine Motions to dub a video.",
+        "The sound as it came in, for the video.",
+        "Its frames a second.",
+        "Its length in frames.",
+    )
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        strength: dict[str, Any] = {"step": 0.05, "slider": True}
+        return {
+            "required": {
+                "audio": spec.socket("AUDIO", "The voice, in any length, rate and number of channels."),
+                "mouth": spec.number(1, 0, 2, "How far the mouth moves; lips close on p, b and m anyway.", **strength),
+                "head": spec.number(1, 0, 2, "Nods on stresses, turns at phrases: 0 holds the head still.", **strength),
+                "brows": spec.number(1, 0, 2, "Brows that rise with the pitch.", **strength),
+                "gaze": spec.number(1, 0, 2, "Small glances: 0 looks straight on.", **strength),
+                "blinks": spec.number(1, 0, 2, "How often the eyes blink: 0 never.", **strength),
+                "seed": spec.seed("Another number is another performance of the same words; lips keep to them."),
+                "fps": spec.number(VOICE_FPS, 1, 240, "Frames a second.", step=0.001),
+                "text": spec.text(
+                    "", "What is said, in English, if you know it: lips keep to it more closely. May stay empty."
+                ),
+                "voice": spec.choice(
+                    VOICES,
+                    "What hears: embedded needs nothing; artalk is a network whose weights you download.",
+                    default="embedded",
+                    advanced=True,
+                ),
+                "style": spec.text(
+                    "",
+                    "How the speaker talks, for artalk: a style of its own, or a motion file. Empty is natural_0.",
+                    advanced=True,
+                ),
+            }
+        }
+
+    def run(
+        self,
+        audio: Mapping[str, Any],
+        mouth: float,
+        head: float,
+        brows: float,
+        gaze: float,
+        blinks: float,
+        seed: int,
+        fps: float,
+        text: str,
+        voice: str,
+        style: str,
+    ) -> tuple[Motion, Mapping[str, Any], float, int]:
+        """Raises `GagavatarError` where there is no sound, a text that is too long for it, or no weights."""
+        from ..speech.manner import Manner
+        from ..speech.sound import Sound
+        from ..speech.voices import drive
+
+        heard = take_sound(audio)
+        if heard is None:
+            raise GagavatarError(
+                "Drive by Voice has no sound: connect 'audio' to Load Audio, or to a video that has some"
+            )
+        samples = heard["waveform"][0].float().cpu().numpy()
+        sound = Sound.of(samples, int(heard["sample_rate"]), "audio")
+        manner, settings = Manner(mouth, head, brows, gaze, blinks, seed), comfy_settings()
+        progress = Progress(None if sound.seconds is None else round(sound.seconds * fps))
+
+        def hear() -> Motion:
+            return drive(
+                sound, voice, fps, manner, text, lambda done, _: progress(done), style or None, settings=settings
+            )
+
+        motion = cancellable(hear)
+        return motion, heard, motion.fps, len(motion)
