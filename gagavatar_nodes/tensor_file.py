@@ -212,8 +212,8 @@ def header_notes(path: str | os.PathLike[str]) -> dict[str, str]:
     """Return the texts of any safetensors file's header; none where it has none, or is of another kind."""
     probe = TensorFormat("", 0, "tensor file", "")
     try:
-        return _notes(probe._header(Path(path))[0])
-    except (OSError, FileFormatError):
+        return _notes(probe._header(readable_file(path))[0])
+    except (OSError, GagavatarError):
         return {}
 
 
