@@ -333,7 +333,7 @@ def test_the_microphone_drives_the_avatar(visit):
     page.get_by_role("tab", name="Live", exact=True).click()
     page.locator("#live-follows").get_by_label("Microphone", exact=True).check()
     page.locator("#live-microphone button", has_text="Record").click()
-    page.wait_for_selector("#live-head img")
+    page.wait_for_selector("#live-head img", timeout=240_000)  # lifting, while the sound comes in
     before = page.evaluate(_SHOWN, "#live-head")
     page.wait_for_function("b => document.querySelector('#live-head img').src !== b", arg=before)
     assert "pictures a second" in page.inner_text("#live-status")
