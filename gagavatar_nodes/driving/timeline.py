@@ -109,7 +109,23 @@ def extended(motion: Motion, count: int, how: str) -> Motion:
     if how == "hold" or len(motion) == 1:
         return take(motion, np.minimum(np.arange(count), len(motion) - 1))
     repeated = loop(motion)
-    return take(repeated, np.arange(count) % len(repeated))
+    cut = len(motion) - len(repeated)  # what it lacks at its beginning comes first, so that the first pass is in time
+    return _joined(take(motion, np.arange(cut)), take(repeated, np.arange(count - cut) % len(repeated)))
+
+
+def _joined(first: Motion, second: Motion) -> Motion:
+    """The frames of two parts of one motion, one after the other."""
+    names = ("rotation", "confidence", *_LINEAR)
+    frames: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
+    flame = first.flame
+    if flame is not None and second.flame is not None:
+        codes = ["expression", "jaw", "eyes", "transform"]
+        codes += ["shape"] if flame.shape.ndim == 2 else []
+        codes += [] if flame.added is None else ["added"]
+        parts = flame, second.flame
+        whole: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in codes}
+        flame = replace(flame, **whole)
+    return replace(first, flame=flame, **frames)
 
 
 def take(motion: Motion, frames: np.ndarray) -> Motion:

@@ -43,6 +43,22 @@ def test_the_result_is_as_long_as_the_longer_one(face, voice):
     assert np.array_equal(held.rotation[-1], short.rotation[-1])
 
 
+def test_a_face_that_is_repeated_keeps_its_time_in_the_first_pass(voice):
+    short = builtin_motion("nod", 2.0)
+    dubbed = replace_mouth(short, voice)
+    assert len(dubbed) > 2 * len(short) - 20
+    assert np.allclose(dubbed.rotation[:40], short.rotation[:40], atol=1e-6)
+    steps = np.linalg.norm(np.diff(dubbed.rotation, axis=0), axis=(1, 2))
+    assert steps.max() < 1.5 * np.linalg.norm(np.diff(short.rotation, axis=0), axis=(1, 2)).max()
+
+
+def test_codes_are_repeated_with_their_frames(voice):
+    driver = ramp(10, flame=True)
+    dubbed = replace_mouth(driver, voice)
+    assert len(dubbed.flame.transform) == len(dubbed.flame.eyes) == len(dubbed.flame.added) == len(voice)
+    assert np.allclose(dubbed.flame.transform[:5], driver.flame.transform[:5])
+
+
 def test_the_frame_rate_is_the_faces(voice):
     dubbed = replace_mouth(builtin_motion("nod", fps=50), voice)
     assert dubbed.fps == 50
