@@ -41,9 +41,9 @@ def draw(curves: dict, out: Path) -> None:
 
     figure, panels = pyplot.subplots(1, len(PANELS), figsize=(15, 4.4), dpi=90, constrained_layout=True)
     for panel, (name, title) in zip(panels, PANELS.items(), strict=True):
-        for run, values in curves.items():
+        for number, (run, values) in enumerate(curves.items()):
             if name in values:
-                panel.plot(*values[name], label=run, linewidth=1.4)
+                panel.plot(*values[name], label=run, linewidth=1.4, color=f"C{number}")
         panel.set(title=title, xlabel="step")
         panel.grid(alpha=0.3)
         if name != "validation/psnr":
