@@ -129,8 +129,8 @@ def test_sizes_are_listed_before_anything_is_fetched(gagavatar, monkeypatch):
     published = module.read_manifest(Path(__file__).parents[2] / "weights_manifest.json")
     monkeypatch.setattr("gagavatar_nodes.weights.manifest", lambda: published)
     listed = gagavatar("weights", "list").out
-    assert "(747 MB)" in listed
-    assert "(27 MB)" in listed
+    assert "(747.4 MB)" in listed
+    assert "(26.8 MB)" in listed
 
 
 def test_a_changed_file_on_the_hub_is_refused_until_relocked(weights, tmp_path):
