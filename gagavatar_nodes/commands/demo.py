@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = 6
 _ORBIT_DEGREES = 30.0
+_BLINK_COUNTS = 0.01
 _BUILTINS = ("smile", "surprise", "talk", "blink", "nod", "look_around")
 _GRAY = (128, 128, 128)
 
@@ -87,11 +88,14 @@ def contact_sheet(portrait: Portrait, avatar: Avatar, performance: Performance, 
 
 
 def _liveliest(motion: Motion) -> int:
-    """Return the frame that is farthest from a face at rest that looks ahead."""
+    """Return the frame that is farthest from a face at rest that looks ahead; a blink only where nothing else moves."""
     import numpy as np
 
+    from ..types import ARKIT_NAMES
+
     turn = np.abs(motion.rotation - np.eye(3)).sum((1, 2))
-    return int(np.argmax(motion.arkit.sum(1) + 3 * turn))
+    weight = np.where(["Blink" in name for name in ARKIT_NAMES], _BLINK_COUNTS, 1.0)
+    return int(np.argmax(motion.arkit @ weight + 3 * turn))
 
 
 def _pictures(performance: Performance, indices: list[int]) -> list[np.ndarray]:
