@@ -43,7 +43,7 @@ def render(gaussians: Gaussians, view: View) -> tuple[Tensor, Tensor]:
             means.contiguous(),
             gaussians.covariances.contiguous(),
             gaussians.opacities.contiguous(),
-            means.new_tensor(view.transform),
+            means.new_tensor(view.transform).contiguous(),
             packed,
             depths,
             tiles,

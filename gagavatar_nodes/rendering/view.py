@@ -17,7 +17,8 @@ class View:
     """A pinhole view of an image whose principal point is its middle."""
 
     transform: np.ndarray
-    """[3, 4] float64 world-to-view `[R | t]` for column vectors, `p_view = R @ p + t`: x right, y down, z away."""
+    """[3, 4] float64 world-to-view `[R | t]` for column vectors, `p_view = R @ p + t`: x right, y down, z away. Rows lie
+    one after another in memory, as kernels read them."""
     focal: float
     """Pixels, both ways."""
     width: int
@@ -42,5 +43,5 @@ class View:
                 f"Got a camera transform of shape {transform.shape} but expected finite numbers of shape (3, 4)"
             )
         flip = np.array([[-1.0], [-1.0], [1.0]])
-        columns = np.concatenate([transform[:, :3].T, transform[:, 3:]], 1) * flip
+        columns = np.ascontiguousarray(np.concatenate([transform[:, :3].T, transform[:, 3:]], 1) * flip)
         return View(columns, camera.focal * width / 2, width, height, background)

@@ -55,12 +55,14 @@ def published_base(base: Path) -> Path:
     from safetensors.torch import save_file
 
     import gagavatar_recipe
+    from gagavatar_nodes.weights.lockfile import LockFile
     from parity_recipe import synthetic_flame
 
     folder = base / "models" / "gagavatar"
     folder.mkdir(parents=True)
     save_file(gagavatar_recipe.published_state_dict(0), folder / "GAGAvatar.safetensors")
     torch.save(synthetic_flame(0), folder / "FLAME_with_eye.pt")
+    LockFile(folder).accept("FLAME_with_eye.pt")  # another file than the published one, on purpose
     gc.collect()
     return base
 
