@@ -22,7 +22,10 @@ class LiveTracker(Protocol):
         ...
 
     def feed(self, piece: Any) -> Motion | None:
-        """The motion of one frame of the next picture [H, W, 3] uint8, or piece of sound; None without a face."""
+        """Return the motion of one frame of the next picture [H, W, 3] uint8, or piece of sound.
+
+        None without a face.
+        """
         ...
 
 
@@ -35,7 +38,7 @@ class LiveDriver:
         self._version = 0
 
     def feed(self, piece: Any) -> Performance | None:
-        """The avatar under the tracker's next piece: a performance of one frame, or None without a face."""
+        """Return the avatar under the tracker's next piece: a performance of one frame, or None without a face."""
         motion = self._tracker.feed(piece)
         if motion is None:
             return None

@@ -68,7 +68,7 @@ _RESULTS = (".pkl", ".pt")
 def read_portrait(
     path: str | os.PathLike[str], face: int | tuple[float, float] | None = None, size: int = PORTRAIT_SIZE
 ) -> Portrait:
-    """Finds, crops and mattes the face of a picture; see `tracking.portrait.track_portrait`.
+    """Find, crop and matte the face of a picture; see `tracking.portrait.track_portrait`.
 
     Of a portrait for GAGAvatar nothing is lost at a `size` of `PUBLISHED_PORTRAIT_SIZE`: it sees a part of the crop.
 
@@ -100,7 +100,7 @@ def read_driver(
     settings: Settings | None = None,
     **keywords: Unpack[SettingsKeywords],
 ) -> Motion:
-    """The motion of a driver: a video or picture of a face, a sound, a motion file, or a built-in motion's name.
+    """Return the motion of a driver: a video or picture of a face, a sound, a motion file, or a built-in motion's name.
 
     An `optim.pkl` or `smoothed.pkl` of the published tracker is a motion file too, and so is a style file or motion of
     ARTalk (`.pt`); they are read without running them.
@@ -153,7 +153,7 @@ def read_voice(
     settings: Settings | None = None,
     **keywords: Unpack[SettingsKeywords],
 ) -> Motion:
-    """The motion of a face that says what a sound says; see `speech.voices.drive`.
+    """Return the motion of a face that says what a sound says; see `speech.voices.drive`.
 
     Args:
         source: a file with sound; a picture in it is ignored.
@@ -170,7 +170,7 @@ def read_voice(
 
 
 def check_driver(source: str | os.PathLike[str]) -> None:
-    """Finds out before the work that a driver is neither a file nor a built-in motion.
+    """Validate a driver before any work: it is a file or a built-in motion.
 
     Raises:
         MediaError: it is neither, or an empty file.
@@ -299,7 +299,10 @@ def clip(
 def choose_model(
     model: str = "auto", settings: Settings | None = None, **keywords: Unpack[SettingsKeywords]
 ) -> tuple[str, str]:
-    """The avatar model that a name means, and why: "auto" is GAGAvatar where its files are, else the embedded one."""
+    """Return the avatar model that a name means, and why.
+
+    "auto" is GAGAvatar where its files are, else the embedded one.
+    """
     if model not in MODELS:
         raise GagavatarError(f"There is no avatar model '{model}': choose one of {', '.join(MODELS)}")
     if model != "auto":
@@ -342,7 +345,7 @@ def is_published_result(source: str | os.PathLike[str]) -> bool:
 
 
 def in_background(work: Callable[[], Avatar]) -> Callable[[], Avatar]:
-    """Starts `work` in a thread that an interrupted program abandons; returns a function that waits for the result."""
+    """Start `work` in a thread that an interrupted program abandons; return a function that waits for the result."""
     result: list[Avatar] = []
     failure: list[BaseException] = []
 

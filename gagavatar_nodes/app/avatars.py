@@ -23,7 +23,7 @@ _lifting = threading.Lock()
 
 
 def lifted(session: Session, portrait: Source, model: str = "auto") -> Avatar:
-    """The avatar of a portrait, from what the session keeps where it was lifted before.
+    """Return the avatar of a portrait, from what the session keeps where it was lifted before.
 
     Raises:
         FaceError: the portrait shows no face.

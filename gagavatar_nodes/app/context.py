@@ -38,11 +38,11 @@ class Context:
     """Whether visitors may fetch weights to this machine."""
 
     def session(self, request: gr.Request | None) -> Session:
-        """The visitor who sent a request."""
+        """Return the visitor who sent a request."""
         return self.sessions.of(None if request is None else request.session_hash)
 
     def example(self, name: str) -> str:
-        """A bundled file, copied to where Gradio may show it from."""
+        """Return a bundled file, copied to where Gradio may show it from."""
         folder = self.sessions.root / "examples"
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / name).is_file():
@@ -50,7 +50,7 @@ class Context:
         return str(folder / name)
 
     def portrait(self, session: Session, upload: str | None) -> Source:
-        """The portrait that is shown, as a source of a graph."""
+        """Return the portrait that is shown, as a source of a graph."""
         if not upload:
             raise GagavatarError("There is no portrait: upload one, take one with the webcam, or choose the example")
         path = Path(upload)
@@ -60,7 +60,7 @@ class Context:
         return Source("file", session.take_in(path))
 
     def driver(self, session: Session, upload: str | None) -> Source:
-        """The driving video that is shown, as a source of a graph."""
+        """Return the driving video that is shown, as a source of a graph."""
         if not upload:
             raise GagavatarError("There is no driving video: upload one, record one, or choose a built-in motion")
         path = Path(upload)
@@ -70,7 +70,7 @@ class Context:
         return Source("file", session.take_in(path))
 
     def voice(self, session: Session, upload: str | None) -> Source:
-        """The voice that is heard, as a source of a graph."""
+        """Return the voice that is heard, as a source of a graph."""
         if not upload:
             raise GagavatarError("There is no voice: upload a sound, record one, or choose another driver")
         path = Path(upload)
@@ -80,7 +80,7 @@ class Context:
         return Source("voice", session.take_in(path))
 
     def avatar(self, session: Session, upload: str | None, model: str = "auto") -> Avatar:
-        """The avatar of the portrait that is shown."""
+        """Return the avatar of the portrait that is shown."""
         kept = session.values.get(f"avatar {model}")
         if kept is None or kept[0] != upload:
             with session.lock:
@@ -97,7 +97,7 @@ class Context:
 
 @contextmanager
 def shown_errors() -> Iterator[None]:
-    """Shows errors that the user can mend in the page, in the package's own words."""
+    """Show errors that the user can mend in the page, in the package's own words."""
     try:
         yield
     except GagavatarError as error:
@@ -107,7 +107,7 @@ def shown_errors() -> Iterator[None]:
 
 
 def picture_input(**options: Any) -> gr.Image:
-    """A picture as an uploaded file, as it is: whether it can be read is said by the package, not by Gradio."""
+    """Return a picture as an uploaded file, as it is: whether it can be read is said by the package, not by Gradio."""
     image = gr.Image(type="filepath", sources=["upload", "webcam", "clipboard"], **options)
     image.preprocess = _path_of(image.preprocess)  # type: ignore[method-assign]
     return image

@@ -23,7 +23,7 @@ class FileVideo:
     path: Path
 
     def get_stream_source(self) -> str:
-        """The file's path."""
+        """Return the file's path."""
         return str(self.path)
 
 
@@ -88,7 +88,7 @@ class LoadVideo:
         return _digest(file)
 
     def run(self, file: str) -> tuple[FileVideo]:
-        """The file as VIDEO."""
+        """Return the file as VIDEO."""
         return (FileVideo(files.resolve(file)),)
 
 
@@ -108,7 +108,7 @@ class LoadAudio:
         return _digest(audio)
 
     def run(self, audio: str) -> tuple[dict[str, Any]]:
-        """The file's sound as AUDIO; raises `MediaError` where it has none."""
+        """Return the file's sound as AUDIO; raises `MediaError` where it has none."""
         from ..nodes.sound import read_sound
 
         path = files.resolve(audio)
@@ -133,7 +133,7 @@ class CreateVideo:
         }
 
     def run(self, images: torch.Tensor, fps: float, audio: dict[str, Any] | None = None) -> tuple[FrameVideo]:
-        """The pictures as VIDEO."""
+        """Return the pictures as VIDEO."""
         return (FrameVideo(images, audio, fps),)
 
 

@@ -99,7 +99,7 @@ def avatar(portrait: Source, model: str = "auto") -> Graph:
 
 
 def expression(portrait: Source, sliders: Mapping[str, float], size: int = 512, color: str = "#202428") -> Graph:
-    """The sliders of the studio as a picture: the node `face` is the motion, `save` the file."""
+    """Return the sliders of the studio as a picture: the node `face` is the motion, `save` the file."""
     graph = avatar(portrait)
     graph["face"] = node("Expression", **sliders)
     values = {"avatar": ["lift", 0], "motion": ["face", 0], "width": size, "height": size, "background_color": color}
@@ -131,7 +131,10 @@ def with_uploads(graph: Graph, portrait: str | None, driver: str | None, voice: 
 
 
 def node(kind: str, **values: Any) -> dict[str, Any]:
-    """A node in API form, with the defaults of the inputs that are not given. `kind` without the pack's prefix."""
+    """Return a node in API form, with the defaults of the inputs that are not given.
+
+    `kind` without the pack's prefix.
+    """
     if f"{_PREFIX}{kind}" not in NODE_CLASS_MAPPINGS:
         return {"class_type": kind, "inputs": values}
     kind = f"{_PREFIX}{kind}"
@@ -146,7 +149,7 @@ def _default(spec: Any) -> Any:
 
 
 def _add_driver(graph: Graph, driver: Source, look: Look) -> list[Any] | None:
-    """Adds the node `driver`; returns the VIDEO that it follows, if there is one."""
+    """Add the node `driver`; return the VIDEO that it follows, if there is one."""
     if driver.kind == "builtin":
         graph["driver"] = node("BuiltinMotion", name=driver.name, seconds=look.seconds)
         return None

@@ -114,7 +114,7 @@ def extended(motion: Motion, count: int, how: str) -> Motion:
 
 
 def _joined(first: Motion, second: Motion) -> Motion:
-    """The frames of two parts of one motion, one after the other."""
+    """Return the frames of two parts of one motion, one after the other."""
     names = ("rotation", "confidence", *_LINEAR)
     frames: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
     flame = first.flame

@@ -69,7 +69,7 @@ class EditMotion:
         neutral: str,
         neutral_frame: int,
     ) -> tuple[Motion, float, int]:
-        """Raises `GagavatarError` where the motion has no such frame or second."""
+        """Raise `GagavatarError` where the motion has no such frame or second."""
         from ..driving import operations
 
         if neutral != "keep":
@@ -107,7 +107,7 @@ class BuiltinMotion:
         }
 
     def run(self, name: str, seconds: float, fps: float) -> tuple[Motion, float]:
-        """A motion; see `driving.builtin.builtin_motion`."""
+        """Return a motion; see `driving.builtin.builtin_motion`."""
         from ..driving.builtin import builtin_motion
 
         return builtin_motion(name, seconds or None, fps), fps
@@ -141,7 +141,7 @@ class OrbitCamera:
     def run(
         self, path: str, yaw: float, pitch: float, seconds: float, fps: float, motion: Motion | None = None
     ) -> tuple[Motion, float]:
-        """A motion; see `driving.pose.orbit`."""
+        """Return a motion; see `driving.pose.orbit`."""
         from ..driving.operations import orbit, still
 
         turned = orbit(still(1, fps) if motion is None else motion, path, yaw, pitch, seconds)
@@ -178,7 +178,7 @@ class CombineMotions:
     def run(
         self, expression_of: Motion, pose_of: Motion, shorter: str, mouth_of: Motion | None = None
     ) -> tuple[Motion, float]:
-        """A motion; see `driving.operations.combine` and `driving.mixing.replace_mouth`."""
+        """Return a motion; see `driving.operations.combine` and `driving.mixing.replace_mouth`."""
         from ..driving.mixing import replace_mouth
         from ..driving.operations import combine
 

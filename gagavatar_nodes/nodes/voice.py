@@ -78,7 +78,7 @@ class DriveByVoice:
         voice: str,
         style: str,
     ) -> tuple[Motion, Mapping[str, Any], float, int]:
-        """Raises `GagavatarError` where there is no sound, a text that is too long for it, or no weights."""
+        """Raise `GagavatarError` where there is no sound, a text that is too long for it, or no weights."""
         from ..speech.manner import Manner
         from ..speech.sound import Sound
         from ..speech.voices import drive

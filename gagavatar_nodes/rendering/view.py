@@ -17,8 +17,8 @@ class View:
     """A pinhole view of an image whose principal point is its middle."""
 
     transform: np.ndarray
-    """[3, 4] float64 world-to-view `[R | t]` for column vectors, `p_view = R @ p + t`: x right, y down, z away. Rows lie
-    one after another in memory, as kernels read them."""
+    """[3, 4] float64 world-to-view `[R | t]` for column vectors, `p_view = R @ p + t`: x right, y down, z away. Rows
+    lie one after another in memory, as kernels read them."""
     focal: float
     """Pixels, both ways."""
     width: int

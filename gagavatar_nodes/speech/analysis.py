@@ -69,7 +69,10 @@ def analyze(sound: Sound, text: str = "", on_seconds: Callable[[float], None] | 
 
 
 def sharpened(phones: list[Phone], prosody: Prosody) -> list[Phone]:
-    """The phones, with lips that close where the sound is weakest: a network's moments are good to some 30 ms."""
+    """Return the phones, with lips that close where the sound is weakest.
+
+    A network's moments are good to some 30 ms.
+    """
     level = np.convolve(prosody.level, np.full(3, 1 / 3), "same") if len(prosody) > 3 else prosody.level
     return [_moved(phone, level, prosody.start) if phone.kind == CLOSURE else phone for phone in phones]
 

@@ -58,7 +58,7 @@ class Gestures:
 
 
 def gesture(speech: Speech, times: np.ndarray, fps: float, manner: Manner) -> Gestures:
-    """The gestures of a speech at the seconds `times` [T], ascending; the same for the same seed."""
+    """Return the gestures of a speech at the seconds `times` [T], ascending; the same for the same seed."""
     active = _activity(speech, times)
     accents = _accents(speech)
     starts = [end for _, end in speech.pauses(_PHRASE_PAUSE) if end < speech.seconds]

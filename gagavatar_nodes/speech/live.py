@@ -63,7 +63,7 @@ class LiveVoice:
         return still(1, self._fps)
 
     def feed(self, sound: tuple[int, np.ndarray]) -> Motion:
-        """The face at `DELAY_SECONDS` before the end of what was heard so far.
+        """Return the face at `DELAY_SECONDS` before the end of what was heard so far.
 
         Args:
             sound: samples a second, and the samples [N] or [N, C] that follow those before, integers or -1..1.
@@ -106,7 +106,7 @@ class LiveVoice:
         self._prosody = Prosody(kept.level[-rows:], kept.pitch[-rows:], start)
 
     def _listen(self) -> Speech:
-        """What was said lately, in seconds since the beginning."""
+        """Return what was said lately, in seconds since the beginning."""
         begin = self._seconds - len(self._window) / RATE
         found = decode(class_probabilities(self._network, self._window), begin) if len(self._window) else []
         kept = [phone for phone in self._phones if phone.start < begin + _SETTLING]

@@ -64,7 +64,7 @@ class ProsodyStream:
         self._kept = np.zeros(_WINDOW // 2, np.float32)
 
     def feed(self, samples: np.ndarray) -> Prosody:
-        """The rows that are complete with the next samples [N]."""
+        """Return the rows that are complete with the next samples [N]."""
         self._kept = np.concatenate([self._kept, samples])
         count = max(0, (len(self._kept) - _WINDOW) // _HOP + 1)
         if count == 0:
@@ -74,7 +74,7 @@ class ProsodyStream:
         return _of_frames(frames)
 
     def finish(self) -> Prosody:
-        """The rows up to the last sample."""
+        """Return the rows up to the last sample."""
         return self.feed(np.zeros(_WINDOW // 2, np.float32))
 
 

@@ -106,7 +106,7 @@ def _input(key: str, field: tuple[Any, dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Writes the pages."""
+    """Write the pages."""
     PAGES.mkdir(parents=True, exist_ok=True)
     for name, node in NODE_CLASS_MAPPINGS.items():
         (PAGES / f"{name}.md").write_text(page(name, node), encoding="utf-8")

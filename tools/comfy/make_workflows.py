@@ -21,7 +21,7 @@ G = "GAGAvatar"
 
 
 def portrait_column(graph: Graph, note: str, model: bool = False) -> dict[str, Any]:
-    """Example portrait -> avatar; returns the tracking and the lifting node."""
+    """Example portrait -> avatar; return the tracking and the lifting node."""
     with graph.column("1 · Portrait", SOURCE):
         graph.note(note, 150)
         example = graph.add(f"{G}ExampleInputs")
@@ -36,7 +36,7 @@ def portrait_column(graph: Graph, note: str, model: bool = False) -> dict[str, A
 
 
 def render(graph: Graph, avatar: Output, motion: Output, **values: Any) -> dict[str, Any]:
-    """A Render Avatar with room for its live preview."""
+    """Return a Render Avatar with room for its live preview."""
     return graph.add(f"{G}RenderAvatar", None, 270, avatar=avatar, motion=motion, **values)
 
 
@@ -278,7 +278,7 @@ WORKFLOWS = {
 
 
 def main(folder: Path) -> None:
-    """Writes every graph into `folder`."""
+    """Write every graph into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, build in WORKFLOWS.items():
         graph = Graph()

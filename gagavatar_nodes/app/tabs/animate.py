@@ -60,7 +60,7 @@ class Inputs:
     pose: str = "auto"
 
     def graph(self, context: Context, session: Session) -> Graph:
-        """The graph that these inputs ask for.
+        """Return the graph that these inputs ask for.
 
         Raises:
             GagavatarError: an input is missing, too large or contradicts another.
@@ -249,7 +249,7 @@ def _finished(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]
 
 
 def _written(graph: Graph, report: Report) -> Path | None:
-    """The video of the job: its `render` node's, else the last file that a node wrote."""
+    """Return the video of the job: its `render` node's, else the last file that a node wrote."""
     outputs = report.outputs or {}
     if RESULT in outputs:
         return Path(outputs[RESULT][1][0])

@@ -34,7 +34,7 @@ class EmbeddedAvatar(AvatarParts):
         return len(self.layer)
 
     def camera(self) -> Camera:
-        """The source camera: it stays, the head moves."""
+        """Return the source camera: it stays, the head moves."""
         return self.stage.camera()
 
     def perform(
@@ -45,7 +45,7 @@ class EmbeddedAvatar(AvatarParts):
         seed: int | None = None,
         pose: str = "auto",
     ) -> EmbeddedPerformance:
-        """The motion, fitted to this portrait; see `Retargeter` for `reference` and `pose`.
+        """Return the motion, fitted to this portrait; see `Retargeter` for `reference` and `pose`.
 
         The head is always in place, and nothing is random.
         """
@@ -71,12 +71,12 @@ class EmbeddedAvatar(AvatarParts):
         return EmbeddedAvatar(parts.stage, parts.canonical, parts.layer, parts.mouth_fade)
 
     def rest(self) -> Gaussians:
-        """The portrait as it was taken."""
+        """Return the portrait as it was taken."""
         still = HeadPlacement(self.stage.rotation, 1.0, np.zeros(3))
         return self.gaussians(np.zeros((LANDMARKS, 3)), np.zeros((2, 2)), still)
 
     def gaussians(self, displacements: np.ndarray, gaze: np.ndarray, placement: HeadPlacement) -> Gaussians:
-        """The Gaussians in one expression and pose.
+        """Return the Gaussians in one expression and pose.
 
         Args:
             displacements: [478, 3] offsets of the canonical landmarks, centimeters.
@@ -144,16 +144,16 @@ class EmbeddedPerformance:
         return self.retargeter.motion.fps
 
     def follow(self, motion: Motion) -> EmbeddedPerformance:
-        """The same driver's next frames; see `Retargeter.follow`."""
+        """Return the same driver's next frames; see `Retargeter.follow`."""
         return EmbeddedPerformance(self.avatar, self.retargeter.follow(motion))
 
     def gaussians(self, index: int) -> Gaussians:
-        """The avatar at a frame of the motion."""
+        """Return the avatar at a frame of the motion."""
         source = self.retargeter
         return self.avatar.gaussians(source.displacements(index), source.gaze(index), source.placement(index))
 
     def camera(self, index: int) -> Camera:
-        """The camera at a frame."""
+        """Return the camera at a frame."""
         return self.avatar.camera()
 
     def frames(
