@@ -46,6 +46,10 @@ def test_triton_kernel_equals_the_reference():
     assert differences.max() < 1e-3
 
 
+def test_a_views_rows_lie_one_after_another_as_kernels_read_them():
+    assert View.of(CAMERA, 48, 30).transform.flags.c_contiguous
+
+
 @pytest.fixture
 def stand_in_gsplat(monkeypatch):
     """gsplat's `rasterization` by its documented meaning, drawn by the reference."""
