@@ -139,7 +139,7 @@ def _bench_reference(size: int, threads: int | None) -> dict[str, Any]:
 
 
 def _bench_backward(size: int, threads: int | None) -> dict[str, Any]:
-    """Return a training step's share.
+    """Time a training step's share.
 
     The picture, and the gradients of all four arrays, by autograd through each backend.
     """
@@ -194,7 +194,7 @@ def bench_animate(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def bench_tracking(options: argparse.Namespace) -> dict[str, Any]:
-    """Return a frame of the bundled driver.
+    """Time a frame of the bundled driver.
 
     Detection-free tracking, and FLAME fitted to it, live and many frames at once.
     """

@@ -81,7 +81,7 @@ class ArkitFlame:
 
 
 def fit_arkit_flame(flame: Flame) -> ArkitFlame:
-    """Fits the map of one FLAME file: takes about a second, so it is made when it is needed.
+    """Fit the map of one FLAME file: takes about a second, so it is made when it is needed.
 
     For each ARKit target the codes that best explain its landmark offsets, under FLAME's prior of unit deviation for
     the expression codes (maximum a posteriori).

@@ -31,7 +31,7 @@ HINTS = {
         "Connect **overlay** to **Preview Image** to see what was found. Where there are several faces, count up "
         "**face**. A matte from any other node (BiRefNet, RMBG, SAM) goes into **mask**: white is the person."
     ),
-    "LiftPortrait": "Takes about a second on a CPU. A list of portraits gives a list of avatars.",
+    "LiftPortrait": "Takes about two seconds on a CPU. A list of portraits gives a list of avatars.",
     "ExtractDriving": (
         "A VIDEO from **Load Video** is streamed: memory does not grow with its length. Frames from VideoHelperSuite "
         "go into **images**, with their rate in **fps** and their sound in **audio**. Frames without a face are filled "
