@@ -20,14 +20,14 @@ def read_sound(path: Path) -> dict[str, Any] | None:
     """AUDIO {waveform [1, C, N] float32, sample_rate} of a media file, in step with its picture; None without sound."""
     import torch
 
-    from ..media.sound import SoundReader, find_sound
+    from ..media.sound import SoundReader
 
     try:
-        if find_sound(path) is None:
-            return None
         sound = SoundReader(path)
         parts = list(sound)
     except MediaError:  # a picture, or sound that cannot be read: the motion is worth more
+        return None
+    if not parts:  # it ended before the picture began
         return None
     return {"waveform": torch.from_numpy(np.concatenate(parts, axis=1))[None], "sample_rate": sound.rate}
 

@@ -130,3 +130,8 @@ def test_audio_that_fails_at_the_first_look_is_left_out(run, driver_images, capl
     _, audio, *_ = run("ExtractDriving", images=images, audio=SilentFilm())
     assert audio is None
     assert "the result is silent" in caplog.text
+
+
+def test_sound_that_ends_before_the_picture_begins_is_none(tmp_path):
+    path = encode_flash_and_beep(tmp_path / "early.mkv", picture_starts=3.0, silent=(-1.0, 10.0))
+    assert read_sound(path) is None
