@@ -60,7 +60,8 @@ class TensorFormat:
         with atomic_output(path) as temporary:
             # Written by Python, whose errors say that the disk is full; the library's own do not.
             texts = {key: _as_text(value) for key, value in notes.items()}
-            temporary.write_bytes(save(typed, {"format": self.name, "version": str(self.version), **texts}))
+            content = save(typed, {"format": self.name, "version": str(self.version), **texts})
+            temporary.write_bytes(_with_sorted_notes(content))
 
     def recognizes(self, path: str | os.PathLike[str]) -> bool:
         """Whether the file's header says that it is of this kind; of any version, and whole or not."""
@@ -215,6 +216,16 @@ def header_notes(path: str | os.PathLike[str]) -> dict[str, str]:
         return _notes(probe._header(readable_file(path))[0])
     except (OSError, GagavatarError):
         return {}
+
+
+def _with_sorted_notes(content: bytes) -> bytes:
+    """Return a safetensors file with its texts in order: the library shuffles them anew each time it writes."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    raw = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    raw = raw.ljust(-len(raw) % 8 + len(raw))  # tensors begin at a multiple of eight bytes
+    return len(raw).to_bytes(8, "little") + raw + content[start:]
 
 
 def _as_text(value: str) -> str:

@@ -59,6 +59,16 @@ def test_arrays_and_notes_come_back_as_they_were(path):
     assert list(reader.tensors({"marks": KINDS["marks"]})) == ["marks"]
 
 
+def test_the_same_content_is_the_same_file(tmp_path):
+    notes = {f"note {i}": "é" * i for i in range(9)}
+    written = set()
+    for i in range(5):
+        FORMAT.save(tmp_path / f"{i}.safetensors", arrays(), KINDS, notes)
+        written.add((tmp_path / f"{i}.safetensors").read_bytes())
+    assert len(written) == 1
+    assert FORMAT.open(tmp_path / "0.safetensors").notes.items() >= notes.items()
+
+
 def test_the_format_is_recognized_whatever_its_version_and_state(path, tmp_path):
     assert FORMAT.recognizes(path)
     assert not TensorFormat("test.box", 1, "box", "x").recognizes(path)
