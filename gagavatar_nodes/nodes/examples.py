@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..assets import PORTRAITS
 from ..assets import path as asset
 from . import host, spec, tensors
 from .sound import read_sound
@@ -37,7 +38,10 @@ class ExampleInputs:
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         return {
             "required": {
-                "person": spec.choice(["photo", "synthetic"], "A photograph, or the synthetic head of the video.")
+                "person": spec.choice(
+                    ["photo", "synthetic", *[name for name in PORTRAITS if name != "photo"]],
+                    "A photograph, the synthetic head of the video, an old woman with glasses, or a painting.",
+                )
             }
         }
 
@@ -52,7 +56,7 @@ def _picture(person: str) -> np.ndarray:
     from ..media.images import read_image
     from ..media.video_reader import VideoReader
 
-    if person == "photo":
-        return read_image(asset("example_portrait.jpg")).rgb
+    if person in PORTRAITS:
+        return read_image(asset(PORTRAITS[person])).rgb
     with VideoReader(asset("synthetic_driver.mp4")) as video:
         return next(iter(video))

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 
+from gagavatar_nodes.assets import PORTRAITS
 from gagavatar_nodes.errors import FaceError, GagavatarError
 
 
@@ -97,3 +98,11 @@ def test_too_few_masks_are_refused(run, photo):
 def test_the_density_of_the_model_reaches_the_avatar(run, portrait, avatar):
     model = run("LoadAvatarModel", model="embedded", density=176)[0]
     assert len(run("LiftPortrait", portrait=portrait, model=model)[0]) > len(avatar)
+
+
+@pytest.mark.parametrize("bundled", [name for name in PORTRAITS if name != "photo"])
+def test_the_other_bundled_portraits_show_one_face_that_looks_ahead(run, bundled):
+    tracked = run("TrackPortrait", image=run("ExampleInputs", person=bundled)[0])[0][0]
+    assert tracked.alpha.mean() > 0.2
+    turned = np.degrees(np.arccos(np.clip(tracked.pose.rotation[2, 2], -1, 1)))
+    assert turned < 40

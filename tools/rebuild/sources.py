@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import subprocess
 import sys
 import tarfile
@@ -51,6 +52,18 @@ CMUDICT = Source(
 )
 
 
+MATPLOTLIB = Source(
+    "matplotlib-3.11.2-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
+    "07d9b9fa60cd4c393692f50d0bb03123242ddf61c99bb0e95e75feb354e7c1a8",
+    (*_PIP, "--python-version=3.11", "--platform=manylinux2014_x86_64", "matplotlib==3.11.2"),
+)
+FREECOL = Source(
+    "freecol_1.0.0-1_all.deb",
+    "4ee2d052ff86d7a16eec296cd42cad4c215cca11c179cd6d5f8a732b5637184d",
+    ("apt-get", "download", "freecol=1.0.0-1"),
+)
+
+
 class Archive:
     """A verified source, member by member."""
 
@@ -74,10 +87,16 @@ class Archive:
         if zipfile.is_zipfile(self._path):
             with zipfile.ZipFile(self._path) as archive:
                 return archive.read(member)
-        with tarfile.open(self._path) as archive:
+        with self._tar() as archive:
             file = archive.extractfile(member)
             assert file is not None, f"{member} is a folder"
             return file.read()
+
+    def _tar(self) -> tarfile.TarFile:
+        if self._path.suffix != ".deb":
+            return tarfile.open(self._path)
+        packed = subprocess.run(("dpkg-deb", "--fsys-tarfile", str(self._path)), check=True, stdout=subprocess.PIPE)
+        return tarfile.open(fileobj=io.BytesIO(packed.stdout))
 
     def names(self, folder: str) -> list[str]:
         """Sorted members under a folder of a wheel."""
