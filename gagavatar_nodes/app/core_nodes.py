@@ -65,11 +65,11 @@ class LoadImage:
         alpha = picture.alpha
         hidden = np.zeros(picture.rgb.shape[:2], np.float32) if alpha is None else 1 - alpha.astype(np.float32)
         if alpha is None:
-            return tensors.stack([picture.rgb]), tensors.stack([hidden])
+            return tensors.stack([picture.rgb], even=False), tensors.stack([hidden], even=False)
         import torch
 
-        rgb, opaque = tensors.stack([picture.rgb]), tensors.stack([1 - hidden])
-        return torch.cat([rgb, opaque[..., None]], -1), tensors.stack([hidden])
+        rgb, opaque = tensors.stack([picture.rgb], even=False), tensors.stack([1 - hidden], even=False)
+        return torch.cat([rgb, opaque[..., None]], -1), tensors.stack([hidden], even=False)
 
 
 class LoadVideo:

@@ -41,7 +41,7 @@ class ImageBatch:
         tensors.check_images(image2, "image2")
         size = image1.shape[2], image1.shape[1]
         pictures = [*tensors.rgb_frames(image1), *(cover(picture, size) for picture in tensors.rgb_frames(image2))]
-        return (tensors.stack(pictures),)
+        return (tensors.stack(pictures, even=False),)
 
 
 class InvertMask:
@@ -79,7 +79,7 @@ class JoinImageWithAlpha:
         empty = np.zeros(image.shape[1:3], np.float32)
         hidden = [tensors.mask_frame(alpha, index, image.shape[1:]) for index in range(len(image))]
         opaque = [1 - (empty if mask is None else mask) for mask in hidden]
-        return (torch.cat([image[..., :3], tensors.stack(opaque)[..., None]], -1),)
+        return (torch.cat([image[..., :3], tensors.stack(opaque, even=False)[..., None]], -1),)
 
 
 class SaveImage(Saver):

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import MediaError
 from .audio import AudioTrack
+from .even import even_shape, padded_even
 from .formats import Codec, Format, numbered
 from .streams import plain_name
 
@@ -86,8 +87,7 @@ class FileEncoder:
             raise MediaError(
                 f"The installed PyAV has no encoder {self._codec.name}: pip install --force-reinstall av"
             ) from error
-        grid = 2 if self._codec.even else 1
-        stream.width, stream.height = (-(-edge // grid) * grid for edge in size)
+        stream.height, stream.width = even_shape(size[::-1])
         stream.pix_fmt = self._codec.pixels
         if self._codec.pixels.startswith("yuv"):
             context = stream.codec_context
@@ -98,11 +98,9 @@ class FileEncoder:
     def _picture(self, frame: np.ndarray) -> VideoFrame:
         import av
 
+        frame = padded_even(frame)
         if self._codec.pixels == "pal8":
             return av.VideoFrame.from_ndarray(self._indexed(frame), format="pal8")
-        below, right = self._stream.height - frame.shape[0], self._stream.width - frame.shape[1]
-        if below or right:
-            frame = np.pad(frame, ((0, below), (0, right), (0, 0)), mode="edge")
         picture = av.VideoFrame.from_ndarray(frame, format="rgba" if frame.shape[2] == 4 else "rgb24")
         return picture.reformat(format=self._codec.pixels, dst_colorspace=_BT709)
 

@@ -21,8 +21,6 @@ class Codec:
     options: dict[str, str] = field(default_factory=dict)
     crf_offset: int | None = None
     """Added to the H.264 quality number for the same look; None when the encoder has no such number."""
-    even: bool = False
-    """Width and height must be even."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Format:
     """ffmpeg's encoder for the others; None when the format has no sound."""
 
 
-_H264 = Codec("libx264", "yuv420p", {"preset": "veryfast"}, crf_offset=0, even=True)
+_H264 = Codec("libx264", "yuv420p", {"preset": "veryfast"}, crf_offset=0)
 _VP9_OPTIONS = {"deadline": "realtime", "cpu-used": "6", "row-mt": "1", "b": "0"}
 _VP9 = Codec("libvpx-vp9", "yuv420p", _VP9_OPTIONS, crf_offset=6)
 # Alternate reference frames are not possible with an alpha plane.

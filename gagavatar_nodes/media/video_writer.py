@@ -28,8 +28,8 @@ class VideoWriter:
             video.write(frame)  # [H, W, 3] uint8 RGB
 
     The extension chooses the format: mp4, m4v, mkv (H.264), mov (H.264, or ProRes 4444 with alpha), webm (VP9, with or
-    without alpha), gif. H.264 has even sizes only: an odd edge is extended by one pixel. Leaving the block by an
-    exception removes what was written.
+    without alpha), gif. Sizes are even, see `media.even`. Leaving the block by an exception removes what was
+    written.
 
     Raises:
         MediaError: unknown extension, no transparency in this format, unwritable folder, full disk, unreadable sound.

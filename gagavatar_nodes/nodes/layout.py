@@ -35,7 +35,7 @@ class StitchBack:
     SEARCH_ALIASES = ("paste back", "composite", "original background", "uncrop")
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("images",)
-    OUTPUT_TOOLTIPS = ("The picture, with the moving head in it.",)
+    OUTPUT_TOOLTIPS = ("The picture, with the moving head in it. An odd edge grows by one pixel: videos are even.",)
     FUNCTION = "run"
 
     @classmethod
@@ -100,7 +100,7 @@ class CompareLayout:
     SEARCH_ALIASES = ("side by side", "grid", "comparison", "concat images")
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("images",)
-    OUTPUT_TOOLTIPS = ("One picture a frame, at the height of the result.",)
+    OUTPUT_TOOLTIPS = ("One picture a frame, at the height of the result, in an even size as videos have.",)
     FUNCTION = "run"
 
     @classmethod

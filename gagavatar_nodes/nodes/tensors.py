@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import GagavatarError
 from ..media.backgrounds import cover
+from ..media.even import even_shape, padded_even
 from . import host
 
 if TYPE_CHECKING:
@@ -71,22 +72,26 @@ def mask_frame(mask: torch.Tensor, index: int, shape: tuple[int, ...]) -> np.nda
     return alpha if alpha.shape == size[::-1] else cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
 
 
-def stack(pictures: list[np.ndarray]) -> torch.Tensor:
-    """IMAGE [B, H, W, 3] float32 0..1 of uint8 pictures, or MASK [B, H, W] of float ones, all of one size."""
-    batch = new_batch(len(pictures), pictures[0].shape)
+def stack(pictures: list[np.ndarray], even: bool = True) -> torch.Tensor:
+    """IMAGE [B, H, W, 3] float32 0..1 of uint8 pictures, or MASK [B, H, W] of float ones, all of one size.
+
+    `even` as in `new_batch`.
+    """
+    batch = new_batch(len(pictures), pictures[0].shape, even)
     for index, picture in enumerate(pictures):
         put(batch, index, picture)
     return handed_over(batch)
 
 
-def new_batch(count: int, shape: tuple[int, ...]) -> torch.Tensor:
-    """Return an empty batch for `count` pictures of `shape`.
+def new_batch(count: int, shape: tuple[int, ...], even: bool = True) -> torch.Tensor:
+    """Return an empty batch for `count` pictures of `shape`, if `even` in the size that every video codec takes.
 
     Raises:
         GagavatarError: the memory is too small for it.
     """
     import torch
 
+    shape = even_shape(shape) if even else shape
     size = count * int(np.prod(shape)) * 4
     if size > _SPARE_MEMORY * host.free_memory():
         raise GagavatarError(
@@ -97,9 +102,10 @@ def new_batch(count: int, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 def put(batch: torch.Tensor, index: int, picture: np.ndarray) -> None:
-    """Write one picture, uint8 0..255 or float 0..1, into a batch."""
+    """Write one picture, uint8 0..255 or float 0..1, into a batch; see `padded_even` where that is even."""
     import torch
 
+    picture = picture if picture.shape[:2] == batch.shape[1:3] else padded_even(picture)
     values = torch.from_numpy(np.ascontiguousarray(picture))
     if picture.dtype == np.uint8:
         torch.mul(values, 1 / 255, out=batch[index])

@@ -63,11 +63,11 @@ def test_mp4_is_what_browsers_and_players_expect(tmp_path):
     assert data.index(b"moov") < data.index(b"mdat")
 
 
-@pytest.mark.parametrize(("name", "size"), [("a.mp4", (52, 38)), ("a.webm", (51, 37)), ("a.gif", (51, 37))])
-def test_odd_sizes_are_written(tmp_path, name, size):
+@pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.mov", "a.mkv", "a.gif"])
+def test_odd_sizes_become_even(tmp_path, name):
     write(tmp_path / name, [gradient(37, 51)] * 2)
     with VideoReader(tmp_path / name) as video:
-        assert video.size == size
+        assert video.size == (52, 38)
         assert np.abs(next(iter(video))[:37, :51].astype(int) - gradient(37, 51)).mean() < 8
 
 

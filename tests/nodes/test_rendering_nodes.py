@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,24 @@ def test_stitching_keeps_the_picture_outside_of_the_crop(run, avatar, motion, po
     assert difference[max(0, round(top)) + 40 : round(bottom) - 40, max(0, round(left)) + 40 :].max() > 20
     difference[max(0, int(top)) : int(bottom) + 2, max(0, int(left)) : int(right) + 2] = 0
     assert difference.max() < 1
+
+
+def odd(portrait):
+    """The portrait as if taken from a picture of odd size."""
+    return replace(portrait, picture=portrait.picture[:-1, :-1])
+
+
+def test_every_picture_for_a_video_is_even_sized_whatever_its_sources_are(run, avatar, motion, portrait):
+    images, mask, *_ = run("RenderAvatar", avatar=avatar, motion=motion, width=97, height=97, background="transparent")
+    assert (images.shape, mask.shape) == ((3, 98, 98, 3), (3, 98, 98))
+    source = odd(portrait)
+    height, width = source.picture.shape[:2]
+    assert (height % 2, width % 2) == (1, 1)
+    (stitched,) = run("StitchBack", portrait=source, images=images, mask=mask, max_size=0)
+    assert stitched.shape == (3, height + 1, width + 1, 3)
+    driver = torch.rand(2, 833, 801, 3)
+    (compared,) = run("CompareLayout", result=stitched, driver=driver, portrait=torch.rand(1, 333, 101, 3))
+    assert compared.shape[1] % 2 == compared.shape[2] % 2 == 0
 
 
 def test_stitching_wants_squares(run, portrait):
