@@ -10,8 +10,6 @@ pipeline.render(avatar.perform(motion), "out.mp4", audio_from="talking.mp4")
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +47,6 @@ __all__ = [
     "choose_model",
     "clip",
     "compose_frames",
-    "in_background",
     "is_media",
     "is_picture",
     "is_published_result",
@@ -342,30 +339,6 @@ def is_sound(source: str | os.PathLike[str]) -> bool:
 def is_published_result(source: str | os.PathLike[str]) -> bool:
     """Whether a driver is a result file of the published tracker or of ARTalk."""
     return Path(source).is_file() and Path(source).suffix.lower() in _RESULTS
-
-
-def in_background(work: Callable[[], Avatar]) -> Callable[[], Avatar]:
-    """Start `work` in a thread that an interrupted program abandons; return a function that waits for the result."""
-    result: list[Avatar] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            result.append(work())
-        except BaseException as error:  # the caller's thread raises it
-            failure.append(error)
-
-    thread = threading.Thread(target=run, name="lift", daemon=True)
-    thread.start()
-
-    def wait() -> Avatar:
-        while thread.is_alive():
-            thread.join(0.1)  # a longer wait would not see Ctrl-C on Windows
-        if failure:
-            raise failure[0]
-        return result[0]
-
-    return wait
 
 
 def _track_driver(

@@ -13,7 +13,8 @@ import secrets
 import shutil
 import time
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _OWNER = re.compile(r"(?P<node>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.tmp(?:\.\w+)?$")
@@ -35,6 +36,37 @@ def owned_name() -> str:
     return f"{_node()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
 
 
+@contextmanager
+def temporary_beside(target: Path, suffix: str = "") -> Iterator[Path]:
+    """A temporary path beside `target`; a file or folder that still is there when the block ends is removed.
+
+    What programs that were killed left beside it is removed first.
+    """
+    sweep(target.parent)
+    temporary = temporary_path(target, suffix)
+    try:
+        yield temporary
+    finally:  # Ctrl-C too must leave nothing behind
+        remove(temporary)
+
+
+@contextmanager
+def replacement(target: Path) -> Iterator[Path]:
+    """A temporary path whose file or folder takes the place of `target` when the block ends well."""
+    with temporary_beside(target) as temporary:
+        yield temporary
+        os.replace(temporary, target)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, where there is one and that is allowed."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
 def sweep(folder: Path) -> None:
     """Remove the abandoned temporary files and folders in `folder`; once in the life of this process."""
     if folder in _swept:
@@ -46,11 +78,7 @@ def sweep(folder: Path) -> None:
     except OSError:  # it is not there, which its user will be told elsewhere
         return
     for path in abandoned:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                path.unlink()
+        remove(path)
 
 
 def _is_abandoned(entry: os.DirEntry[str]) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import cv2
 import numpy as np
 import pytest
@@ -157,24 +155,6 @@ def test_stitching_a_still_face_gives_the_picture_back(avatar, portrait):
     crop = cv2.warpAffine(np.ones_like(portrait.alpha), portrait.crop_to_picture, result.shape[1::-1])
     assert 0 < (crop == 0).mean() < 0.9
     assert difference[crop == 0].max() <= 1
-
-
-def test_work_in_the_background_gives_its_result_or_its_error(avatar):
-    gate = threading.Event()
-
-    def lift():
-        gate.wait(10)
-        return avatar
-
-    waiting = pipeline.in_background(lift)
-    gate.set()
-    assert waiting() is avatar
-
-    def fail():
-        raise GagavatarError("no face")
-
-    with pytest.raises(GagavatarError, match="no face"):
-        pipeline.in_background(fail)()
 
 
 def test_a_video_longer_than_its_driver_shows_its_last_frame_beside(avatar, portrait, short_driver):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..background import Task
 from . import zero_gpu
 from .executor import Graph, Outputs, execute, title
 from .sessions import Session
@@ -87,7 +86,6 @@ def _run_on_lent_gpu(folder: Path, graph: Graph, wanted: list[str] | None) -> It
 
 
 def _run_here(session: Session, graph: Graph, wanted: list[str] | None) -> Iterator[Report]:
-    finished: queue.Queue[BaseException | dict[str, Outputs]] = queue.Queue()
     state = _State()
 
     def show(done: int, total: int | None, picture: np.ndarray | None) -> None:
@@ -101,28 +99,12 @@ def _run_here(session: Session, graph: Graph, wanted: list[str] | None) -> Itera
         state.report = Report(title(kind), picture=state.report.picture)
         state.began = time.monotonic()
 
-    def work() -> None:
-        try:
-            finished.put(execute(graph, session.program(show), session.kept, on_node, wanted))
-        except BaseException as error:  # raised again where the reports are read
-            finished.put(error)
-
-    thread = threading.Thread(target=work, name="gagavatar-job", daemon=True)
-    thread.start()
-    ended = False
+    task = Task(lambda: execute(graph, session.program(show), session.kept, on_node, wanted), "gagavatar-job")
     try:
-        while True:
-            try:
-                result = finished.get(timeout=_REPORT_SECONDS)
-            except queue.Empty:
-                yield state.report
-                continue
-            ended = True
-            if isinstance(result, BaseException):
-                raise result
-            yield Report("Done", outputs=result)
-            return
+        while not task.wait(_REPORT_SECONDS):
+            yield state.report
+        yield Report("Done", outputs=task.result())
     finally:
-        if not ended:
+        if task.running:
             session.canceled.set()
-            thread.join(_JOIN_SECONDS)
+            task.wait(_JOIN_SECONDS)

@@ -64,6 +64,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from .. import pipeline
+    from ..background import Task
 
     start = time.perf_counter()
     dub = dub_file(args)
@@ -72,11 +73,11 @@ def run(args: argparse.Namespace) -> int:
     settings = read_settings(args)
     model, why = pipeline.check_model(args.avatar, settings)
     portrait = pipeline.read_portrait(args.portrait, args.face, portrait_size(model))
-    lifted = pipeline.in_background(lambda: pipeline.lift(portrait, model, args.density, settings))
+    lifting = Task(lambda: pipeline.lift(portrait, model, args.density, settings), "lift")
     with Bar(args, "tracking") as bar:
         motion = read_motion(args, args.driver, bar, driver_tracker(args, model), settings)
     warn_bridged(motion, args.driver)
-    avatar = lifted()
+    avatar = lifting.result()
     performance = avatar.perform(edited(motion, args), args.reference, args.stitch, args.seed, args.pose)
     is_media = pipeline.is_media(args.driver)
     film = args.driver if is_media and not pipeline.is_sound(args.driver) else None

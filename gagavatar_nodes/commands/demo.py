@@ -33,6 +33,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from .. import assets, pipeline
+    from ..background import Task
     from ..media.images import write_image
 
     start = time.perf_counter()
@@ -42,10 +43,10 @@ def run(args: argparse.Namespace) -> int:
     driver = args.driver or assets.path("synthetic_driver.mp4")
     video, sheet = folder / "demo.mp4", folder / "contact_sheet.png"
     portrait = pipeline.read_portrait(source)
-    lifted = pipeline.in_background(lambda: pipeline.lift(portrait, "embedded"))
+    lifting = Task(lambda: pipeline.lift(portrait, "embedded"), "lift")
     with Bar(args, "tracking") as bar:
         motion = pipeline.read_driver(driver, progress=bar)
-    avatar = lifted()
+    avatar = lifting.result()
     performance = avatar.perform(motion)
     with Bar(args, "rendering") as bar:
         look = pipeline.Look(comparison=pipeline.Comparison(portrait.picture, driver))

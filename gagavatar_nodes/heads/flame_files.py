@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileFormatError
-from ..temporary import sweep, temporary_path
+from ..temporary import replacement
 from . import restricted_pickle
 from .flame import EXPRESSIONS, FACES, LANDMARKS, SHAPES, VERTICES, edition_of
 
@@ -89,16 +89,12 @@ def import_flame(
     for name in _EMBEDDING_SHAPES if asset["lmk_embeddings"] else ():
         tensors[f"lmk_embeddings.{name}"] = asset["lmk_embeddings"][name]
     out = Path(out)
-    partial = temporary_path(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        sweep(out.parent)
-        save_file({k: v.contiguous() for k, v in tensors.items()}, partial, metadata={"edition": edition})
-        os.replace(partial, out)
+        with replacement(out) as temporary:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata={"edition": edition})
     except OSError as error:
         raise FileFormatError(f"{out} cannot be written: {error.strerror}. Choose another folder") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return out
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import MediaError
-from ..temporary import sweep, temporary_path
+from ..temporary import temporary_beside
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
 _BROKEN = _FULL | {errno.EIO}
@@ -31,18 +31,13 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = _followed(Path(path))
     _check_file(target)
-    sweep(target.parent)
-    temporary = temporary_path(target, Path(path).suffix)
-    with _explained(target):
-        temporary.touch(exist_ok=False)
-    try:
+    with temporary_beside(target, Path(path).suffix) as temporary:
+        with _explained(target):
+            temporary.touch(exist_ok=False)
         with _explained(target, only=_BROKEN):
             yield temporary
         with _explained(target):
             os.replace(temporary, target)
-    except BaseException:  # Ctrl-C too must leave nothing behind
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager
@@ -55,11 +50,9 @@ def atomic_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
     if target.exists() and not target.is_dir():
         raise MediaError(f"{target} is a file: give the name of a folder")
     made = not target.exists()
-    temporary = temporary_path(target if made else target / "frames")
-    sweep(temporary.parent)
-    with _explained(target):
-        temporary.mkdir()
-    try:
+    with temporary_beside(target if made else target / "frames") as temporary:
+        with _explained(target):
+            temporary.mkdir()
         with _explained(target, only=_BROKEN):
             yield temporary
         with _explained(target):
@@ -68,8 +61,6 @@ def atomic_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
             else:
                 for file in sorted(temporary.iterdir()):
                     _move(file, _followed(target / file.name))
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def check_writable(

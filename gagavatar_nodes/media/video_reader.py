@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..background import Prefetch
 from ..errors import MediaError
 from .animations import Animation
 from .files import readable_file
 from .images import read_image
 from .kinds import media_kind
-from .prefetch import Prefetch
 from .streams import (
     color_conversion,
     display_matrix,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import queue
-import threading
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from ..background import Channel, Task
 from ..errors import MediaError
 from .encoders import FileEncoder, PngEncoder
 from .files import atomic_folder, atomic_output
@@ -18,7 +17,6 @@ from .formats import choose_format, is_png_sequence
 from .timing import as_fraction
 
 _QUEUE = 4
-_POLL_SECONDS = 0.1
 
 
 class VideoWriter:
@@ -63,16 +61,13 @@ class VideoWriter:
         self.path = Path(path)
         self.frame_count = 0
         self._shape = (size[1], size[0], 4 if alpha else 3)
-        self._failure: BaseException | None = None
-        self._aborted = threading.Event()
-        self._queue: queue.Queue[np.ndarray | None] = queue.Queue(_QUEUE)
+        self._frames: Channel[np.ndarray] = Channel(_QUEUE)
         self._output = ExitStack()
         with ExitStack() as guard:
             guard.push(self._output)
             self._encoder = self._open(rate, audio_from, audio_start, crf, keyframes)
             guard.pop_all()
-        self._thread = threading.Thread(target=self._run, name="video-writer", daemon=True)
-        self._thread.start()
+        self._encoding = Task(self._encode, "video-writer")
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -84,8 +79,8 @@ class VideoWriter:
                 self._complete()
             except BaseException as failure:
                 problem = failure
-        self._aborted.set()
-        self._thread.join()
+        self._frames.close()
+        self._encoding.join()
         if problem is None:
             self._output.close()
             return
@@ -102,7 +97,8 @@ class VideoWriter:
         """
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"Got a frame {frame.shape} {frame.dtype} but expected {self._shape} uint8")
-        self._put(frame.copy())
+        if not self._frames.put(frame.copy()):
+            self._encoding.result()
         self.frame_count += 1
 
     def _open(
@@ -125,40 +121,20 @@ class VideoWriter:
         except (av.error.FFmpegError, ValueError) as error:
             raise MediaError(f"{self.path} cannot be encoded at {width}x{height} pixels ({error})") from error
 
-    def _put(self, frame: np.ndarray | None) -> None:
-        while self._failure is None:
-            try:
-                self._queue.put(frame, timeout=_POLL_SECONDS)
-                return
-            except queue.Full:
-                continue
-        raise self._failure
-
     def _complete(self) -> None:
         """Wait until every frame is written."""
         if self.frame_count == 0:
             raise MediaError(f"{self.path} was not written: there was no frame to write")
-        self._put(None)
-        self._thread.join()
-        if self._failure is not None:
-            raise self._failure
+        self._frames.end()
+        self._encoding.result()
 
-    def _run(self) -> None:
+    def _encode(self) -> None:
         try:
-            while (frame := self._take()) is not None:
+            for frame in self._frames.items():
                 self._encoder.write(frame)
-            if not self._aborted.is_set():
+            if not self._frames.closed.is_set():
                 self._encoder.finish()
-        except BaseException as error:  # every error belongs to the thread that writes
-            self._failure = error
-        with suppress(OSError, ValueError):
-            self._encoder.close()
-
-    def _take(self) -> np.ndarray | None:
-        """Return the next frame; None at the end and when the work is abandoned."""
-        while not self._aborted.is_set():
-            try:
-                return self._queue.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                continue
-        return None
+        finally:
+            self._frames.close()  # whoever waits for room learns of a failure
+            with suppress(OSError, ValueError):
+                self._encoder.close()

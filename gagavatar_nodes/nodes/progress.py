@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import contextvars
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ..background import Prefetch, is_unwanted
 from . import host
 
 T = TypeVar("T")
 
-_POLL_SECONDS = 0.1
 _PREVIEW_SECONDS = 0.2
 """Between previews, which cost an encoding and a message each."""
 _PREVIEW_EDGE = 512
 _AHEAD = 2
-_abandoned: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("abandoned", default=None)
 
 
 class AbandonedError(Exception):
@@ -29,8 +25,7 @@ class AbandonedError(Exception):
 
 def check_canceled() -> None:
     """Raise ComfyUI's own exception when the user has canceled the prompt."""
-    abandoned = _abandoned.get()
-    if abandoned is not None and abandoned.is_set():
+    if is_unwanted():
         raise AbandonedError
     program = host.current.get()
     if program is not None:
@@ -76,50 +71,11 @@ def watched(items: Iterable[T]) -> Iterator[T]:
     A canceled thread ends after the item at which it is, or where it looks whether it is canceled. It is outside of
     the inference mode in which ComfyUI calls nodes. Items must not be written over by their successors.
     """
-    ahead: queue.Queue[tuple[bool, Any]] = queue.Queue(_AHEAD)
-    stopped = threading.Event()
-
-    def put(entry: tuple[bool, Any]) -> bool:
-        while not stopped.is_set():
-            try:
-                ahead.put(entry, timeout=_POLL_SECONDS)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        _abandoned.set(stopped)
-        failure: BaseException | None = None
-        try:
-            for item in items:
-                if not put((True, item)):
-                    break
-        except BaseException as error:  # every error belongs to the thread that waits
-            failure = error
-        finally:
-            close = getattr(items, "close", None)
-            if close is not None:
-                close()
-        put((False, failure))
-
-    context = contextvars.copy_context()  # by it ComfyUI knows which node reports its progress
-    threading.Thread(target=context.run, args=(work,), name="gagavatar-node", daemon=True).start()
+    ahead = Prefetch(items, _AHEAD, "gagavatar-node", check_canceled)
     try:
-        while True:
-            check_canceled()
-            try:
-                alive, item = ahead.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                continue
-            if alive:
-                yield item
-            elif item is not None:
-                raise item
-            else:
-                return
+        yield from ahead
     finally:
-        stopped.set()
+        ahead.abandon()
 
 
 def cancellable(work: Callable[[], T]) -> T:

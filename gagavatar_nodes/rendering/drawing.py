@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..media.prefetch import Prefetch
+from ..background import Prefetch
 from ..types import Camera, Gaussians
 from .rasterize import rasterize
 

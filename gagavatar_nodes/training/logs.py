@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..temporary import replacement
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
@@ -30,10 +32,8 @@ class CsvLog:
         if path.is_file():
             with open(path, newline="", encoding="utf-8") as file:
                 kept = [row for row in list(csv.reader(file))[1:] if len(row) == 3 and int(row[0]) <= first_step]
-        temporary = path.with_suffix(".part")
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
+        with replacement(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([["step", "name", "value"], *kept])
-        temporary.replace(path)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Values of one step; floats keep all their digits."""

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from ..errors import FileFormatError, GagavatarError
 from ..lifting.gagavatar.checkpoint import save_network
 from ..lifting.gagavatar.model import GAGAvatarNetwork
+from ..temporary import replacement
 from .config import TrainConfig
 from .config_files import differences
 from .layout import read_json, write_json
@@ -93,16 +94,11 @@ class RunFolder:
             OSError: it cannot be written; nothing is left of it, and everything else is as it was.
         """
         target = self._folder(step)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        shutil.rmtree(temporary, ignore_errors=True)
-        try:
+        with replacement(target) as temporary:
             temporary.mkdir()
             save_network(network, temporary / self.weights(step).name, notes)
             _save(dict(state), temporary / _RESUME)
             shutil.rmtree(target, ignore_errors=True)  # of an earlier run to the same step
-            os.replace(temporary, target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
         spared = {*self.steps()[-self._keep :], self.best()[0]}
         for old in self.steps():
             if old not in spared:

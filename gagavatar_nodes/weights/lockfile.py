@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import WeightsError
-from ..temporary import sweep, temporary_path
+from ..temporary import replacement
 from .manifest import WeightFile
 
 LOCK_NAME = "weights.lock.json"
@@ -187,11 +186,5 @@ def _exclusive(path: Path) -> Iterator[None]:
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:
-    sweep(path.parent)
-    temporary = temporary_path(path)
-    try:
+    with replacement(path) as temporary:
         temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

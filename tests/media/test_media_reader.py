@@ -223,7 +223,7 @@ def test_closing_early_ends_the_decoding_thread(tmp_path):
 
 
 def test_errors_while_decoding_reach_the_consumer_after_the_good_frames():
-    from gagavatar_nodes.media.prefetch import Prefetch
+    from gagavatar_nodes.background import Prefetch
 
     def items():
         yield 1

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any
+from functools import partial
 
 import gradio as gr
 
+from ...background import Task
 from ...errors import GagavatarError
 from ...weights import WeightFile, find_weight, manifest, weight
 from ..context import Context, shown_errors
@@ -81,45 +79,21 @@ def on_download(name: str | None, accepted: bool) -> Iterator[str]:
 def _fetching(entry: WeightFile, accepted: bool) -> Iterator[str]:
     from ...weights.download import download
 
-    told: queue.Queue[tuple[str, Any]] = queue.Queue()
-
-    def work() -> None:
-        try:
-            path = download(
-                entry.name,
-                accept_license=accepted,
-                progress=lambda done, total: told.put(("bytes", (done, total))),
-                say=lambda line: told.put(("line", line)),
-            )
-            told.put(("done", path.name))
-        except BaseException as error:  # raised again where the page waits
-            told.put(("error", error))
-
-    threading.Thread(target=work, name="gagavatar-download", daemon=True).start()
     line = f"{entry.name}: starting …"
-    while True:
+
+    def say(text: str) -> None:
+        nonlocal line
+        line = text
+
+    def progress(done: int, total: int | None) -> None:
+        say(f"{entry.name}: {done / 1e6:,.0f} MB" + (f" of {total / 1e6:,.0f} MB" if total else ""))
+
+    fetch = partial(download, entry.name, accept_license=accepted, progress=progress, say=say)
+    task = Task(fetch, "gagavatar-download")
+    yield line
+    while not task.wait(_REPORT_SECONDS):
         yield line
-        kind, value = _newest(told)
-        if kind == "error":
-            raise value
-        if kind == "done":
-            yield f"{value} is here and verified."
-            return
-        if kind == "line":
-            line = str(value)
-        if kind == "bytes":
-            done, total = value
-            line = f"{entry.name}: {done / 1e6:,.0f} MB" + (f" of {total / 1e6:,.0f} MB" if total else "")
-
-
-def _newest(told: queue.Queue[tuple[str, Any]]) -> tuple[str, Any]:
-    """Return the last thing told, after a short wait; nothing where nothing was."""
-    newest: tuple[str, Any] = ("", None)
-    with suppress(queue.Empty):
-        newest = told.get(timeout=_REPORT_SECONDS)
-        while newest[0] == "bytes":
-            newest = told.get_nowait()
-    return newest
+    yield f"{task.result().name} is here and verified."
 
 
 def _size(entry: WeightFile) -> str:

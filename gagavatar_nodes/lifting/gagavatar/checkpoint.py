@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FileFormatError
-from ...temporary import sweep, temporary_path
+from ...temporary import replacement
 from ...torch_file import load_torch_file
 from .config import GAGAvatarConfig
 
@@ -163,9 +162,7 @@ def convert(
     stored = {name: value.to(dtype).contiguous() for name, value in state.items()}
     header = {**(notes or {}), "format": "gagavatar-checkpoint", "version": str(CONVERTED_VERSION), "source": stamp}
     target.parent.mkdir(parents=True, exist_ok=True)
-    sweep(target.parent)
-    temporary = temporary_path(target)
-    try:
+    with replacement(target) as temporary:
         try:
             save_file(stored, temporary, metadata=header)
         except Exception as error:  # the library has its own error type for a full disk
@@ -174,9 +171,6 @@ def convert(
         if written.keys() != stored.keys() or not all(torch.equal(written[name], stored[name]) for name in stored):
             raise FileFormatError(f"{target}: what was written does not read back the same. Check the disk.")
         del written  # Windows cannot rename a file that is still mapped
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _listed(label: str, names: list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import IO
 
 from ...errors import FileFormatError
 from ...media.files import readable_file
-from ...temporary import sweep, temporary_path
+from ...temporary import replacement
 
 EMICA = "emica/EMICA-CVT_flame2020_notexture.pt"
 SCRFD = "emica/ins_scrfd_10g_bnkps.onnx"
@@ -36,23 +36,21 @@ def unpack(archive: str | os.PathLike, folder: str | os.PathLike, max_file_bytes
     """
     archive, folder = readable_file(archive), Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    sweep(folder.parent)
-    staging = temporary_path(folder)
-    staging.mkdir()
     try:
-        found = _extract(archive, staging, max_file_bytes)
-        missing = [name for name in REQUIRED if name not in found]
-        if missing:
-            raise FileFormatError(f"{archive} lacks {', '.join(missing)}: it is not the published track_resources.tar")
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(staging, folder)
+        with replacement(folder) as staging:
+            staging.mkdir()
+            found = _extract(archive, staging, max_file_bytes)
+            missing = [name for name in REQUIRED if name not in found]
+            if missing:
+                raise FileFormatError(
+                    f"{archive} lacks {', '.join(missing)}: it is not the published track_resources.tar"
+                )
+            if folder.exists():
+                shutil.rmtree(folder)
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise FileFormatError(f"{archive} is damaged ({error}); download it again") from error
     except OSError as error:
         raise FileFormatError(f"{archive} could not be unpacked to {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return folder
 
 
