@@ -131,7 +131,7 @@ class TensorFormat:
         for name, shape in shapes.items():
             template = kinds[name][1]
             choices = [template]
-            if isinstance(template[0], str) and template[0].endswith("?"):
+            if template and isinstance(template[0], str) and template[0].endswith("?"):
                 choices = [template[1:], (template[0][:-1], *template[1:])]
             wanted = [tuple(sizes.get(n, n) if isinstance(n, str) else n for n in choice) for choice in choices]
             match = next((w for w in wanted if _fits(shape, w)), None)
@@ -187,18 +187,35 @@ class TensorReader:
         self.format._check_finite(self.file, tensors)
         return tensors
 
+    def kinds(self, prefix: str) -> Kinds:
+        """Return the types and shapes of the tensors whose names begin with `prefix`, as the header has them.
+
+        Raises:
+            FileFormatError: one is badly described, or of a type that is not known.
+        """
+        entries: dict[str, Any] = {name: entry for name, entry in self.header.items() if name.startswith(prefix)}
+        for name, entry in entries.items():
+            self._check_entry(name, entry, *_TYPES)
+        return {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in entries.items()}
+
     def damaged(self, why: str) -> FileFormatError:
         """Return the error of this file."""
         return self.format.damaged(self.file, why)
 
-    def _check_entry(self, name: str, entry: Any, dtype: str) -> None:
+    def _check_entry(self, name: str, entry: Any, *types: str) -> None:
         if entry is None:
             raise self.damaged(f"it has no tensor '{name}'")
         shape, offsets = (entry.get("shape"), entry.get("data_offsets")) if isinstance(entry, dict) else (None, None)
         if not (_whole_numbers(shape) and _whole_numbers(offsets) and len(offsets or ()) == 2):
             raise self.damaged(f"tensor '{name}' is badly described")
-        if entry.get("dtype") != dtype:
-            raise self.damaged(f"tensor '{name}' should be {dtype}, but is {entry.get('dtype')}")
+        if entry.get("dtype") not in types:
+            raise self.damaged(f"tensor '{name}' should be {' or '.join(types)}, but is {entry.get('dtype')}")
+
+
+def kinds_of(tensors: Mapping[str, np.ndarray]) -> Kinds:
+    """Return the types and shapes of arrays, which must be of float16 to float64 or int32."""
+    names = {dtype: name for name, dtype in _TYPES.items()}
+    return {name: (names[tensor.dtype], tensor.shape) for name, tensor in tensors.items()}
 
 
 def format_name(path: str | os.PathLike[str]) -> str | None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from ...errors import FileFormatError
-from ...media.files import atomic_output, readable_file
+from ...tensor_file import Kinds, TensorFormat, kinds_of
 from ...types import Gaussians
 from .config import VERTICES, GAGAvatarConfig
 
-FORMAT = "gagavatar.lifted"
-VERSION = 1
+FORMAT = TensorFormat("gagavatar.lifted", 1, "GAGAvatar avatar file", "gagavatar lift")
 _ARRAYS = ("layer_means", "covariances", "opacities", "features", "source_camera")
 _EXTRA = "extra."
 
@@ -49,59 +46,39 @@ class PortraitGaussians:
         return Gaussians(means, self.covariances, self.opacities, self.features)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a safetensors file, whole or not at all. Raises MediaError where that fails."""
-        from safetensors.numpy import save_file
+        """Write a safetensors file, whole or not at all.
 
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
-        arrays |= {f"{_EXTRA}{name}": array for name, array in self.extra.items()}
-        header = {
-            "format": FORMAT, "version": str(VERSION), "config": json.dumps(self.config.to_dict()),
-            "notes": json.dumps(self.notes),
-        }  # fmt: skip
-        with atomic_output(path) as temporary:
-            save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary, header)
+        Raises:
+            FileFormatError: the arrays do not fit together, or hold NaN or infinity.
+            MediaError: the file cannot be written.
+        """
+        extra = {f"{_EXTRA}{name}": array for name, array in self.extra.items()}
+        tensors = {name: getattr(self, name) for name in _ARRAYS} | extra
+        notes = {"config": json.dumps(self.config.to_dict()), "notes": json.dumps(self.notes)}
+        FORMAT.save(path, tensors, {**_kinds(self.config), **kinds_of(extra)}, notes)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> PortraitGaussians:
-        """Read what `save` wrote. Raises FileFormatError for another, newer, truncated or misshapen file."""
-        from safetensors import SafetensorError, safe_open
+        """Read what `save` wrote.
 
-        file = readable_file(path)
+        Raises:
+            FileFormatError: another kind of file, a newer version, cut off, or arrays that do not fit together.
+            MediaError: the file does not exist or cannot be read.
+        """
+        reader = FORMAT.open(path)
         try:
-            with safe_open(str(file), framework="np") as opened:
-                header = opened.metadata() or {}
-                _check_header(file, header)
-                arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            config = GAGAvatarConfig.from_dict(json.loads(header["config"]))
-            notes = json.loads(header.get("notes", "{}"))
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise FileFormatError(
-                f"{file} is no lifted avatar, or is damaged ({error}). Lift the portrait again."
-            ) from error
-        _check_arrays(file, arrays, config)
-        extra = {name.removeprefix(_EXTRA): array for name, array in arrays.items() if name.startswith(_EXTRA)}
-        return PortraitGaussians(**{name: arrays[name] for name in _ARRAYS}, config=config, extra=extra, notes=notes)
+            config = GAGAvatarConfig.from_dict(json.loads(reader.notes["config"]))
+            notes = json.loads(reader.notes.get("notes", "{}"))
+            kinds = _kinds(config)
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise reader.damaged(f"its configuration cannot be read ({error})") from None
+        tensors = reader.tensors({**kinds, **reader.kinds(_EXTRA)})
+        extra = {name.removeprefix(_EXTRA): array for name, array in tensors.items() if name.startswith(_EXTRA)}
+        return PortraitGaussians(**{name: tensors[name] for name in _ARRAYS}, config=config, extra=extra, notes=notes)
 
 
-def _check_header(file: Path, header: dict[str, str]) -> None:
-    if header.get("format") != FORMAT:
-        raise FileFormatError(f"{file} is a safetensors file but no lifted avatar. Lift the portrait again.")
-    version = header.get("version", "")
-    if not version.isdecimal() or int(version) > VERSION:
-        raise FileFormatError(
-            f"{file} is of version {version!r} but this program reads up to {VERSION}. Update the program."
-        )
-
-
-def _check_arrays(file: Path, arrays: dict[str, np.ndarray], config: GAGAvatarConfig) -> None:
+def _kinds(config: GAGAvatarConfig) -> Kinds:
+    """Return what a file of this configuration holds, besides what travels with the avatar."""
     count = config.gaussians
-    expected = {
-        "layer_means": (count - VERTICES, 3), "covariances": (count, 6), "opacities": (count,),
-        "features": (count, config.feature_channels), "source_camera": (3, 4),
-    }  # fmt: skip
-    for name, shape in expected.items():
-        got = arrays[name].shape if name in arrays else None
-        if got != shape:
-            raise FileFormatError(f"{file}: got {name} {got} but expected {shape}. Lift the portrait again.")
-        if arrays[name].dtype != np.float32 or not np.isfinite(arrays[name]).all():
-            raise FileFormatError(f"{file}: {name} holds other than finite float32 numbers. Lift the portrait again.")
+    shapes = ((count - VERTICES, 3), (count, 6), (count,), (count, config.feature_channels), (3, 4))
+    return {name: ("F32", shape) for name, shape in zip(_ARRAYS, shapes, strict=True)}

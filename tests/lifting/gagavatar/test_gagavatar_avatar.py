@@ -18,6 +18,7 @@ from gagavatar_nodes.lifting.gagavatar import (
     prepare_image,
 )
 from gagavatar_nodes.lifting.gagavatar.backbone import Backbone
+from gagavatar_nodes.lifting.gagavatar.portrait_gaussians import FORMAT
 from parity_recipe import relative_error
 
 CPU = RenderOptions(device="cpu", precision="fp32")
@@ -81,20 +82,25 @@ def test_files_that_are_no_sound_avatar_are_named(lifted, tmp_path):
 
     path = tmp_path / "a.safetensors"
     save_file({"x": np.zeros(1)}, path)
-    with pytest.raises(FileFormatError, match="no lifted avatar"):
+    with pytest.raises(FileFormatError, match="not a GAGAvatar avatar file"):
         PortraitGaussians.load(path)
     save_file({"x": np.zeros(1)}, path, {"format": "gagavatar.lifted", "version": "9"})
-    with pytest.raises(FileFormatError, match="version '9'"):
+    with pytest.raises(FileFormatError, match="of version 9"):
         PortraitGaussians.load(path)
     lifted.save(path)
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(FileFormatError, match="damaged"):
+    with pytest.raises(FileFormatError, match="cut off"):
         PortraitGaussians.load(path)
     small = PortraitGaussians(
         lifted.layer_means[:9], lifted.covariances, lifted.opacities, lifted.features, np.eye(3, 4)
     )
-    small.save(path)
-    with pytest.raises(FileFormatError, match=r"got layer_means \(9, 3\) but expected \(175232, 3\)"):
+    with pytest.raises(FileFormatError, match=r"'layer_means' should have shape \(175232, 3\), but has \(9, 3\)"):
+        small.save(path)
+    FORMAT.save(path, {"layer_means": np.zeros((9, 3))}, {"layer_means": ("F32", ("L", 3))}, {"config": "[]"})
+    with pytest.raises(FileFormatError, match="configuration cannot be read"):
+        PortraitGaussians.load(path)
+    FORMAT.save(path, {"layer_means": np.zeros((9, 3))}, {"layer_means": ("F32", ("L", 3))}, {"config": "{}"})
+    with pytest.raises(FileFormatError, match="no tensor 'covariances'"):
         PortraitGaussians.load(path)
 
 
