@@ -38,6 +38,8 @@ ARKIT_NAMES = (
     "noseSneerLeft", "noseSneerRight", "tongueOut",
 )  # fmt: skip
 """The 52 ARKit blendshapes, in the order of `Motion.arkit`. Left and right are the subject's."""
+FRONTAL_ROTATION = np.diag([-1.0, 1.0, -1.0])
+"""[3, 3] the rotation of a camera that a head looks into: the view's x and z run against the head's."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,7 @@ class Camera:
     @staticmethod
     def frontal(distance: float, focal: float = FOCAL) -> Camera:
         """Camera on the +z axis at `distance` head units, looking at the origin."""
-        R = np.diag([-1.0, 1.0, -1.0])
-        return Camera(np.concatenate([R, [[0.0], [0.0], [distance]]], axis=1).astype(np.float32), focal)
+        return Camera(np.concatenate([FRONTAL_ROTATION, [[0.0], [0.0], [distance]]], axis=1).astype(np.float32), focal)
 
 
 @dataclass(frozen=True)

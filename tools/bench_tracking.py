@@ -11,7 +11,7 @@ import numpy as np
 
 
 def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]]) -> dict[str, Any]:
-    """Milliseconds of one live frame of the bundled driver, and of fitting FLAME to it live and to 96 frames at once.
+    """Milliseconds of one live frame of the bundled driver, and of fitting FLAME to 96 frames of it.
 
     FLAME is a stand-in of its structure: 41 of its expression codes move landmarks, of FLAME's own up to 100 may.
     """
@@ -22,7 +22,7 @@ def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]]) -> 
     from gagavatar_nodes.driving.timeline import take
     from gagavatar_nodes.heads.flame import Flame
     from gagavatar_nodes.media.video_reader import VideoReader
-    from gagavatar_nodes.tracking.landmarks import LiveFlame, fit_motion
+    from gagavatar_nodes.tracking.landmarks import fit_motion
     from gagavatar_nodes.tracking.live import LiveTracker
     from gagavatar_nodes.tracking.video import track_video
 
@@ -33,12 +33,10 @@ def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]]) -> 
     flame, tracker = Flame(standin_flame()), LiveTracker(fps)
     tracked = track_video(frames, fps)
     motion = take(tracked, np.arange(96) % len(tracked))
-    shape, live_flame = fit_motion(motion, flame).flame.shape, LiveFlame(flame)
+    shape = fit_motion(motion, flame).flame.shape
     pictures = itertools.cycle(frames)
-    singles = itertools.cycle([take(tracked, np.array([i])) for i in range(len(tracked))])
     report = {
         "live_frame": measure(lambda: tracker.feed(next(pictures))),
-        "live_flame": measure(lambda: live_flame(next(singles))),
         "flame_96_frames": measure(lambda: fit_motion(motion, flame, shape), batches=5),
     }
     frame_ms = report["live_frame"]["median_ms"] + report["flame_96_frames"]["median_ms"] / 96

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..driving.operations import add_arkit, still
 from ..driving.pose import rotation_of
+from ..easing import smoothstep
 from ..errors import FileFormatError, GagavatarError
 from ..nodes.expression import REGIONS
 from ..types import ARKIT_NAMES, Motion
@@ -72,8 +73,7 @@ def keyframed(keys: Sequence[Mapping[str, float]], seconds: float, fps: float) -
     count = round((len(keys) - 1) * seconds * fps) + 1
     place = np.arange(count) / max(1, count - 1) * (len(keys) - 1)
     index = np.minimum(place.astype(int), max(0, len(keys) - 2))
-    part = place - index
-    part = (part * part * (3 - 2 * part))[:, None]
+    part = smoothstep(place - index)[:, None]
     table = np.array([_row(key) for key in keys])
     rows = table[index] + part * (table[np.minimum(index + 1, len(keys) - 1)] - table[index])
     motion = add_arkit(still(count, fps), rows[:, len(POSE) :].astype(np.float32))

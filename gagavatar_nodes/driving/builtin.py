@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..easing import smoothstep
 from ..errors import GagavatarError
 from ..types import ARKIT_NAMES, Motion
 from .performances import PERFORMANCES, Keys, Performance
@@ -79,8 +80,7 @@ def _at(keys: Keys, time: np.ndarray, period: float) -> np.ndarray:
     seconds = np.concatenate([rows[-1:, 0] - period, rows[:, 0], rows[:1, 0] + period])
     values = np.concatenate([rows[-1:, 1:], rows[:, 1:], rows[:1, 1:]])
     low = np.clip(np.searchsorted(seconds, time, side="right") - 1, 0, len(seconds) - 2)
-    t = ((time - seconds[low]) / np.maximum(seconds[low + 1] - seconds[low], 1e-9))[:, None]
-    ease = t * t * (3 - 2 * t)
+    ease = smoothstep((time - seconds[low]) / np.maximum(seconds[low + 1] - seconds[low], 1e-9))[:, None]
     return (1 - ease) * values[low] + ease * values[low + 1]
 
 

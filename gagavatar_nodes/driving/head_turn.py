@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..choices import POSES
+from ..easing import smoothstep
 from ..errors import GagavatarError
 from ..face.pose import yaw_pitch_roll
 
@@ -87,8 +88,7 @@ def _share_of_relative(own: np.ndarray) -> float:
     """0 for a portrait that faces the camera to 1 for one that is turned far."""
     yaw, pitch, _ = np.degrees(yaw_pitch_roll(own))
     start, end = _TURNED
-    t = np.clip((np.hypot(yaw, _PITCH_SHARE * pitch) - start) / (end - start), 0, 1)
-    return float(t * t * (3 - 2 * t))
+    return float(smoothstep((np.hypot(yaw, _PITCH_SHARE * pitch) - start) / (end - start)))
 
 
 def _turned(rotation: np.ndarray, share: float) -> np.ndarray:

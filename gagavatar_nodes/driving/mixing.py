@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..easing import smoothstep
 from ..face.bundled_face import bundled_neutral
 from ..face.topology import LOWER_LIP, LOWER_LIP_ROWS, MOUTH_CORNERS, UPPER_LIP, UPPER_LIP_ROWS
 from ..types import ARKIT_NAMES, FlameCodes, Motion
@@ -53,8 +54,7 @@ def _codes(flame: FlameCodes, arkit: np.ndarray) -> FlameCodes:
 
 def _lower_face(neutral: np.ndarray) -> np.ndarray:
     """[478] 0..1 how much of each landmark is the mouth's."""
-    t = np.clip((_UPPER_EDGE - neutral[:, 1]) / (_UPPER_EDGE - _LOWER_EDGE), 0, 1)
-    share = t * t * (3 - 2 * t)
+    share = smoothstep((_UPPER_EDGE - neutral[:, 1]) / (_UPPER_EDGE - _LOWER_EDGE))
     share[468:] = 0
     return share
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..easing import smoothstep
 from ..face.arkit import arkit_deltas, gaze_of, part_lids
 from ..face.bundled_face import bundled_neutral
 from ..types import ARKIT_NAMES, Motion
@@ -63,5 +64,4 @@ def blink(since: np.ndarray, fps: float) -> np.ndarray:
     """Lids' weight 0..1 at seconds from the middle of a blink, which stays shut for a frame at least."""
     shut = max(_SHUT, 1.02 / fps) / 2
     t = np.where(since < 0, (since + shut + _SHUTTING) / _SHUTTING, (shut + _OPENING - since) / _OPENING)
-    t = np.clip(t, 0, 1)
-    return t * t * (3 - 2 * t)
+    return smoothstep(t)

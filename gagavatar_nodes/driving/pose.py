@@ -9,11 +9,8 @@ import numpy as np
 
 from ..choices import ORBITS
 from ..errors import GagavatarError
-from ..types import Motion
+from ..types import FRONTAL_ROTATION, Motion
 from .timeline import take
-
-_FACING = np.diag([-1.0, 1.0, -1.0])
-"""World-to-view rotation of a camera that looks a head in the face."""
 
 
 def scale_head_pose(motion: Motion, strength: float, about: str = "front") -> Motion:
@@ -135,10 +132,10 @@ def _scaled(rotations: np.ndarray, strength: float, about: str) -> np.ndarray:
 
 def _head_rotations(transforms: np.ndarray) -> np.ndarray:
     """[T, 3, 3] how the head is turned before a frontal camera, of world-to-view [T, 3, 4] for row vectors."""
-    return (transforms[..., :3] @ _FACING).swapaxes(-1, -2)
+    return (transforms[..., :3] @ FRONTAL_ROTATION).swapaxes(-1, -2)
 
 
 def _transforms(rotations: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Undoes `_head_rotations`: world-to-view [T, 3, 4] float32 with the translation [T, 3]."""
-    view = rotations.swapaxes(-1, -2) @ _FACING
+    view = rotations.swapaxes(-1, -2) @ FRONTAL_ROTATION
     return np.concatenate([view, shift[..., None]], axis=-1).astype(np.float32)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..easing import smoothstep
 from ..errors import GagavatarError
 from ..face.arkit import gaze_of
 from ..face.topology import (
@@ -266,5 +267,4 @@ def _mouth_width(canonical: np.ndarray) -> float:
 def _lid_curve(openness: np.ndarray) -> np.ndarray:
     """Lid openness over the open eye's -> what to show: itself when open, 0 when shut, smooth and rising between."""
     x = np.clip(openness, _SHUT, 1.3)
-    t = np.clip((_CLOSING - x) / (_CLOSING - _SHUT), 0, 1)
-    return x - _SHUT * t * t * (3 - 2 * t)
+    return x - _SHUT * smoothstep((_CLOSING - x) / (_CLOSING - _SHUT))

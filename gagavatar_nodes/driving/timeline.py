@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..easing import smoothstep
 from ..errors import GagavatarError
 from ..media.timing import FPS_RANGE
 from ..types import Motion
@@ -81,8 +82,7 @@ def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
     count = min(round(blend_seconds * motion.fps), len(motion) // 2)
     if count == 0:
         return motion
-    t = np.arange(1, count + 1) / (count + 1)
-    share = t * t * (3 - 2 * t)
+    share = smoothstep(np.arange(1, count + 1) / (count + 1))
     total = len(motion)
 
     def fade(values: np.ndarray) -> np.ndarray:

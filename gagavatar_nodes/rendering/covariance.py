@@ -42,6 +42,12 @@ def symmetric_matrices(upper_triangles: Array) -> Array:
     return upper_triangles[:, _FULL].reshape(-1, 3, 3)
 
 
+def upper_triangles(matrices: np.ndarray) -> np.ndarray:
+    """Return the [..., 6] upper triangles xx, xy, xz, yy, yz, zz of symmetric matrices [..., 3, 3]."""
+    rows, columns = zip(*UPPER_TRIANGLE, strict=True)
+    return matrices[..., rows, columns]
+
+
 def quaternions_from_covariances(covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return unit quaternions and scales whose covariances these are, by eigendecomposition.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..easing import smoothstep
 from ..types import Portrait
 from .compositing import to_uint8
 from .inpainting import fill
@@ -49,11 +50,6 @@ class Stitcher:
     def edge(self) -> int:
         """Edge of the crop in pixels, at which a rendering loses nothing."""
         return self._edge
-
-    @property
-    def plate(self) -> np.ndarray:
-        """[H, W, 3] uint8 the picture without the person inside the crop."""
-        return self._placed(self._plate)
 
     def stitch(self, rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         """Return the picture with a rendering in the crop's place.
@@ -119,8 +115,7 @@ def _mixed(image: np.ndarray, other: np.ndarray, weight: np.ndarray) -> np.ndarr
 def _border(edge: int, low: float, high: float) -> np.ndarray:
     """[edge, edge] float32: 0 within `low` edges of the border, 1 from `high` edges on, smooth between."""
     distance = np.minimum(np.arange(edge), np.arange(edge)[::-1]) / edge
-    ramp = np.clip((distance - low) / max(1e-6, high - low), 0, 1)
-    ramp = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+    ramp = smoothstep((distance - low) / max(1e-6, high - low)).astype(np.float32)
     return np.minimum(ramp[:, None], ramp[None, :])
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..driving.performing import columns_of
 from ..driving.visemes import VISEMES
+from ..easing import smoothstep
 from ..types import ARKIT_NAMES
 from .phones import CLOSURE, LIP_TEETH, PHONE_CLASSES, Phone
 
@@ -143,8 +144,7 @@ def _shut(phones: Sequence[Phone], kind: str, times: np.ndarray, frame: float) -
         held = max((phone.end - phone.start) / 2 - _PARTING, 0.51 * frame)
         first, last = np.searchsorted(times, [phone.middle - held - _SHUTTING, phone.middle + held + _SHUTTING])
         away = np.abs(times[first:last] - phone.middle)
-        t = np.clip((held + _SHUTTING - away) / _SHUTTING, 0, 1)
-        shut[first:last] = np.maximum(shut[first:last], t * t * (3 - 2 * t))
+        shut[first:last] = np.maximum(shut[first:last], smoothstep((held + _SHUTTING - away) / _SHUTTING))
     return shut
 
 

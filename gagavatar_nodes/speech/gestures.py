@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..driving.performing import blink, columns_of
+from ..easing import smoothstep
 from ..types import ARKIT_NAMES
 from .analysis import Speech
 from .manner import Manner
@@ -88,8 +89,7 @@ def _activity(speech: Speech, times: np.ndarray) -> np.ndarray:
         first = -1.0 if start <= 0 else start
         last = times[-1] + 9 if end >= speech.seconds else end
         rest = np.minimum(times - first, last - times) / _ACTIVE_SECONDS
-        t = np.clip(rest, 0, 1)
-        active = np.minimum(active, 1 - t * t * (3 - 2 * t))
+        active = np.minimum(active, 1 - smoothstep(rest))
     return active
 
 
@@ -122,8 +122,7 @@ def _head(times: np.ndarray, active: np.ndarray, starts: list[float], seed: int)
     last = np.zeros(3)
     for index, second in enumerate(starts):
         new = _random(seed, _TURNS, index).normal(size=3).clip(-1.6, 1.6) * _TURN * 0.6
-        t = np.clip((times - second + 0.25) / _TURN_SECONDS, 0, 1)
-        turn += (t * t * (3 - 2 * t))[:, None] * (new - last)
+        turn += smoothstep((times - second + 0.25) / _TURN_SECONDS)[:, None] * (new - last)
         last = new
     return wander + turn * active[:, None]
 
@@ -174,8 +173,7 @@ def _blinks(speech: Speech, times: np.ndarray, fps: float, manner: Manner) -> np
 
 def bump(since: np.ndarray, rise: float, fall: float) -> np.ndarray:
     """0..1, highest at 0, eased over `rise` seconds before and `fall` seconds after."""
-    t = np.clip(1 - np.where(since < 0, -since / rise, since / fall), 0, 1)
-    return t * t * (3 - 2 * t)
+    return smoothstep(1 - np.where(since < 0, -since / rise, since / fall))
 
 
 def smooth_noise(times: np.ndarray, seed: int) -> np.ndarray:
@@ -185,8 +183,7 @@ def smooth_noise(times: np.ndarray, seed: int) -> np.ndarray:
     values = [_random(seed, _HEAD, index).normal(size=3) for index in range(first, int(times[-1] / period) + 3)]
     position = times / period - first
     low = position.astype(int)
-    t = (position - low)[:, None]
-    ease = t * t * (3 - 2 * t)
+    ease = smoothstep(position - low)[:, None]
     rows = np.array(values).clip(-2, 2)
     return (1 - ease) * rows[low] + ease * rows[low + 1]
 

@@ -18,7 +18,7 @@ def middle(face):
 
 
 def test_detector_boxes_the_face_and_marks_its_eyes(example_portrait):
-    (face,) = FaceDetector().detect(example_portrait)
+    (face,) = FaceDetector().detect_whole(example_portrait)
     left_eye, right_eye, nose, mouth = face.keypoints[:4]
     assert face.score > 0.9
     np.testing.assert_allclose(left_eye, [317, 200], atol=15)

@@ -12,7 +12,6 @@ from gagavatar_nodes.heads.flame import Flame
 from gagavatar_nodes.tracking.crop import chained, inverse
 from gagavatar_nodes.tracking.landmarks import (
     FlameOverlay,
-    LiveFlame,
     fit_landmarks,
     fit_motion,
     fit_shape,
@@ -22,7 +21,6 @@ from gagavatar_nodes.tracking.landmarks import (
 from gagavatar_nodes.tracking.landmarks.face_model import INDICES, landmark_model, project
 from gagavatar_nodes.tracking.landmarks.rotations import axis_angle_of, rotation_of
 from gagavatar_nodes.tracking.landmarks.solver import solve_tied
-from gagavatar_nodes.tracking.live import LiveTracker
 from gagavatar_nodes.tracking.portrait import track_portrait
 from gagavatar_nodes.tracking.video import track_video
 from parity_recipe import synthetic_flame
@@ -232,20 +230,6 @@ def test_the_overlay_lies_on_the_face(standin, driver_frames):
     x, y = landmarks[1][list(INDICES[17:68]), :2].round().astype(int).T
     assert changed[y, x].all()
     assert not changed[:, :10].any()
-
-
-def test_live_codes_follow_the_head(standin, driver_frames, driver_truth):
-    tracker, fit = LiveTracker(24), LiveFlame(standin)
-    motions = [fit(tracker.feed(frame)) for frame in driver_frames[:30]]
-    assert all(m.flame.expression.shape == (1, 100) for m in motions)
-    R = np.concatenate([m.flame.transform for m in motions])[:, :, :3]
-    yaw = yaw_pitch_roll(FACING @ R.swapaxes(-1, -2))[:, 0]
-    assert np.degrees(np.abs(yaw - driver_truth[:30, 0])).mean() < 3
-    assert fit(None) is None
-    again = fit(tracker.feed(driver_frames[30]))  # starts anew, as the same person
-    np.testing.assert_array_equal(again.flame.shape, motions[0].flame.shape)
-    fixed = LiveFlame(standin, shape=np.zeros(300))(tracker.feed(driver_frames[31]))
-    assert not fixed.flame.shape.any()
 
 
 def test_a_portrait_is_seen_as_the_published_network_wants_it(standin, example_portrait):

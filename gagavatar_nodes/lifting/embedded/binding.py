@@ -7,6 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from ...easing import smoothstep
 from ...face.topology import CHIN, FACE_OVAL
 from ...types import Portrait
 from .stage import Stage
@@ -96,10 +97,5 @@ def head_weight(canonical: np.ndarray, portrait: Portrait, stage: Stage) -> np.n
     reach = np.clip(top - edge, *_NECK_REACH_CM)
     below = top - canonical[:, 1]
     beside = np.abs(canonical[:, 0]) - _NECK_HALF_WIDTH_CM
-    shoulder = _smoothstep(beside / 5.0) * np.clip((below + 1.5) / 2.5, 0, 1)
-    return (_smoothstep(1 - below / reach) * (1 - shoulder)).astype(np.float32)
-
-
-def _smoothstep(t: np.ndarray) -> np.ndarray:
-    t = np.clip(t, 0, 1)
-    return t * t * (3 - 2 * t)
+    shoulder = smoothstep(beside / 5.0) * np.clip((below + 1.5) / 2.5, 0, 1)
+    return (smoothstep(1 - below / reach) * (1 - shoulder)).astype(np.float32)

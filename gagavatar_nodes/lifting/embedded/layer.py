@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from ...rendering.covariance import upper_triangles
 from .binding import Binding
 
 
@@ -63,13 +64,12 @@ def discs(
     matrix = variance[:, None, None] * np.eye(3)
     if normals is not None:
         matrix = matrix - (1 - flatness**2) * variance[:, None, None] * normals[:, :, None] * normals[:, None, :]
-    row, column = np.triu_indices(3)
     return Layer(
         points=points.astype(np.float32),
         binding=binding,
         head=np.ones(count, np.float32) if head is None else head.astype(np.float32),
         colors=colors.astype(np.float32),
         opacities=np.broadcast_to(np.asarray(opacities, np.float32), (count,)).copy(),
-        covariances=matrix[:, row, column].astype(np.float32),
+        covariances=upper_triangles(matrix).astype(np.float32),
         neighbors=np.repeat(np.arange(count, dtype=np.int32)[:, None], 4, axis=1),
     )

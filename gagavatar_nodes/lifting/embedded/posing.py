@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from ...driving.retarget import NECK_PIVOT, HeadPlacement
-from ...rendering.covariance import UPPER_TRIANGLE
+from ...rendering.covariance import UPPER_TRIANGLE, symmetric_matrices, upper_triangles
 from ...types import HEAD_UNITS_PER_CM
 from .binding import CONTROLS, LANDMARKS
 from .layer import Layer
@@ -151,8 +151,4 @@ def _sparse(layer: Layer) -> csr_matrix:
 
 def _rotation_of_covariances(rotation: np.ndarray) -> np.ndarray:
     """[6, 6] matrix that takes the upper triangle of C to that of R C R^T."""
-    row, column = np.triu_indices(3)
-    basis = np.zeros((6, 3, 3))
-    basis[np.arange(6), row, column] = basis[np.arange(6), column, row] = 1
-    turned = rotation @ basis @ rotation.T
-    return turned[:, row, column].T
+    return upper_triangles(rotation @ symmetric_matrices(np.eye(6)) @ rotation.T).T

@@ -8,10 +8,9 @@ import numpy as np
 
 from ...driving.retarget import NECK_PIVOT, Retargeter
 from ...face.arkit_flame import IBUG_68
-from ...types import HEAD_UNITS_PER_CM, Portrait
+from ...types import FRONTAL_ROTATION, HEAD_UNITS_PER_CM, Portrait
 
 _INNER_FACE = slice(17, 68)  # of the 68 landmarks: the outline slides on the skin
-_FACING = np.diag([-1.0, 1.0, -1.0])
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class SourcePose:
         cameras = np.empty((len(source.motion), 3, 4), np.float32)
         for index in range(len(cameras)):
             placement = source.placement(index)
-            R = (placement.rotation @ aligned).T @ _FACING
+            R = (placement.rotation @ aligned).T @ FRONTAL_ROTATION
             moved = stands + placement.shift * [-HEAD_UNITS_PER_CM, HEAD_UNITS_PER_CM, 0]
             cameras[index, :, :3] = R
             cameras[index, :, 3] = moved / placement.scale - self.pivot @ R
@@ -64,4 +63,4 @@ class SourcePose:
 
 def _head_rotation(camera: np.ndarray) -> np.ndarray:
     """[3, 3] how the head is turned before a frontal camera."""
-    return (np.asarray(camera, np.float64)[:, :3] @ _FACING).T
+    return (np.asarray(camera, np.float64)[:, :3] @ FRONTAL_ROTATION).T

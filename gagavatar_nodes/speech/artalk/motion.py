@@ -9,13 +9,12 @@ import numpy as np
 from ...errors import FileFormatError
 from ...heads.editions import check_same_edition
 from ...heads.flame import PUBLISHED_EDITION, SHAPES
-from ...types import AUTHORED_NEUTRAL, FlameCodes, Motion
+from ...types import AUTHORED_NEUTRAL, FRONTAL_ROTATION, FlameCodes, Motion
 from .smoothing import HEAD, JAW
 
 FPS = 25
 _EXPRESSION = slice(0, 100)
 _DISTANCE = 9.5  # head units from the camera, where nobody asks for the portrait's
-_FACING = np.diag([-1.0, 1.0, -1.0])
 
 
 def motion_of(codes: np.ndarray, source: str = "") -> Motion:
@@ -30,7 +29,7 @@ def motion_of(codes: np.ndarray, source: str = "") -> Motion:
 
     turn = Rotation.from_rotvec(codes[:, HEAD].astype(np.float64)).as_matrix()
     transform = np.zeros((len(codes), 3, 4))
-    transform[:, :, :3] = turn.transpose(0, 2, 1) @ _FACING
+    transform[:, :, :3] = turn.transpose(0, 2, 1) @ FRONTAL_ROTATION
     transform[:, 2, 3] = _DISTANCE
     flame = FlameCodes(
         edition=PUBLISHED_EDITION,

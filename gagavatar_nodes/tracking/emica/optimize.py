@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...heads.flame import Flame, rotation_matrices
-from ...types import FOCAL
+from ...types import FOCAL, FRONTAL_ROTATION
 from .geometry import IMAGE, project, rotation_from_6d, rotation_to_6d, smooth
 
 STEPS = 300
@@ -18,7 +18,6 @@ _RATES = {"eyes": 1e-3, "rotation": 5e-4, "translation": 0.1}
 _VERTICES, _DETECTED, _REPROJECTED, _EYES = 25.0, 10.0, 80.0, 25.0
 _TRUSTED = 8.96  # pixels between detected and reprojected landmarks
 _EMOCA_FOCAL, _NETWORK_FOCAL = 5000 / IMAGE, 13.0
-_FACING = (-1.0, 1.0, -1.0)  # view axes x and z against head axes for a face that looks into the camera
 _KEEP_CAMERA, _KEEP_EYES = 0.6, 0.7  # share of the new frame in the smoothed one
 _CHUNK = 16  # frames at once: bounds memory, and the result does not depend on it
 
@@ -150,9 +149,8 @@ def _loss(seen: Tensor, points: Tensor, goal: Targets, weights: tuple[float, Ten
 
 def initial_camera(global_pose: Tensor, vertices: Tensor, pixels: Tensor, focal: float = FOCAL) -> Tensor:
     """First guess [T, 3, 4] from EMICA's global pose [T, 3], with the mesh [T, V, 3] centerd on `pixels` [T, V, 2]."""
-    facing = torch.diag(global_pose.new_tensor(_FACING))
-    turned = rotation_matrices(global_pose * global_pose.new_tensor([-1.0, 1.0, -1.0]))
-    rotation = facing @ turned.mT
+    frontal = global_pose.new_tensor(FRONTAL_ROTATION)
+    rotation = frontal @ rotation_matrices(global_pose @ frontal).mT
     translation = global_pose.new_tensor([0, 0, _EMOCA_FOCAL]).repeat(len(global_pose), 1)
     seen = project(vertices, rotation, translation, _EMOCA_FOCAL)
     translation[:, :2] = (seen.mean(1) - pixels.mean(1)) * 2 / IMAGE

@@ -12,11 +12,10 @@ import numpy as np
 
 from ...errors import FileFormatError
 from ...heads import restricted_pickle
-from ...types import FOCAL, HEAD_UNITS_PER_CM, FlameCodes, Motion
+from ...types import FOCAL, FRONTAL_ROTATION, HEAD_UNITS_PER_CM, FlameCodes, Motion
 
 PUBLISHED_EDITION = "2020"
 _WIDTHS = {"shapecode": 300, "expcode": 100, "posecode": 6, "eyecode": 6, "transform_matrix": 12}
-_TO_FACING = np.diag([-1.0, 1.0, -1.0])
 
 
 def read_results(path: str | os.PathLike, video: str | None = None, fps: float = 25.0) -> Motion:
@@ -57,7 +56,7 @@ def flame_motion(codes: FlameCodes, fps: float, source: str = "", confidence: np
     place[:, :2] = t[:, :2] * [-1, 1] / HEAD_UNITS_PER_CM
     return Motion(
         fps=fps,
-        rotation=(_TO_FACING @ R.transpose(0, 2, 1)).astype(np.float32),
+        rotation=(FRONTAL_ROTATION @ R.transpose(0, 2, 1)).astype(np.float32),
         translation=place.astype(np.float32),
         scale=(FOCAL / 2 * HEAD_UNITS_PER_CM / t[:, 2]).astype(np.float32),
         neutral=bundled_neutral().astype(np.float32),

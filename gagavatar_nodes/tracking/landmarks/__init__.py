@@ -1,13 +1,11 @@
 """FLAME codes and cameras fitted to the bundled tracker's landmarks: needs the FLAME file and no other weights."""
 
 from .fit import fit_landmarks, fit_motion, fit_shape, fit_square, flame_square, motion_landmarks, track_flame
-from .live import LiveFlame
 from .overlay import FlameOverlay
 from .view import PortraitView, frame_portrait, view_portrait
 
 __all__ = [
     "FlameOverlay",
-    "LiveFlame",
     "PortraitView",
     "fit_landmarks",
     "fit_motion",
