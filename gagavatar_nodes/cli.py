@@ -53,12 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes it once more on exit
         return 1
     except Exception as error:
-        if line := _explained(error):
+        if line := _explain(error):
             return _complain(line)
         raise
 
 
-def _explained(error: Exception) -> str | None:
+def _explain(error: Exception) -> str | None:
     """Return what the user can do about an error; None where it is the program's fault."""
     if lacks_memory(error):
         return NO_MEMORY

@@ -130,7 +130,7 @@ def compose_frames(
         if look.comparison is not None and look.comparison.driver is not None:
             driver = iter(stack.enter_context(VideoReader(look.comparison.driver, fps=performance.fps)))
         shown: list[np.ndarray] = []
-        for frame in _composited(drawings, performance.fps, look):
+        for frame in _composite(drawings, performance.fps, look):
             if look.comparison is None:
                 yield frame
                 continue
@@ -151,7 +151,7 @@ def _on_black(look: Look) -> bool:
     return look.background is None or (isinstance(look.background, ColorBackground) and look.background.color == BLACK)
 
 
-def _composited(drawings: Iterator[Drawing], fps: float, look: Look) -> Iterator[np.ndarray]:
+def _composite(drawings: Iterator[Drawing], fps: float, look: Look) -> Iterator[np.ndarray]:
     from .rendering.compositing import composite
 
     if look.stitcher is not None:

@@ -88,12 +88,12 @@ class Settings:
 
     def _named_flame(self) -> Path | None:
         """Return the file that `flame` means, or that the checkpoint needs; None where any will do."""
-        edition = self.flame if self.flame is not None else self._trained_with()
+        edition = self.flame if self.flame is not None else self._head_edition()
         if edition == EMBEDDED_HEAD:
             return BUNDLED_HEAD
         return None if self.flame is None else Path(self.flame)
 
-    def _trained_with(self) -> str | None:
+    def _head_edition(self) -> str | None:
         """Edition of the head model that the checkpoint names: own ones do."""
         checkpoint = self.find_checkpoint()
         if checkpoint is None or checkpoint.suffix != ".safetensors":

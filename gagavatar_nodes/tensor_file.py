@@ -136,7 +136,7 @@ class TensorFormat:
             wanted = [tuple(sizes.get(n, n) if isinstance(n, str) else n for n in choice) for choice in choices]
             match = next((w for w in wanted if _fits(shape, w)), None)
             if match is None:
-                expected = " or ".join(_written(w) for w in wanted)
+                expected = " or ".join(_shape_text(w) for w in wanted)
                 raise self.damaged(file, f"tensor '{name}' should have shape {expected}, but has {shape}")
             if 0 in shape:
                 raise self.damaged(file, f"tensor '{name}' is empty, of shape {shape}")
@@ -265,5 +265,5 @@ def _fits(shape: tuple[int, ...], wanted: Shape) -> bool:
     return len(shape) == len(wanted) and all(isinstance(w, str) or s == w for s, w in zip(shape, wanted, strict=True))
 
 
-def _written(shape: Shape) -> str:
+def _shape_text(shape: Shape) -> str:
     return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"

@@ -4,7 +4,7 @@ import pytest
 
 from contracts import PortraitAsTaken, RecordingAvatar, check_avatar, check_performance, check_signatures
 from gagavatar_nodes.avatars import Performance
-from gagavatar_nodes.driving.operations import still
+from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.nodes.performing import CoarsePerformance
 
 
@@ -14,12 +14,12 @@ def test_an_avatar_keeps_its_contract(avatar, portrait, tmp_path, wrap):
 
 
 def test_a_performance_without_the_refiner_keeps_its_contract(avatar):
-    motion = still(2, 12.5)
+    motion = neutral_motion(2, 12.5)
     check_performance(CoarsePerformance(avatar.perform(motion)), motion)
 
 
 def test_the_stand_in_performance_keeps_its_contract(avatar):
-    check_performance(PortraitAsTaken(avatar, 12.5, 2), still(2, 12.5))
+    check_performance(PortraitAsTaken(avatar, 12.5, 2), neutral_motion(2, 12.5))
 
 
 def test_a_break_of_the_contract_is_found(avatar):

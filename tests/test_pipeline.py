@@ -9,7 +9,7 @@ from PIL import Image
 
 from contracts import PortraitAsTaken
 from gagavatar_nodes import assets, pipeline
-from gagavatar_nodes.driving.operations import still
+from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.errors import FaceError, FileFormatError, GagavatarError, MediaError
 from gagavatar_nodes.media.backgrounds import ColorBackground
 from gagavatar_nodes.pipeline import Comparison, Look
@@ -97,7 +97,7 @@ def test_tracking_reports_its_progress(short_driver):
 
 def test_rendering_reports_its_progress_and_counts_frames(avatar, tmp_path):
     reports = []
-    performance = avatar.perform(still(4))
+    performance = avatar.perform(neutral_motion(4))
     look = Look(32, 32)
     count = pipeline.render(performance, tmp_path / "a.gif", look, progress=lambda *now: reports.append(now))
     assert count == 4
@@ -105,7 +105,7 @@ def test_rendering_reports_its_progress_and_counts_frames(avatar, tmp_path):
 
 
 def test_one_frame_is_a_picture_and_no_video(avatar, tmp_path):
-    performance = avatar.perform(still(1))
+    performance = avatar.perform(neutral_motion(1))
     assert pipeline.render(performance, tmp_path / "a.png", Look(48, 32)) == 1
     assert Image.open(tmp_path / "a.png").size == (48, 32)
     with pytest.raises(MediaError, match="single frame"):
@@ -134,7 +134,7 @@ def test_chosen_frames_come_alone_and_in_order(avatar):
 
 
 def test_a_background_is_seen_through_what_is_not_opaque(avatar):
-    performance = avatar.perform(still(1))
+    performance = avatar.perform(neutral_motion(1))
     black, white, cut = (
         next(pipeline.compose_frames(performance, Look(64, 64, ColorBackground(color)))).astype(float)
         for color in ((0, 0, 0), (255, 255, 255), None)
@@ -158,7 +158,7 @@ def test_stitching_a_still_face_gives_the_picture_back(avatar, portrait):
 
 
 def test_a_video_longer_than_its_driver_shows_its_last_frame_beside(avatar, portrait, short_driver):
-    performance = avatar.perform(still(9, 10.0))
+    performance = avatar.perform(neutral_motion(9, 10.0))
     look = Look(64, 64, comparison=Comparison(portrait.picture, short_driver))
     frames = list(pipeline.compose_frames(performance, look))
     assert len(frames) == 9

@@ -17,7 +17,7 @@ from gagavatar_nodes import assets, pipeline
 from gagavatar_nodes.avatars import load_avatar
 from gagavatar_nodes.driving.builtin import builtin_motion
 from gagavatar_nodes.driving.motion_file import load_motion
-from gagavatar_nodes.driving.operations import still, turn_head
+from gagavatar_nodes.driving.operations import neutral_motion, turn_head
 from gagavatar_nodes.errors import FaceError, FileFormatError, GagavatarError, WeightsError
 from gagavatar_nodes.heads.flame import evaluate
 from gagavatar_nodes.lifting.gagavatar import PortraitGaussians
@@ -100,7 +100,7 @@ def head_rotation(transform: np.ndarray) -> np.ndarray:
 
 def test_the_published_avatar_keeps_the_contract(published, seen, tmp_path):
     check_avatar(published, seen, tmp_path)
-    motion = still(2, 12.5)
+    motion = neutral_motion(2, 12.5)
     check_performance(CoarsePerformance(published.perform(motion)), motion)
 
 
@@ -235,7 +235,7 @@ def test_tracking_writes_codes_their_edition_and_the_mesh_on_the_frames(gagavata
 
 def test_a_driver_with_codes_gives_everything_but_the_shape(published):
     codes = planted_codes(3)
-    performance = published.perform(replace(still(3), flame=codes))
+    performance = published.perform(replace(neutral_motion(3), flame=codes))
     shape = published.portrait.extra["flame_shape"]
     np.testing.assert_array_equal(performance.camera(1).transform, codes.transform[1])
     pose = np.concatenate([np.zeros((3, 3), np.float32), codes.jaw], 1)
@@ -250,7 +250,7 @@ def test_a_driver_with_codes_gives_everything_but_the_shape(published):
 
 def test_a_still_driver_gives_a_still_video_unless_a_seed_is_given(published):
     def drawn(seed):
-        performance = published.perform(still(2), seed=seed)
+        performance = published.perform(neutral_motion(2), seed=seed)
         return [rgb for rgb, _ in performance.frames(512, 512, alpha=False)]
 
     stored, fresh = drawn(None), drawn(5)
@@ -274,9 +274,11 @@ def test_single_frames_follow_the_reference_of_their_driver(published):
 def test_sliders_beside_codes_become_codes_of_the_avatars_flame_file(published):
     from gagavatar_nodes.driving.operations import add_arkit
 
-    tracked = replace(still(2), flame=planted_codes(2))
+    tracked = replace(neutral_motion(2), flame=planted_codes(2))
     codes = published.perform(add_arkit(tracked, {"jawOpen": 0.7, "mouthSmileLeft": 0.4, "eyeLookUpLeft": 0.5})).codes
-    alone = published.perform(add_arkit(still(2), {"jawOpen": 0.7, "mouthSmileLeft": 0.4, "eyeLookUpLeft": 0.5})).codes
+    alone = published.perform(
+        add_arkit(neutral_motion(2), {"jawOpen": 0.7, "mouthSmileLeft": 0.4, "eyeLookUpLeft": 0.5})
+    ).codes
     for name in ("expression", "jaw", "eyes"):
         moved = getattr(codes, name) - getattr(tracked.flame, name)
         np.testing.assert_allclose(moved, getattr(alone, name), atol=1e-5)
@@ -285,12 +287,12 @@ def test_sliders_beside_codes_become_codes_of_the_avatars_flame_file(published):
 
 def test_codes_of_another_edition_are_refused(published):
     with pytest.raises(GagavatarError, match=r"edition 2023 cannot be used with edition 2020"):
-        published.perform(replace(still(2), flame=planted_codes(2, "2023")))
+        published.perform(replace(neutral_motion(2), flame=planted_codes(2, "2023")))
 
 
 def test_in_the_portraits_own_pose_a_motion_without_codes_has_the_portraits_camera(published, seen):
     rotation = np.asarray(seen.pose.rotation, np.float32)
-    motion = replace(still(2), rotation=np.stack([rotation] * 2))
+    motion = replace(neutral_motion(2), rotation=np.stack([rotation] * 2))
     performance = published.perform(motion)
     source = published.portrait.source_camera
     for index in range(2):
@@ -300,7 +302,7 @@ def test_in_the_portraits_own_pose_a_motion_without_codes_has_the_portraits_came
 
 def test_a_motion_without_codes_turns_moves_and_sizes_the_head(published, seen):
     rotation = np.asarray(seen.pose.rotation, np.float32)
-    rest = replace(still(3), rotation=np.stack([rotation] * 3))
+    rest = replace(neutral_motion(3), rotation=np.stack([rotation] * 3))
     source = published.portrait.source_camera
     turned = published.perform(turn_head(rest, 20, 0)).camera(0).transform
     about = np.radians(20)
@@ -327,7 +329,7 @@ def test_builtin_motions_drive_expression_jaw_and_eyes(published):
 
 def test_in_place_the_drivers_camera_gives_way_to_the_portraits(published, seen):
     rotation = np.asarray(seen.pose.rotation, np.float32)
-    motion = replace(still(2), rotation=np.stack([rotation] * 2), flame=planted_codes(2))
+    motion = replace(neutral_motion(2), rotation=np.stack([rotation] * 2), flame=planted_codes(2))
     codes = published.perform(motion, in_place=True).codes
     np.testing.assert_allclose(codes.transform[0], published.portrait.source_camera, atol=1e-4)
     np.testing.assert_array_equal(codes.expression, motion.flame.expression)
@@ -336,12 +338,12 @@ def test_in_place_the_drivers_camera_gives_way_to_the_portraits(published, seen)
 def test_cameras_that_only_turn_leave_the_head_where_the_portrait_has_it(published):
     codes, source = planted_codes(3), published.portrait.source_camera
     codes.transform[:, :, 3] += [[0.3, 0, 0], [0, 0.2, 0], [0, 0, 2]]
-    placed = published.perform(replace(still(3), flame=codes)).codes.transform
+    placed = published.perform(replace(neutral_motion(3), flame=codes)).codes.transform
     np.testing.assert_array_equal(placed, codes.transform)
-    turned = published.perform(replace(still(3), flame=replace(codes, placed=False))).codes.transform
+    turned = published.perform(replace(neutral_motion(3), flame=replace(codes, placed=False))).codes.transform
     np.testing.assert_array_equal(turned[..., :3], codes.transform[..., :3])
     np.testing.assert_array_equal(turned[..., 3], np.tile(source[:, 3], (3, 1)))
-    in_place = published.perform(replace(still(3), flame=replace(codes, placed=False)), in_place=True)
+    in_place = published.perform(replace(neutral_motion(3), flame=replace(codes, placed=False)), in_place=True)
     np.testing.assert_array_equal(in_place.codes.transform, published.source_pose.cameras(in_place.source))
 
 
@@ -470,7 +472,7 @@ def test_a_motion_is_tracked_again_when_a_file_of_the_published_tracker_changes(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"1")
     tracked = []
-    monkeypatch.setattr(pipeline, "track", lambda *args, **settings: tracked.append(1) or still(2))
+    monkeypatch.setattr(pipeline, "track", lambda *args, **settings: tracked.append(1) or neutral_motion(2))
 
     def read() -> int:
         pipeline.read_driver(short_driver, tracker="emica", weights=tmp_path)
@@ -486,7 +488,9 @@ def test_a_motion_is_tracked_again_when_a_file_of_the_published_tracker_changes(
 
 
 def test_alpha_is_the_persons_though_the_background_is_covered_too(published, seen):
-    performance = published.perform(replace(still(1), rotation=np.asarray(seen.pose.rotation, np.float32)[None]))
+    performance = published.perform(
+        replace(neutral_motion(1), rotation=np.asarray(seen.pose.rotation, np.float32)[None])
+    )
     matte = published.portrait.extra["matte"]
     assert 0.2 < matte.mean() < 0.8
     ((rgb, alpha),) = performance.frames(512, 512)

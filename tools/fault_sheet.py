@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from gagavatar_nodes import assets
-from gagavatar_nodes.driving.operations import add_arkit, still
+from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.media.images import read_image, write_image
@@ -83,13 +83,13 @@ def sheet(picture: np.ndarray, photo: np.ndarray) -> np.ndarray:
 def turned(views: list[tuple[float, float]]) -> Motion:
     """Return a face at rest under yaw and pitch in degrees."""
     yaw, pitch = np.radians(np.array(views, float)).T
-    return replace(still(len(views)), rotation=rotation_of(yaw, pitch))
+    return replace(neutral_motion(len(views)), rotation=rotation_of(yaw, pitch))
 
 
 def looks(weights: list[dict[str, float]]) -> Motion:
     """ARKit weights, frame by frame."""
     table = np.array([[frame.get(name, 0.0) for name in ARKIT_NAMES] for frame in weights])
-    return add_arkit(still(len(weights)), table)
+    return add_arkit(neutral_motion(len(weights)), table)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ _SHAPE_CM, _WAVELENGTHS_CM = 0.35, (8.0, 40.0)
 def standin_flame(seed: int = 0) -> dict[str, Any]:
     """Return an asset in the layout of `FLAME_with_eye.pt`, edition "stand-in"."""
     mesh = head_mesh()
-    linear, _, vertices = bundled_face._aligned()
+    linear, _, vertices = bundled_face._align()
     landmarks = bundled_neutral()[list(INDICES)]
     points = np.concatenate([vertices, landmarks])
     turning = [n for n in ARKIT_NAMES if n.startswith(("eyeLook", "jawOpen", "tongue"))]

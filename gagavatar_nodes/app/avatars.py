@@ -22,7 +22,7 @@ _lifting = threading.Lock()
 """Lifting takes all processors: one at a time."""
 
 
-def lifted(session: Session, portrait: Source, model: str = "auto") -> Avatar:
+def lift_cached(session: Session, portrait: Source, model: str = "auto") -> Avatar:
     """Return the avatar of a portrait, from what the session keeps where it was lifted before.
 
     Raises:
@@ -31,7 +31,7 @@ def lifted(session: Session, portrait: Source, model: str = "auto") -> Avatar:
     graph = graphs.avatar(portrait, model)
     session.canceled.clear()
     with _lifting:
-        outputs = execute(graph, session.program(lambda done, total, picture: None), session.kept, wanted=["lift"])
+        outputs = execute(graph, session.program(lambda done, total, picture: None), session.results, wanted=["lift"])
     return outputs["lift"][0][0]
 
 

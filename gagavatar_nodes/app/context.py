@@ -15,7 +15,7 @@ import gradio as gr
 from ..assets import path as asset
 from ..avatars import Avatar
 from ..errors import GagavatarError
-from .avatars import lifted
+from .avatars import lift_cached
 from .graphs import Source
 from .limits import Limits
 from .sessions import FOLDER_PREFIX, Session, Sessions
@@ -84,7 +84,7 @@ class Context:
         kept = session.values.get(f"avatar {model}")
         if kept is None or kept[0] != upload:
             with session.lock:
-                kept = upload, lifted(session, self.portrait(session, upload), model)
+                kept = upload, lift_cached(session, self.portrait(session, upload), model)
                 session.values[f"avatar {model}"] = kept
         return kept[1]
 
@@ -96,7 +96,7 @@ class Context:
 
 
 @contextmanager
-def shown_errors() -> Iterator[None]:
+def show_errors() -> Iterator[None]:
     """Show errors that the user can mend in the page, in the package's own words."""
     try:
         yield

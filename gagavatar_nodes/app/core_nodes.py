@@ -203,11 +203,11 @@ CORE_NODES: dict[str, type] = {
 
 def _write_frames(video: FrameVideo, path: Path) -> None:
     from ..media.video_writer import VideoWriter
-    from ..nodes.progress import Progress
+    from ..nodes.progress import NodeProgress
     from ..nodes.sound import write_sound
 
     tensors.check_images(video.images, "images")
-    progress = Progress(len(video.images))
+    progress = NodeProgress(len(video.images))
     with ExitStack() as stack:
         sound = None
         if video.audio is not None:

@@ -26,10 +26,10 @@ NODES: dict[str, Any] = {**CORE_NODES, **NODE_CLASS_MAPPINGS}
 """Every node that graphs may hold."""
 
 _MOST_NODES = 200
-_LARGEST_KEPT = 64 << 20
+_LARGEST_RESULT = 64 << 20
 
 
-class Kept:
+class ResultCache:
     """Results of nodes by the hash of all that they were made from; the least recently used ones go first."""
 
     def __init__(self, most: int = 24) -> None:
@@ -47,7 +47,7 @@ class Kept:
 
     def put(self, key: str, outputs: Outputs) -> None:
         """Keep outputs, unless they hold long batches of pictures."""
-        if sum(_weight(value) for values in outputs for value in values) > _LARGEST_KEPT:
+        if sum(_weight(value) for values in outputs for value in values) > _LARGEST_RESULT:
             return
         self._entries[key] = outputs
         while len(self._entries) > self._most:
@@ -57,7 +57,7 @@ class Kept:
 def execute(
     graph: Graph,
     program: host.Host,
-    kept: Kept | None = None,
+    cache: ResultCache | None = None,
     on_node: Callable[[str, str], None] | None = None,
     wanted: list[str] | None = None,
 ) -> dict[str, Outputs]:
@@ -82,7 +82,7 @@ def execute(
         raise GagavatarError("The graph has no output: add Render Avatar to Video, or a Save node")
     token = host.current.set(program)
     try:
-        return _Run(graph, Kept() if kept is None else kept, on_node, program).all(wanted)
+        return _Run(graph, ResultCache() if cache is None else cache, on_node, program).all(wanted)
     finally:
         host.current.reset(token)
 
@@ -153,19 +153,19 @@ def _check_input(graph: Graph, where: str, name: str, value: Any, spec: Any) -> 
 
 class _Run:
     def __init__(
-        self, graph: Graph, kept: Kept, on_node: Callable[[str, str], None] | None, program: host.Host
+        self, graph: Graph, cache: ResultCache, on_node: Callable[[str, str], None] | None, program: host.Host
     ) -> None:
-        self._graph, self._kept, self._on_node, self._program = graph, kept, on_node, program
+        self._graph, self._cache, self._on_node, self._program = graph, cache, on_node, program
         self._done: dict[str, Outputs] = {}
         self._keys: dict[str, str] = {}
 
     def all(self, wanted: list[str]) -> dict[str, Outputs]:
-        for id_ in self._ordered(wanted):
+        for id_ in self._sort_nodes(wanted):
             self._program.check_canceled()
             self._done[id_] = self._node(id_)
         return self._done
 
-    def _ordered(self, wanted: list[str]) -> list[str]:
+    def _sort_nodes(self, wanted: list[str]) -> list[str]:
         order: list[str] = []
         pending: set[str] = set()
 
@@ -191,14 +191,14 @@ class _Run:
         inputs = {name: value for name, value in inputs.items() if name in known}
         key = self._keys[id_] = self._key(cls, kind, inputs)
         writes = getattr(cls, "OUTPUT_NODE", False)
-        found = None if writes else self._kept.get(key)
+        found = None if writes else self._cache.get(key)
         if found is not None:
             return found
         if self._on_node is not None:
             self._on_node(id_, kind)
         outputs = self._call(cls, inputs)
         if not writes:
-            self._kept.put(key, outputs)
+            self._cache.put(key, outputs)
         return outputs
 
     def _key(self, cls: Any, kind: str, inputs: dict[str, Any]) -> str:

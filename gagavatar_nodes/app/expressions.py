@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..driving.operations import add_arkit, still
+from ..driving.operations import add_arkit, neutral_motion
 from ..driving.pose import rotation_of
 from ..easing import smoothstep
 from ..errors import FileFormatError, GagavatarError
@@ -37,9 +37,9 @@ _LOOKS = {
 _MOST_KEYS, _LONGEST = 200, 60.0
 
 
-def posed(values: Mapping[str, float]) -> Motion:
+def pose_face(values: Mapping[str, float]) -> Motion:
     """One frame with the sliders at `values`; those not named are at rest."""
-    return keyframed([values], 0.0, 25.0)
+    return interpolate_keys([values], 0.0, 25.0)
 
 
 def blendshapes(values: Mapping[str, float]) -> dict[str, float]:
@@ -58,7 +58,7 @@ def node_inputs(values: Mapping[str, float]) -> dict[str, float]:
     return pose | {name: min(1.0, weight) for name, weight in blendshapes(values).items()}
 
 
-def keyframed(keys: Sequence[Mapping[str, float]], seconds: float, fps: float) -> Motion:
+def interpolate_keys(keys: Sequence[Mapping[str, float]], seconds: float, fps: float) -> Motion:
     """Return a motion that goes from one key to the next in `seconds` each, slow at both ends.
 
     Raises:
@@ -76,7 +76,7 @@ def keyframed(keys: Sequence[Mapping[str, float]], seconds: float, fps: float) -
     part = smoothstep(place - index)[:, None]
     table = np.array([_row(key) for key in keys])
     rows = table[index] + part * (table[np.minimum(index + 1, len(keys) - 1)] - table[index])
-    motion = add_arkit(still(count, fps), rows[:, len(POSE) :].astype(np.float32))
+    motion = add_arkit(neutral_motion(count, fps), rows[:, len(POSE) :].astype(np.float32))
     turned = rotation_of(*np.radians(rows[:, : len(POSE)]).T)
     return replace(motion, rotation=turned, source="key frames")
 

@@ -25,7 +25,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Look:
+class AnimateOptions:
     """Settings of the Animate tab; ranges are those of the nodes."""
 
     width: int = 512
@@ -49,9 +49,9 @@ class Look:
     """What a voice says, where it is known."""
 
 
-def animate(portrait: Source, driver: Source, look: Look | None = None) -> Graph:
+def animate(portrait: Source, driver: Source, look: AnimateOptions | None = None) -> Graph:
     """Portrait and driver to a video."""
-    look = look or Look()
+    look = look or AnimateOptions()
     graph = avatar(portrait, look.model)
     video = _add_driver(graph, driver, look)
     motion = ["driver", 0]
@@ -148,7 +148,7 @@ def _default(spec: Any) -> Any:
     return options.get("default", kind[0] if isinstance(kind, list) and kind else None)
 
 
-def _add_driver(graph: Graph, driver: Source, look: Look) -> list[Any] | None:
+def _add_driver(graph: Graph, driver: Source, look: AnimateOptions) -> list[Any] | None:
     """Add the node `driver`; return the VIDEO that it follows, if there is one."""
     if driver.kind == "builtin":
         graph["driver"] = node("BuiltinMotion", name=driver.name, seconds=look.seconds)

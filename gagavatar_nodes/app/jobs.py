@@ -61,7 +61,7 @@ def run_job(session: Session, graph: Graph, wanted: list[str] | None = None) -> 
     if not (zero_gpu.is_here() and uses_network(graph)):
         yield from _run_here(session, graph, wanted)
         return
-    for report in _run_on_lent_gpu(session.folder, graph, wanted):
+    for report in _run_with_gpu(session.folder, graph, wanted):
         session.check_canceled()
         yield report
 
@@ -74,8 +74,8 @@ def uses_network(graph: Graph) -> bool:
     return settings.availability(settings.Settings())[0] and "embedded" not in asked
 
 
-@zero_gpu.lent
-def _run_on_lent_gpu(folder: Path, graph: Graph, wanted: list[str] | None) -> Iterator[Report]:
+@zero_gpu.with_gpu
+def _run_with_gpu(folder: Path, graph: Graph, wanted: list[str] | None) -> Iterator[Report]:
     """In another process: what the visitor's session keeps is not there, and stays as it is."""
     for report in _run_here(Session(folder), graph, wanted):
         outputs = report.outputs
@@ -99,7 +99,7 @@ def _run_here(session: Session, graph: Graph, wanted: list[str] | None) -> Itera
         state.report = Report(title(kind), picture=state.report.picture)
         state.began = time.monotonic()
 
-    task = Task(lambda: execute(graph, session.program(show), session.kept, on_node, wanted), "gagavatar-job")
+    task = Task(lambda: execute(graph, session.program(show), session.results, on_node, wanted), "gagavatar-job")
     try:
         while not task.wait(_REPORT_SECONDS):
             yield state.report

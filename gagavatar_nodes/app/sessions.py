@@ -17,7 +17,7 @@ from ..errors import GagavatarError
 from ..nodes import host
 from ..temporary import owned_name, sweep
 from .core_nodes import FileVideo, FrameVideo
-from .executor import Kept
+from .executor import ResultCache
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 80
@@ -33,7 +33,7 @@ class Session:
     """One visitor's own things."""
 
     folder: Path
-    kept: Kept = field(default_factory=Kept)
+    results: ResultCache = field(default_factory=ResultCache)
     canceled: threading.Event = field(default_factory=threading.Event)
     values: dict[str, Any] = field(default_factory=dict)
     """State of the interactive tabs, by their names."""

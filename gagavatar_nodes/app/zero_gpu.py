@@ -18,7 +18,7 @@ def is_here() -> bool:
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "true") and find_spec("spaces") is not None
 
 
-def lent(function: F) -> F:
+def with_gpu(function: F) -> F:
     """`function` with a GPU lent to it, on such a Space; elsewhere as it is. Arguments and results are pickled."""
     if not is_here():
         return function

@@ -15,7 +15,7 @@ from .options import (
     add_published,
     add_tracking,
     driver_tracker,
-    edited,
+    edit_motion,
     finish,
     look,
     picture_output,
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         motion = read_motion(args, args.driver, bar, driver_tracker(args, model), settings)
     warn_bridged(motion, args.driver)
     avatar = lifting.result()
-    performance = avatar.perform(edited(motion, args), args.reference, args.stitch, args.seed, args.pose)
+    performance = avatar.perform(edit_motion(motion, args), args.reference, args.stitch, args.seed, args.pose)
     is_media = pipeline.is_media(args.driver)
     film = args.driver if is_media and not pipeline.is_sound(args.driver) else None
     shown = avatar.frame_portrait(portrait) if args.stitch else portrait

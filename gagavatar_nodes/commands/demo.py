@@ -62,7 +62,7 @@ def contact_sheet(portrait: Portrait, avatar: Avatar, performance: Performance, 
     import numpy as np
 
     from ..driving.builtin import builtin_motion
-    from ..driving.operations import orbit, still
+    from ..driving.operations import neutral_motion, orbit
     from ..media.video_reader import VideoReader
     from ..rendering.compositing import composite
     from ..rendering.layout import contact_sheet as laid_out
@@ -70,7 +70,7 @@ def contact_sheet(portrait: Portrait, avatar: Avatar, performance: Performance, 
     chosen = np.linspace(0, len(performance) - 1, _COLUMNS + 1).round().astype(int)[:-1].tolist()
     with VideoReader(driver, fps=performance.fps) as video:
         driving = [frame for index, frame in enumerate(video) if index in chosen]
-    turning = avatar.perform(orbit(still(1), "sweep", _ORBIT_DEGREES, 0.0, 4.0))
+    turning = avatar.perform(orbit(neutral_motion(1), "sweep", _ORBIT_DEGREES, 0.0, 4.0))
     quarter = len(turning) // 4
     sides = [int(k) for k in np.linspace(-quarter, quarter, _COLUMNS)]
     expressions = []

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from .. import pipeline
     from ..avatars import load_avatar
-    from ..driving.operations import still
+    from ..driving.operations import neutral_motion
     from ..errors import GagavatarError
     from ..export.exporters import check_export, export_gaussians
     from ..media.files import check_writable
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     check_writable(args.out, (args.avatar, args.motion))
     settings = read_settings(args)
     avatar = load_avatar(args.avatar, settings)
-    motion = pipeline.read_driver(args.motion, settings=settings) if args.motion else still()
+    motion = pipeline.read_driver(args.motion, settings=settings) if args.motion else neutral_motion()
     if not 0 <= args.frame < len(motion):
         has = f"{args.motion} has frames 0 to {len(motion) - 1}" if args.motion else "Without --motion there is frame 0"
         raise GagavatarError(f"{has}, but --frame is {args.frame}")

@@ -240,7 +240,7 @@ def driver_tracker(args: argparse.Namespace, model: str) -> str:
     return SUITED_TRACKER[model]
 
 
-def edited(motion: Motion, args: argparse.Namespace) -> Motion:
+def edit_motion(motion: Motion, args: argparse.Namespace) -> Motion:
     """Return the motion after the options of `add_motion_editing`."""
     from ..driving.operations import loop, scale_expression, scale_head_pose
 

@@ -16,7 +16,7 @@ from .options import (
     add_published,
     add_tracking,
     driver_tracker,
-    edited,
+    edit_motion,
     finish,
     look,
     number,
@@ -87,7 +87,7 @@ def run_render(args: argparse.Namespace) -> int:
     with Bar(args, "tracking") as bar:
         motion = read_motion(args, args.motion, bar, driver_tracker(args, avatar.model), settings)
     warn_bridged(motion, args.motion)
-    performance = avatar.perform(edited(motion, args), args.reference, seed=args.seed, pose=args.pose)
+    performance = avatar.perform(edit_motion(motion, args), args.reference, seed=args.seed, pose=args.pose)
     heard = args.audio or dub or (args.motion if driven_by_sound(args, args.motion) else None)
     return _write(args, performance, background, heard)
 
@@ -95,10 +95,10 @@ def run_render(args: argparse.Namespace) -> int:
 def run_orbit(args: argparse.Namespace) -> int:
     """Run `orbit`; returns the exit code."""
     from ..avatars import load_avatar
-    from ..driving.operations import orbit, still
+    from ..driving.operations import neutral_motion, orbit
 
     background = picture_output(args, args.avatar)
-    motion = orbit(still(1, args.fps), args.path, args.yaw, args.pitch, args.seconds)
+    motion = orbit(neutral_motion(1, args.fps), args.path, args.yaw, args.pitch, args.seconds)
     performance = load_avatar(args.avatar, read_settings(args)).perform(motion, seed=args.seed, pose="relative")
     return _write(args, performance, background)
 

@@ -12,7 +12,7 @@ from ..easing import smoothstep
 from ..errors import GagavatarError
 from ..types import ARKIT_NAMES, Motion
 from .performances import PERFORMANCES, Keys, Performance
-from .performing import add_blink, add_gaze, blink, columns_of, performed
+from .performing import add_blink, add_gaze, blink, columns_of, perform_weights
 from .pose import rotation_of
 
 BUILTIN_NAMES = tuple(PERFORMANCES)
@@ -55,7 +55,7 @@ def _perform(play: Performance, time: np.ndarray, pace: float, fps: float) -> Mo
     weights = _weights(play, time, pace, fps)
     head = np.radians(_at(play.head, time, play.seconds))
     shift = _at(play.shift, time, play.seconds)
-    return performed(weights, rotation_of(head[:, 0], head[:, 1], head[:, 2]), shift, fps)
+    return perform_weights(weights, rotation_of(head[:, 0], head[:, 1], head[:, 2]), shift, fps)
 
 
 def _weights(play: Performance, time: np.ndarray, pace: float, fps: float) -> np.ndarray:

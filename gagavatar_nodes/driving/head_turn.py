@@ -57,20 +57,22 @@ class HeadTurn:
             free, most = (np.radians((1 - share) * a + share * b) for a, b in (_FREE, _MOST))
         between = reference.T @ own
         if same is None:
-            return HeadTurn(own, _turned(between, share), free, most)
-        return HeadTurn(own, np.eye(3), free, most, reference, _turned(between, same))
+            return HeadTurn(own, _scale_rotation(between, share), free, most)
+        return HeadTurn(own, np.eye(3), free, most, reference, _scale_rotation(between, same))
 
     def __call__(self, rotation: np.ndarray) -> np.ndarray:
         """Rotation [3, 3] float64 of the portrait's head for the driver's."""
         turned = rotation.astype(np.float64) @ self.offset
         if self.reference is not None and self.noise is not None:
-            turned = turned @ _turned(self.noise, np.exp(-((angle_between(rotation, self.reference) / _NOISE) ** 2)))
+            turned = turned @ _scale_rotation(
+                self.noise, np.exp(-((angle_between(rotation, self.reference) / _NOISE) ** 2))
+            )
         change = turned @ self.own.T
         angle = np.arccos(np.clip((np.trace(change) - 1) / 2, -1, 1))
         if angle <= self.free:
             return turned
         room = self.most - self.free
-        return _turned(change, (self.free + room * np.tanh((angle - self.free) / room)) / angle) @ self.own
+        return _scale_rotation(change, (self.free + room * np.tanh((angle - self.free) / room)) / angle) @ self.own
 
 
 def angle_between(one: np.ndarray, other: np.ndarray) -> float:
@@ -91,7 +93,7 @@ def _share_of_relative(own: np.ndarray) -> float:
     return float(smoothstep((np.hypot(yaw, _PITCH_SHARE * pitch) - start) / (end - start)))
 
 
-def _turned(rotation: np.ndarray, share: float) -> np.ndarray:
+def _scale_rotation(rotation: np.ndarray, share: float) -> np.ndarray:
     """Return a share of a rotation [3, 3], about the same axis."""
     from scipy.spatial.transform import Rotation
 

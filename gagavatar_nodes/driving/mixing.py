@@ -10,7 +10,7 @@ from ..easing import smoothstep
 from ..face.bundled_face import bundled_neutral
 from ..face.topology import LOWER_LIP, LOWER_LIP_ROWS, MOUTH_CORNERS, UPPER_LIP, UPPER_LIP_ROWS
 from ..types import ARKIT_NAMES, FlameCodes, Motion
-from .timeline import extended, resample
+from .timeline import extend, resample
 
 MOUTH_COLUMNS = [i for i, name in enumerate(ARKIT_NAMES) if name.startswith(("jaw", "mouth", "tongue", "cheekPuff"))]
 """Columns of the ARKit weights that speech moves."""
@@ -34,7 +34,7 @@ def replace_mouth(motion: Motion, mouth_of: Motion, shorter: str = "loop") -> Mo
     """
     mouth = resample(mouth_of, motion.fps)
     count = max(len(motion), len(mouth))
-    face, mouth = extended(motion, count, shorter), extended(mouth, count, "hold")
+    face, mouth = extend(motion, count, shorter), extend(mouth, count, "hold")
     share, closing = _lower_face(face.neutral)[:, None], _closing(face.neutral)
     deltas = np.empty((count, 478, 3), np.float16)
     for start in range(0, count, _BLOCK):  # to bound memory

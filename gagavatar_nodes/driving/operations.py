@@ -14,12 +14,13 @@ from ..face.bundled_face import bundled_neutral
 from ..heads.editions import check_same_edition
 from ..types import AUTHORED_NEUTRAL, Motion
 from .pose import orbit, orbit_path, scale_head_pose, turn_head
-from .timeline import extended, loop, resample, smooth, trim
+from .timeline import extend, loop, resample, smooth, trim
 
 __all__ = [
     "add_arkit",
     "combine",
     "loop",
+    "neutral_motion",
     "orbit",
     "orbit_path",
     "pick_neutral",
@@ -27,7 +28,6 @@ __all__ = [
     "scale_expression",
     "scale_head_pose",
     "smooth",
-    "still",
     "trim",
     "turn_head",
 ]
@@ -38,7 +38,7 @@ _BLOCK = 512
 """Frames whose landmarks are worked on in full precision at once."""
 
 
-def still(frames: int = 1, fps: float = 25.0) -> Motion:
+def neutral_motion(frames: int = 1, fps: float = 25.0) -> Motion:
     """Return the bundled face at rest, looking into the camera."""
     if frames < 1 or not fps > 0:
         raise GagavatarError(f"A still needs a frame and frames per second above 0, but got {frames} at {fps} fps")
@@ -144,7 +144,7 @@ def combine(expression_of: Motion, pose_of: Motion, shorter: str = "loop") -> Mo
     """
     pose_of = resample(pose_of, expression_of.fps)
     count = max(len(expression_of), len(pose_of))
-    face, head = (extended(motion, count, shorter) for motion in (expression_of, pose_of))
+    face, head = (extend(motion, count, shorter) for motion in (expression_of, pose_of))
     flame = None
     if face.flame is not None and head.flame is not None:
         check_same_edition(face.flame.edition, head.flame.edition)

@@ -10,7 +10,7 @@ from ..easing import smoothstep
 from ..face.arkit import arkit_deltas, gaze_of, part_lids
 from ..face.bundled_face import bundled_neutral
 from ..types import ARKIT_NAMES, Motion
-from .operations import still
+from .operations import neutral_motion
 
 _SHUTTING, _SHUT, _OPENING = 0.09, 0.06, 0.16
 """Seconds that lids take in a blink (Guitton et al., J. Neurophysiol. 65, 1991: down is twice as fast as up)."""
@@ -20,7 +20,7 @@ _LIDS = [
 _BLOCK = 512
 
 
-def performed(weights: np.ndarray, rotation: np.ndarray, translation: np.ndarray, fps: float) -> Motion:
+def perform_weights(weights: np.ndarray, rotation: np.ndarray, translation: np.ndarray, fps: float) -> Motion:
     """The bundled face under weights [T, 52], with `Motion.rotation` [T, 3, 3] and `Motion.translation` [T, 3]."""
     neutral = bundled_neutral()
     deltas, gaze = np.empty((len(weights), 478, 3), np.float16), np.empty((len(weights), 2, 2), np.float32)
@@ -29,7 +29,7 @@ def performed(weights: np.ndarray, rotation: np.ndarray, translation: np.ndarray
         landmarks = part_lids(neutral + arkit_deltas(weights[block]))
         deltas[block], gaze[block] = landmarks - neutral, gaze_of(landmarks)
     return replace(
-        still(len(weights), fps),
+        neutral_motion(len(weights), fps),
         rotation=rotation.astype(np.float32),
         translation=translation.astype(np.float32),
         deltas=deltas,

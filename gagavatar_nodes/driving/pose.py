@@ -32,10 +32,10 @@ def scale_head_pose(motion: Motion, strength: float, about: str = "front") -> Mo
     if flame is not None:
         shift = flame.transform[..., 3]
         shift = np.median(shift, axis=0) + strength * (shift - np.median(shift, axis=0))
-        flame = replace(flame, transform=_transforms(_scaled(_head_rotations(flame.transform), strength, about), shift))
+        flame = replace(flame, transform=_transforms(_scale(_head_rotations(flame.transform), strength, about), shift))
     return replace(
         motion,
-        rotation=_scaled(motion.rotation, strength, about).astype(np.float32),
+        rotation=_scale(motion.rotation, strength, about).astype(np.float32),
         translation=(middle + strength * (motion.translation - middle)).astype(np.float32),
         scale=(size * (motion.scale / size) ** strength).astype(np.float32),
         flame=flame,
@@ -122,7 +122,7 @@ def rotation_of(yaw: np.ndarray, pitch: np.ndarray, roll: np.ndarray | float = 0
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2).astype(np.float32)
 
 
-def _scaled(rotations: np.ndarray, strength: float, about: str) -> np.ndarray:
+def _scale(rotations: np.ndarray, strength: float, about: str) -> np.ndarray:
     from scipy.spatial.transform import Rotation
 
     turns = Rotation.from_matrix(rotations)

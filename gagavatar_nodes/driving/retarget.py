@@ -96,7 +96,7 @@ class Retargeter:
         self._rest, self._rest_gaze = self._reference(reference)
         placed = np.arange(len(motion)) if reference == "neutral" else np.array([frame])
         self._rest_scale = float(np.median(motion.scale[placed]))
-        self._rest_pivot = np.median([self._pivot(i) for i in _spread(placed)], axis=0)
+        self._rest_pivot = np.median([self._pivot(i) for i in _subsample(placed)], axis=0)
         self._turn = self._head_turn(np.eye(3) if rotation is None else rotation, pose, authored, placed)
         self._open = _open_eyes(motion, authored)
         self._own_lids = eye_openness(self.canonical)
@@ -134,7 +134,7 @@ class Retargeter:
         neutral = self.motion.neutral.astype(np.float64)
         if reference == "same":
             there = neutral + self.motion.deltas[self._moment]
-            alike, own = self._tracked_anew(), gaze_of(self.canonical)
+            alike, own = self._same_face_share(), gaze_of(self.canonical)
             gaze = own + alike * (self.motion.gaze[self._moment] - own)
             return self.canonical + alike * (there - self.canonical), gaze
         if reference == "neutral":
@@ -146,7 +146,7 @@ class Retargeter:
             )
         return neutral + self.motion.deltas[reference], self.motion.gaze[reference]
 
-    def _tracked_anew(self) -> float:
+    def _same_face_share(self) -> float:
         """0..1 how sure it is that the driver's reference is the portrait itself, but for the tracker's noise."""
         if not self._same:
             return 0.0
@@ -154,10 +154,10 @@ class Retargeter:
         return _fading(float(np.linalg.norm(there - self.canonical, axis=1)[:468].mean()), _SAME_MOMENT_CM)
 
     def _head_turn(self, own: np.ndarray, pose: str, authored: bool, placed: np.ndarray) -> HeadTurn:
-        reference = mean_rotation(self.motion.rotation[_spread(placed)])
+        reference = mean_rotation(self.motion.rotation[_subsample(placed)])
         if self._same:
             near = _fading(angle_between(reference, own), _SAME_MOMENT_DEGREES)
-            return HeadTurn.of(pose, own, reference, near * self._tracked_anew())
+            return HeadTurn.of(pose, own, reference, near * self._same_face_share())
         return HeadTurn.of(pose, own, np.eye(3) if authored else reference)
 
     def _pivot(self, index: int) -> np.ndarray:
@@ -240,7 +240,7 @@ def _most_alike(motion: Motion, canonical: np.ndarray) -> tuple[int, float]:
 def _open_eyes(motion: Motion, authored: bool) -> np.ndarray:
     """Lid openness [2] of the driver's open eyes: of its neutral face where it is known, or few frames tell nothing."""
     neutral = eye_openness(motion.neutral.astype(np.float64))
-    some = _spread(np.arange(len(motion)), 2000)
+    some = _subsample(np.arange(len(motion)), 2000)
     usual = np.percentile(
         eye_openness(motion.neutral + motion.deltas[some].astype(np.float64)), _OPEN_PERCENTILE, axis=0
     )
@@ -254,7 +254,7 @@ def _fading(value: float, span: tuple[float, float]) -> float:
     return float(np.clip((span[1] - value) / (span[1] - span[0]), 0, 1))
 
 
-def _spread(frames: np.ndarray, most: int = 500) -> np.ndarray:
+def _subsample(frames: np.ndarray, most: int = 500) -> np.ndarray:
     """At most that many of the frames, evenly spread: statistics need no more."""
     return frames[:: max(1, len(frames) // most)]
 

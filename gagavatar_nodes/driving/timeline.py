@@ -69,7 +69,7 @@ def smooth(motion: Motion, strength: float) -> Motion:
     def blur(values: np.ndarray) -> np.ndarray:
         return gaussian_filter1d(_wide(values), sigma, axis=0, mode="nearest")
 
-    return _mixed(motion, blur)
+    return _mix(motion, blur)
 
 
 def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
@@ -93,10 +93,10 @@ def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
         faded = _slerp(matrices[total - count :], matrices[:count], share)
         return np.concatenate([matrices[count : total - count], faded])
 
-    return replace(_mixed(motion, fade, fade_rotations), confidence=motion.confidence[count:].copy())
+    return replace(_mix(motion, fade, fade_rotations), confidence=motion.confidence[count:].copy())
 
 
-def extended(motion: Motion, count: int, how: str) -> Motion:
+def extend(motion: Motion, count: int, how: str) -> Motion:
     """Return the motion with `count` frames, no fewer than it has: repeated ("loop"), or its last frame held ("hold").
 
     Raises:
@@ -110,10 +110,10 @@ def extended(motion: Motion, count: int, how: str) -> Motion:
         return take(motion, np.minimum(np.arange(count), len(motion) - 1))
     repeated = loop(motion)
     cut = len(motion) - len(repeated)  # what it lacks at its beginning comes first, so that the first pass is in time
-    return _joined(take(motion, np.arange(cut)), take(repeated, np.arange(count - cut) % len(repeated)))
+    return _concatenate(take(motion, np.arange(cut)), take(repeated, np.arange(count - cut) % len(repeated)))
 
 
-def _joined(first: Motion, second: Motion) -> Motion:
+def _concatenate(first: Motion, second: Motion) -> Motion:
     """Return the frames of two parts of one motion, one after the other."""
     names = ("rotation", "confidence", *_LINEAR)
     frames: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
@@ -155,10 +155,10 @@ def sample(motion: Motion, positions: np.ndarray) -> Motion:
         return _slerp(matrices[low], matrices[high], share)
 
     nearest = np.round(positions).astype(int)
-    return replace(_mixed(motion, between, between_rotations), confidence=motion.confidence[nearest])
+    return replace(_mix(motion, between, between_rotations), confidence=motion.confidence[nearest])
 
 
-def _mixed(motion: Motion, mix: Mix, mix_rotations: Mix | None = None) -> Motion:
+def _mix(motion: Motion, mix: Mix, mix_rotations: Mix | None = None) -> Motion:
     """`mix` applied along time to every array, and to the rotations' quaternions unless they have their own."""
     rotate = mix_rotations or (lambda matrices: _mix_quaternions(matrices, mix))
     arrays: dict[str, Any] = {name: _apply(getattr(motion, name), mix) for name in _LINEAR}

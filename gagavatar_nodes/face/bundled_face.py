@@ -43,7 +43,7 @@ _EYEBALLS = (RIGHT_EYE, LEFT_EYE)
 @cache
 def bundled_neutral() -> np.ndarray:
     """[478, 3] float64 canonical landmarks of the bundled head at rest, lips closed, eyes open, centimeters."""
-    face, (_, skin, _) = canonical_face().vertices, _aligned()
+    face, (_, skin, _) = canonical_face().vertices, _align()
     landmarks = np.zeros((478, 3))
     landmarks[:_SKIN_POINTS] = face + _mend(skin - face)
     _close_lips(landmarks)
@@ -65,7 +65,7 @@ def arkit_basis() -> np.ndarray:
     Offsets of the skin come from the bundled head's targets; irises follow the eyeballs in the eyeLook targets; the
     eyeBlink targets shut the lids of `bundled_neutral` exactly.
     """
-    mesh, (to_canonical, _, _) = head_mesh(), _aligned()
+    mesh, (to_canonical, _, _) = head_mesh(), _align()
     rest = mesh.landmarks(mesh.vertices)
     offsets = np.stack([mesh.landmarks(mesh.vertices + mesh.offsets(n)) - rest for n in ARKIT_NAMES]) @ to_canonical
     mirrored = [ARKIT_NAMES.index(_other_side(name)) for name in ARKIT_NAMES]
@@ -85,7 +85,7 @@ def arkit_basis() -> np.ndarray:
 
 
 @cache
-def _aligned() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _align() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the head's similarity to the canonical face.
 
     Linear map [3, 3] for rows, landmarks [468, 3], vertices [V, 3].
@@ -136,7 +136,7 @@ def _mend(field: np.ndarray, mirrored: np.ndarray | None = None) -> np.ndarray:
 def _trust() -> tuple[np.ndarray, np.ndarray]:
     """How far each landmark's own and its mirrored binding count [2, 468], and those that neither describes [468]."""
     face = canonical_face()
-    own = _aligned()[1] - face.vertices
+    own = _align()[1] - face.vertices
     candidates = np.stack([own, own[_mirror_pairs()] * _MIRROR])
     neighbors = [np.unique(face.triangles[(face.triangles == i).any(1)]) for i in range(_SKIN_POINTS)]
     agreed = candidates.mean(0)
@@ -175,15 +175,15 @@ def _shut_lids(blink: np.ndarray, side: int) -> None:
 
 def _eyeball(side: int) -> np.ndarray:
     mesh = head_mesh()
-    return _aligned()[2][np.unique(mesh.triangles[mesh.parts == _EYEBALLS[side]])]
+    return _align()[2][np.unique(mesh.triangles[mesh.parts == _EYEBALLS[side]])]
 
 
 def _eyeball_turn(side: int, name: str) -> np.ndarray:
     """[5, 2] offsets of the iris points when the eyeball turns as in an eyeLook target."""
     mesh = head_mesh()
     vertices = np.unique(mesh.triangles[mesh.parts == _EYEBALLS[side]])
-    ball = _aligned()[2][vertices]
-    moved = mesh.offsets(name)[vertices] @ _aligned()[0]
+    ball = _align()[2][vertices]
+    moved = mesh.offsets(name)[vertices] @ _align()[0]
     center = ball.mean(0)
     affine, *_ = np.linalg.lstsq(np.column_stack([ball - center, np.ones(len(ball))]), moved, rcond=None)
     radius = (ball[:, 2].max() - ball[:, 2].min()) / 2

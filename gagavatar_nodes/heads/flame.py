@@ -98,17 +98,17 @@ class Flame(nn.Module):
         `shape` [B or 1, 300], `expression` [B or 1, 100]; `jaw`, `neck`, `root` [B, 3] and `eyes` [B, 6] (left, then
         right) are axis-angle in radians, zero by default.
         """
-        return self.posed(*self.rest(shape, expression), jaw, eyes, neck, root, scale)
+        return self.pose(*self.rest(shape, expression), jaw, eyes, neck, root, scale)
 
     def rest(self, shape: Tensor, expression: Tensor) -> tuple[Tensor, Tensor]:
-        """Unposed vertices [B, 5023, 3] and joints [B, 5, 3] in meters, for `posed`; codes as in `forward`."""
+        """Unposed vertices [B, 5023, 3] and joints [B, 5, 3] in meters, for `pose`; codes as in `forward`."""
         batch = max(len(shape), len(expression))
         betas = torch.cat([shape.expand(batch, -1), expression.expand(batch, -1)], -1)
         return self.template + _blend(betas, self.directions), self.joint_template + _blend(
             betas, self.joint_directions
         )
 
-    def posed(
+    def pose(
         self,
         vertices: Tensor,
         joints: Tensor,

@@ -114,14 +114,14 @@ def _reconstruct_object(cls: Any, _base: Any = None, _state: Any = None) -> Any:
 
 
 def _set(values: Iterable[Any] = ()) -> set[Any]:
-    return set(_counted(values))
+    return set(_count(values))
 
 
 def _dict(values: Iterable[Any] = ()) -> dict[Any, Any]:
-    return dict(_counted(values))
+    return dict(_count(values))
 
 
-def _counted(values: Iterable[Any]) -> list[Any]:
+def _count(values: Iterable[Any]) -> list[Any]:
     entries = list(values.items() if isinstance(values, dict) else values)
     BUDGET.get().take(len(entries) * _ENTRY_BYTES)
     return entries

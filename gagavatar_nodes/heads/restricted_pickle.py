@@ -71,9 +71,9 @@ class _Unfolding:
 
     def plain(self, value: Any) -> Any:
         """`value` with arrays in the place of stand-ins, also inside containers."""
-        return self._counted(value)[0]
+        return self._count(value)[0]
 
-    def _counted(self, value: Any) -> tuple[Any, int]:
+    def _count(self, value: Any) -> tuple[Any, int]:
         """Return the same, and how many values it holds, those that are shared counted each time."""
         if not isinstance(value, (Array, Record, dict, list, tuple)):
             return value, 1
@@ -91,13 +91,13 @@ class _Unfolding:
 
     def _unfold(self, value: Any) -> tuple[Any, int]:
         if isinstance(value, Array):
-            return self._counted(value.value)
+            return self._count(value.value)
         if isinstance(value, Record):
             if value.kind in _SPARSE:
                 return _dense(value.kind, self.plain(value.state)), 1
             if "x" not in value.state:
                 raise pickle.UnpicklingError(f"a {value.kind} object holds no array of its own")
-            return self._counted(value.state["x"])
+            return self._count(value.state["x"])
         if isinstance(value, dict):
             keys, values = self._all(value), self._all(value.values())
             return dict(zip(keys[0], values[0], strict=True)), keys[1] + values[1]
@@ -107,7 +107,7 @@ class _Unfolding:
     def _all(self, values: Iterable[Any]) -> tuple[list[Any], int]:
         items, total = [], 1
         for value in values:
-            item, count = self._counted(value)
+            item, count = self._count(value)
             items.append(item)
             total += count
         return items, total

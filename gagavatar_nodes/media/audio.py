@@ -47,11 +47,11 @@ class AudioTrack:
         self._origin = clock_origin(self._source, stream, start)
         if stream.codec_context.name in form.audio_copied:
             self._target = output.add_stream_from_template(stream)
-            packets = self._copied(stream)
+            packets = self._copy(stream)
         else:
             layout = "mono" if len(stream.codec_context.layout.channels) == 1 else "stereo"
             self._target = output.add_stream(form.audio_codec, rate=_RATE, layout=layout)
-            packets = self._encoded(stream)
+            packets = self._encode(stream)
         if start > 0:
             self._source.seek(int(self._origin * 1_000_000), backward=True, any_frame=False)
         self._packets = packets
@@ -69,7 +69,7 @@ class AudioTrack:
         """Release the source."""
         self._source.close()
 
-    def _copied(self, stream: AudioStream) -> Iterator[tuple[float, Packet]]:
+    def _copy(self, stream: AudioStream) -> Iterator[tuple[float, Packet]]:
         for packet in demux_packets(self._source, stream, self._path):
             if packet.pts is None or packet.dts is None:
                 continue
@@ -83,15 +83,15 @@ class AudioTrack:
             packet.stream = self._target
             yield time, packet
 
-    def _encoded(self, stream: AudioStream) -> Iterator[tuple[float, Packet]]:
+    def _encode(self, stream: AudioStream) -> Iterator[tuple[float, Packet]]:
         frames = decode_frames(self._source, stream, self._path)
         target = self._target
         for frame in place_frames(frames, target.format.name, target.layout.name, _RATE, self._origin):
-            yield from self._timed(frame)
+            yield from self._time_packets(frame)
         if self._samples:
-            yield from self._timed(None)
+            yield from self._time_packets(None)
 
-    def _timed(self, frame: AudioFrame | None) -> Iterator[tuple[float, Packet]]:
+    def _time_packets(self, frame: AudioFrame | None) -> Iterator[tuple[float, Packet]]:
         """Packets of the frame (None: the rest), which begins where the one before ended: jitter is closed."""
         if frame is not None:
             frame.pts, frame.time_base = self._samples, Fraction(1, _RATE)

@@ -68,7 +68,7 @@ def flatten(image: Image.Image, max_edge: int) -> tuple[np.ndarray, np.ndarray |
         image = image.convert("RGBA" if transparent else "RGB")
     elif image.mode in ("PA", "La", "LA", "RGBa") or (transparent and image.mode in ("1", "L", "RGB")):
         image = image.convert("RGBA")
-    image = _limited(image, max_edge)
+    image = _limit(image, max_edge)
     alpha = None
     if image.mode == "RGBA":
         alpha = np.asarray(image.getchannel("A"), np.float32) / 255
@@ -119,7 +119,7 @@ def widen(image: Image.Image, file: Path) -> Image.Image:
     return wide
 
 
-def _limited(image: Image.Image, max_edge: int) -> Image.Image:
+def _limit(image: Image.Image, max_edge: int) -> Image.Image:
     from PIL.Image import Resampling
 
     longer = max(image.size)

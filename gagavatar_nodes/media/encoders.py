@@ -11,8 +11,8 @@ import numpy as np
 
 from ..errors import MediaError
 from .audio import AudioTrack
-from .even import even_shape, padded_even
-from .formats import Codec, Format, numbered
+from .even import even_shape, pad_to_even
+from .formats import Codec, Format, frame_name
 from .streams import plain_name
 
 if TYPE_CHECKING:
@@ -98,13 +98,13 @@ class FileEncoder:
     def _picture(self, frame: np.ndarray) -> VideoFrame:
         import av
 
-        frame = padded_even(frame)
+        frame = pad_to_even(frame)
         if self._codec.pixels == "pal8":
-            return av.VideoFrame.from_ndarray(self._indexed(frame), format="pal8")
+            return av.VideoFrame.from_ndarray(self._quantize(frame), format="pal8")
         picture = av.VideoFrame.from_ndarray(frame, format="rgba" if frame.shape[2] == 4 else "rgb24")
         return picture.reformat(format=self._codec.pixels, dst_colorspace=_BT709)
 
-    def _indexed(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _quantize(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Indices [H, W] uint8 and colors [256, 4] ARGB. A palette is kept while it fits, so that nothing shimmers."""
         if self._palette is None:
             self._palette = Palette(frame)
@@ -153,7 +153,7 @@ class PngEncoder:
         order = cv2.COLOR_RGBA2BGRA if frame.shape[2] == 4 else cv2.COLOR_RGB2BGR
         data = cv2.imencode(".png", cv2.cvtColor(frame, order), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
         self._count += 1
-        (self._folder / numbered(self._pattern, self._count)).write_bytes(data.tobytes())
+        (self._folder / frame_name(self._pattern, self._count)).write_bytes(data.tobytes())
 
     def finish(self) -> None:
         """Nothing is held back."""

@@ -10,7 +10,7 @@ def even_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (shape[0] + shape[0] % 2, shape[1] + shape[1] % 2, *shape[2:])
 
 
-def padded_even(picture: np.ndarray) -> np.ndarray:
+def pad_to_even(picture: np.ndarray) -> np.ndarray:
     """Return a picture [H, W, ...] in its `even_shape`: the last row or column of an odd edge is repeated."""
     below, right = picture.shape[0] % 2, picture.shape[1] % 2
     if not (below or right):

@@ -29,14 +29,14 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         MediaError: the folder is missing or cannot be written, `path` is no file's, or the disk is full.
     """
-    target = _followed(Path(path))
+    target = _resolve_link(Path(path))
     _check_file(target)
     with temporary_beside(target, Path(path).suffix) as temporary:
-        with _explained(target):
+        with _explain_errors(target):
             temporary.touch(exist_ok=False)
-        with _explained(target, only=_BROKEN):
+        with _explain_errors(target, only=_BROKEN):
             yield temporary
-        with _explained(target):
+        with _explain_errors(target):
             os.replace(temporary, target)
 
 
@@ -46,21 +46,21 @@ def atomic_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
 
     `folder` is made when it is missing. Files of other names that it holds stay.
     """
-    target = _followed(Path(folder))
+    target = _resolve_link(Path(folder))
     if target.exists() and not target.is_dir():
         raise MediaError(f"{target} is a file: give the name of a folder")
     made = not target.exists()
     with temporary_beside(target if made else target / "frames") as temporary:
-        with _explained(target):
+        with _explain_errors(target):
             temporary.mkdir()
-        with _explained(target, only=_BROKEN):
+        with _explain_errors(target, only=_BROKEN):
             yield temporary
-        with _explained(target):
+        with _explain_errors(target):
             if made:
                 os.replace(temporary, target)
             else:
                 for file in sorted(temporary.iterdir()):
-                    _move(file, _followed(target / file.name))
+                    _move(file, _resolve_link(target / file.name))
 
 
 def check_writable(
@@ -74,7 +74,7 @@ def check_writable(
     Raises:
         MediaError: the output is one of the inputs, of the wrong kind, or in a folder that is missing or protected.
     """
-    target = _followed(Path(path))
+    target = _resolve_link(Path(path))
     if folder and target.exists() and not target.is_dir():
         raise MediaError(f"{target} is a file: give the name of a folder")
     if not folder:
@@ -130,7 +130,7 @@ def _not_a_file(mode: int) -> str:
     return f"is {kind} and not a file: give the name of a file"
 
 
-def _followed(path: Path) -> Path:
+def _resolve_link(path: Path) -> Path:
     """Return what a symbolic link leads to, there or not; another path as it is."""
     if not path.is_symlink():
         return path
@@ -152,7 +152,7 @@ def _move(file: Path, target: Path) -> None:
 
 
 @contextmanager
-def _explained(target: Path, only: set[int] | None = None) -> Iterator[None]:
+def _explain_errors(target: Path, only: set[int] | None = None) -> Iterator[None]:
     """Turn an OSError (of the numbers in `only`) into the line that a user needs."""
     try:
         yield

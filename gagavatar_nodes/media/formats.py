@@ -69,7 +69,7 @@ def is_png_sequence(path: str | os.PathLike[str]) -> bool:
     return name.lower().endswith(".png") and len(_SEQUENCE.findall(name)) == 1
 
 
-def numbered(pattern: str, number: int) -> str:
+def frame_name(pattern: str, number: int) -> str:
     """Return the file name of one of numbered PNG files; other percent signs stay as they are."""
     return _SEQUENCE.sub(lambda found: found[0] % number, pattern)
 

@@ -100,7 +100,7 @@ def display_matrix(frame: VideoFrame) -> np.ndarray:
     return np.sign(matrix).astype(int) if np.linalg.det(matrix) else np.eye(2, dtype=int)
 
 
-def displayed(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def apply_display_matrix(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Turn and mirror [H, W, 3] by a `display_matrix`."""
     x, y = matrix.sum(1)
     if matrix[0, 0] == 0:

@@ -18,10 +18,10 @@ from .files import readable_file
 from .images import read_image
 from .kinds import media_kind
 from .streams import (
+    apply_display_matrix,
     color_conversion,
     display_matrix,
     display_size,
-    displayed,
     frame_to_rgb,
     moving_picture,
     open_container,
@@ -149,7 +149,7 @@ class VideoReader:
                 self._native = constant_fps(*_rates(stream))
                 self._last = float(1 / self._native)
                 self.duration = _duration(container, stream)
-                self._shown = _shown(container, self.duration)
+                self._shown_seconds = _shown_seconds(container, self.duration)
                 self._longest = _longest_step(container, self.duration)
                 first = next(container.decode(stream), None)
                 width, height = display_size(stream)  # some files do not tell it before a frame is decoded
@@ -177,12 +177,12 @@ class VideoReader:
             convert = color_conversion(stream)
             try:
                 for packet in container.demux(stream):
-                    frames, fault = _decoded(packet)
+                    frames, fault = _decode_packet(packet)
                     # What comes before the first key frame of a recording that was cut cannot be decoded, nor is it.
                     problem = problem or (fault if count else None)
                     for frame in frames:
                         first, last = frame.time if first is None else first, frame.time
-                        yield frame.time, displayed(frame_to_rgb(frame, *self._coded, convert), self._matrix)
+                        yield frame.time, apply_display_matrix(frame_to_rgb(frame, *self._coded, convert), self._matrix)
                         count += 1
             except av.error.FFmpegError as error:  # of the container, so that there is no way on
                 problem = str(error)
@@ -194,9 +194,9 @@ class VideoReader:
 
     def _ends_early(self, first: float | None, last: float | None) -> bool:
         """Whether the frames end before the film does. Trimmed films hold frames that they do not show."""
-        if first is None or last is None or self._shown is None:
+        if first is None or last is None or self._shown_seconds is None:
             return True
-        return last + self._last - first < _SHORTFALL * self._shown
+        return last + self._last - first < _SHORTFALL * self._shown_seconds
 
 
 def _within(width: int, height: int, max_edge: int) -> tuple[int, int]:
@@ -211,7 +211,7 @@ def _duration(container: InputContainer, stream: VideoStream) -> float | None:
     return container.duration / 1_000_000 if container.duration else None
 
 
-def _shown(container: InputContainer, duration: float | None) -> float | None:
+def _shown_seconds(container: InputContainer, duration: float | None) -> float | None:
     """Seconds that players show: those of the container, where it shows a part of the stream alone."""
     whole = container.duration / 1_000_000 if container.duration else None
     return min((seconds for seconds in (duration, whole) if seconds is not None), default=None)
@@ -234,7 +234,7 @@ def _longest_step(container: InputContainer, duration: float | None) -> float:
     return LONGEST_STEP if jumps else max(duration or 0.0, LONGEST_STEP)
 
 
-def _decoded(packet: Packet) -> tuple[list[VideoFrame], str | None]:
+def _decode_packet(packet: Packet) -> tuple[list[VideoFrame], str | None]:
     """Return the packet's frames, or why it could not be decoded: one bad packet does not spoil those after it."""
     import av
 

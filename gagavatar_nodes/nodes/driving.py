@@ -14,7 +14,7 @@ from ..errors import GagavatarError
 from ..types import TURNS, FrameSource, Motion
 from . import host, spec, tensors
 from .models import HeadTracker
-from .progress import Progress, cancellable
+from .progress import NodeProgress, run_cancellable
 from .sound import read_sound, take_sound
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class ExtractDriving:
         else:
             with file_of(video) as path, VideoReader(path) as reader:
                 motion = job.of(reader, path.name)
-                audio = audio or cancellable(lambda: read_sound(path))
+                audio = audio or run_cancellable(lambda: read_sound(path))
         return motion, audio, job.overlay(), report(motion), motion.fps
 
 
@@ -145,8 +145,8 @@ class _Tracking:
 
         settings = self._tracker.settings
         total = video.frame_count
-        self._progress, self._every = Progress(total), max(1, (total or 0) // max(1, self._wanted))
-        return cancellable(
+        self._progress, self._every = NodeProgress(total), max(1, (total or 0) // max(1, self._wanted))
+        return run_cancellable(
             lambda: track_file(
                 video, self._tracker.name, settings, self._smoothing, self._face, self._on_frame, self._on_progress,
                 source,

@@ -80,9 +80,9 @@ class Expression:
         **weights: float,
     ) -> tuple[Motion, float]:
         """Return a motion; see `driving.operations.add_arkit`."""
-        from ..driving.operations import add_arkit, still, turn_head
+        from ..driving.operations import add_arkit, neutral_motion, turn_head
 
-        base = still(frames, fps) if motion is None else motion
+        base = neutral_motion(frames, fps) if motion is None else motion
         set_weights = {name: value for name, value in weights.items() if value}
         moved = add_arkit(base, set_weights) if set_weights else base
         return turn_head(moved, yaw, pitch, roll), moved.fps

@@ -23,7 +23,7 @@ def next_file(prefix: str, extension: str, width: int = 0, height: int = 0) -> P
     if not PurePosixPath(prefix.replace("\\", "/")).name:
         raise MediaError("'filename_prefix' is empty: give a name such as gagavatar/avatar")
     try:
-        folder, name, number, _ = host.numbered(prefix, width, height)
+        folder, name, number, _ = host.next_output(prefix, width, height)
     except OSError as error:
         raise MediaError(
             f"{host.output_folder() / prefix} cannot be written ({error.strerror}): choose another filename_prefix"
@@ -38,7 +38,7 @@ def as_result(path: Path) -> dict[str, str]:
     return {"filename": path.name, "subfolder": subfolder, "type": "output"}
 
 
-def listed(recognizes: Callable[[Path], bool]) -> list[str]:
+def list_files(recognizes: Callable[[Path], bool]) -> list[str]:
     """Files of a kind in the output and input folders, newest first, as `name [output]`; then `(none)`."""
     found = []
     for label, folder in _folders().items():
@@ -56,13 +56,13 @@ def resolve(name: str) -> Path:
     Raises:
         MediaError: it lies outside of both, or does not exist.
     """
-    path = _located(name)
+    path = _locate(name)
     if not path.is_file():
         raise MediaError(f"{name} is in neither the output nor the input folder: refresh the list and choose again")
     return path
 
 
-def chosen(file: str, path: str | None) -> Path:
+def choose_file(file: str, path: str | None) -> Path:
     """Return the file of a Load node: its `path` input where that is connected, else the one chosen from the list.
 
     Raises:
@@ -99,7 +99,7 @@ def _folders() -> dict[str, Path]:
     return {"output": host.output_folder(), "input": host.input_folder()}
 
 
-def _located(name: str) -> Path:
+def _locate(name: str) -> Path:
     folders = _folders()
     for label, folder in folders.items():
         if name.endswith(f" [{label}]"):

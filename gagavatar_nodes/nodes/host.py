@@ -42,7 +42,7 @@ current: contextvars.ContextVar[Host | None] = contextvars.ContextVar("host", de
 """The other program; None in ComfyUI, and where nodes are called one by one."""
 
 
-def _required(name: str) -> Any:
+def _require(name: str) -> Any:
     """Return a module of ComfyUI's that is there wherever ComfyUI is."""
     return importlib.import_module(name)
 
@@ -90,7 +90,7 @@ def temporary_folder() -> Path:
     return folder
 
 
-def numbered(prefix: str, width: int = 0, height: int = 0) -> tuple[Path, str, int, str]:
+def next_output(prefix: str, width: int = 0, height: int = 0) -> tuple[Path, str, int, str]:
     """Folder, file name, next number and subfolder for a prefix such as `gagavatar/avatar`, in the output folder."""
     paths = module("folder_paths")
     if paths is not None:
@@ -119,8 +119,8 @@ def manage(owner: Any, network: Any, let_go: Callable[[], None]) -> None:
         return
     if not hasattr(owner, "comfy_patcher"):
         device, offload = management.get_torch_device(), management.unet_offload_device()
-        patcher = _required("comfy.model_patcher").ModelPatcher(network, device, offload)
-        patcher.add_callback(_required("comfy.patcher_extension").CallbacksMP.ON_DETACH, lambda *_: let_go())
+        patcher = _require("comfy.model_patcher").ModelPatcher(network, device, offload)
+        patcher.add_callback(_require("comfy.patcher_extension").CallbacksMP.ON_DETACH, lambda *_: let_go())
         owner.comfy_patcher = patcher
     management.load_models_gpu([owner.comfy_patcher], memory_required=_WORKING_MEMORY)
 
@@ -163,7 +163,7 @@ def video_from_images(images: Any, audio: dict[str, Any] | None, fps: float) -> 
     if api is None:
         return None
     rate = Fraction(fps).limit_denominator(1001)
-    parts = _required("comfy_api.util").VideoComponents(images=images, audio=audio, frame_rate=rate)
+    parts = _require("comfy_api.util").VideoComponents(images=images, audio=audio, frame_rate=rate)
     return api.InputImpl.VideoFromComponents(parts)
 
 
@@ -175,7 +175,7 @@ def has_type(name: str) -> bool:
 
 def make_value(name: str, *args: Any, **fields: Any) -> Any:
     """Return a value of a class that `has_type`."""
-    return getattr(_required("comfy_api.latest").Types, name)(*args, **fields)
+    return getattr(_require("comfy_api.latest").Types, name)(*args, **fields)
 
 
 def _folder(getter: str, fallback: Path) -> Path:

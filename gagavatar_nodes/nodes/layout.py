@@ -15,7 +15,7 @@ from ..errors import GagavatarError
 from ..types import Portrait
 from . import spec, tensors
 from .driving import file_of
-from .progress import Progress, cancellable, watched
+from .progress import NodeProgress, iterate_cancellable, run_cancellable
 
 if TYPE_CHECKING:
     import torch
@@ -77,18 +77,18 @@ class StitchBack:
                 f"The rendered images are {images.shape[2]}x{images.shape[1]} pixels, but the portrait's crop is "
                 "square: set the same width and height in Render Avatar"
             )
-        place = portrait if avatar is None else cancellable(lambda: avatar.frame_portrait(portrait))
-        stitcher = cancellable(lambda: Stitcher(place, max_size or None, feather))
+        place = portrait if avatar is None else run_cancellable(lambda: avatar.frame_portrait(portrait))
+        stitcher = run_cancellable(lambda: Stitcher(place, max_size or None, feather))
         width, height = stitcher.size
 
-        def stitched() -> Iterator[np.ndarray]:
+        def stitch_frames() -> Iterator[np.ndarray]:
             for index in range(len(images)):
                 rgb = tensors.rgb_frame(images, index)
                 alpha = tensors.mask_frame(mask, index, rgb.shape)
                 alpha = np.zeros(rgb.shape[:2], np.float32) if alpha is None else alpha
                 yield stitcher.stitch(rgb * (alpha[..., None] * np.float32(1 / 255)), alpha)
 
-        return (_collected(stitched(), len(images), (height, width, 3)),)
+        return (_collect(stitch_frames(), len(images), (height, width, 3)),)
 
 
 class CompareLayout:
@@ -133,17 +133,17 @@ class CompareLayout:
                 tensors.check_images(images, name)
 
         with ExitStack() as stack:
-            middle = None if driver is None else _repeated(driver)
+            middle = None if driver is None else _repeat_last(driver)
             if driver_video is not None:
                 middle = _video_frames(stack.enter_context(file_of(driver_video)), fps)
-            columns = [None if portrait is None else _repeated(portrait), middle, tensors.rgb_frames(result)]
+            columns = [None if portrait is None else _repeat_last(portrait), middle, tensors.rgb_frames(result)]
             rows = zip(*(column for column in columns if column is not None), strict=False)
             compared = (comparison(row) for row in rows)
             first = next(compared)
-            return (_collected(chain([first], compared), len(result), first.shape),)
+            return (_collect(chain([first], compared), len(result), first.shape),)
 
 
-def _repeated(images: torch.Tensor) -> Iterator[np.ndarray]:
+def _repeat_last(images: torch.Tensor) -> Iterator[np.ndarray]:
     """Endless: the pictures of a batch, then its last one."""
     yield from tensors.rgb_frames(images)
     last = tensors.rgb_frame(images, len(images) - 1)
@@ -162,9 +162,9 @@ def _video_frames(path: Path, fps: float) -> Iterator[np.ndarray]:
             yield frame
 
 
-def _collected(frames: Iterator[np.ndarray], count: int, shape: tuple[int, ...]) -> torch.Tensor:
-    batch, progress = tensors.new_batch(count, shape), Progress(count)
-    for index, frame in enumerate(watched(frames)):
+def _collect(frames: Iterator[np.ndarray], count: int, shape: tuple[int, ...]) -> torch.Tensor:
+    batch, progress = tensors.new_batch(count, shape), NodeProgress(count)
+    for index, frame in enumerate(iterate_cancellable(frames)):
         tensors.put(batch, index, frame)
         progress(index + 1, picture=frame)
-    return tensors.handed_over(batch)
+    return tensors.to_comfy(batch)

@@ -12,7 +12,7 @@ from ..errors import WeightsError
 from ..settings import Settings
 from ..types import Portrait
 from . import host, spec
-from .progress import cancellable
+from .progress import run_cancellable
 
 if TYPE_CHECKING:
     pass
@@ -117,7 +117,7 @@ class LoadAvatarModel:
         from .. import pipeline
 
         settings = replace(comfy_settings(checkpoint), precision=precision, portrait_tracker=portrait_tracker)
-        name, why = cancellable(lambda: pipeline.check_model(model, settings))
+        name, why = run_cancellable(lambda: pipeline.check_model(model, settings))
         return AvatarModel(name, density, settings), f"{name}: {why}"
 
 
@@ -158,7 +158,7 @@ class LoadHeadTracker:
         if name != "embedded":
             settings.require_flame()
         if name == "emica":
-            cancellable(lambda: require_weight(ARCHIVE, settings.folders))
+            run_cancellable(lambda: require_weight(ARCHIVE, settings.folders))
         return HeadTracker(name, settings), f"{name}: {why}"
 
 
@@ -169,7 +169,7 @@ def comfy_settings(checkpoint: str = AUTO) -> Settings:
         WeightsError: the checkpoint is not in the models folder.
     """
     folders = host.models_folders()
-    named = [] if checkpoint == AUTO else [_named(checkpoint, folders)]
+    named = [] if checkpoint == AUTO else [_find_checkpoint(checkpoint, folders)]
     return Settings(weights=(*named, *folders), device=host.torch_device())
 
 
@@ -194,7 +194,7 @@ def checkpoints() -> list[str]:
     return [AUTO, *sorted(found)]
 
 
-def _named(checkpoint: str, folders: list[Path]) -> Path:
+def _find_checkpoint(checkpoint: str, folders: list[Path]) -> Path:
     for folder in folders:
         if checkpoint in checkpoints() and (folder / checkpoint).is_file():
             return folder / checkpoint

@@ -142,9 +142,9 @@ class OrbitCamera:
         self, path: str, yaw: float, pitch: float, seconds: float, fps: float, motion: Motion | None = None
     ) -> tuple[Motion, float]:
         """Return a motion; see `driving.pose.orbit`."""
-        from ..driving.operations import orbit, still
+        from ..driving.operations import neutral_motion, orbit
 
-        turned = orbit(still(1, fps) if motion is None else motion, path, yaw, pitch, seconds)
+        turned = orbit(neutral_motion(1, fps) if motion is None else motion, path, yaw, pitch, seconds)
         return turned, turned.fps
 
 

@@ -11,7 +11,7 @@ from ..errors import FaceError
 from ..types import Portrait
 from . import spec, tensors
 from .models import AvatarModel, default_model
-from .progress import Progress, cancellable
+from .progress import NodeProgress, run_cancellable
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,7 @@ class TrackPortrait:
     ) -> tuple[list[Portrait], torch.Tensor, torch.Tensor, torch.Tensor]:
         """Raise `FaceError` where a picture has no such face."""
         tensors.check_images(image, "image")
-        progress = Progress(len(image))
+        progress = NodeProgress(len(image))
         portraits: list[Portrait] = []
         for index in range(len(image)):
             portraits.append(self._track(image, index, face or None, matting, size, mask))
@@ -97,7 +97,7 @@ class TrackPortrait:
             given = tensors.mask_frame(mask, index, rgb.shape)
             alpha = alpha if given is None else given
         try:
-            return cancellable(lambda: track_portrait(rgb, alpha, face, size, matting))
+            return run_cancellable(lambda: track_portrait(rgb, alpha, face, size, matting))
         except FaceError as error:
             raise (error if len(images) == 1 else FaceError(f"Picture {index} of the batch: {error}")) from error
 
@@ -127,9 +127,9 @@ class LiftPortrait:
 
     def run(self, portrait: Portrait, model: AvatarModel | None = None) -> tuple[Avatar, str]:
         """Raise `WeightsError` where the model's files are damaged."""
-        progress = Progress(1)
+        progress = NodeProgress(1)
         chosen = model or default_model()
-        avatar = cancellable(lambda: chosen.lift(portrait))
+        avatar = run_cancellable(lambda: chosen.lift(portrait))
         progress(1, picture=portrait.crop)
         return avatar, f"{avatar.model} avatar"
 

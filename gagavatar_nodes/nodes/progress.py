@@ -35,7 +35,7 @@ def check_canceled() -> None:
         management.throw_exception_if_processing_interrupted()
 
 
-class Progress:
+class NodeProgress:
     """The bar on the node that runs. Every call also looks whether the user has canceled."""
 
     def __init__(self, total: int | None) -> None:
@@ -65,7 +65,7 @@ class Progress:
         return "JPEG", Image.fromarray(picture).convert("RGB"), _PREVIEW_EDGE
 
 
-def watched(items: Iterable[T]) -> Iterator[T]:
+def iterate_cancellable(items: Iterable[T]) -> Iterator[T]:
     """Compute the items in a thread of its own and give them on, so that waiting for a long one can be canceled.
 
     A canceled thread ends after the item at which it is, or where it looks whether it is canceled. It is outside of
@@ -78,6 +78,6 @@ def watched(items: Iterable[T]) -> Iterator[T]:
         ahead.abandon()
 
 
-def cancellable(work: Callable[[], T]) -> T:
+def run_cancellable(work: Callable[[], T]) -> T:
     """Return the result of one long step, which is abandoned when the user cancels."""
-    return next(watched(work() for _ in range(1)))
+    return next(iterate_cancellable(work() for _ in range(1)))

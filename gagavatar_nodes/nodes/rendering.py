@@ -19,7 +19,7 @@ from ..types import Motion, Portrait
 from . import files, host, spec, tensors
 from .driving import file_of
 from .performing import choose_background, perform, seed_input
-from .progress import Progress, cancellable, watched
+from .progress import NodeProgress, iterate_cancellable, run_cancellable
 from .sound import take_sound, write_sound
 
 if TYPE_CHECKING:
@@ -84,14 +84,14 @@ class RenderAvatar:
         behind = choose_background(background, background_color, background_image)
         count = len(motion)
         images, mask = tensors.new_batch(count, (height, width, 3)), tensors.new_batch(count, (height, width))
-        progress = Progress(count)
+        progress = NodeProgress(count)
         reference = reference_frame if retarget == "frame" else retarget
-        performance = cancellable(lambda: perform(avatar, motion, reference, refine, in_place, seed, pose))
-        for index, (picture, alpha) in enumerate(watched(_drawn(performance, (width, height), behind))):
+        performance = run_cancellable(lambda: perform(avatar, motion, reference, refine, in_place, seed, pose))
+        for index, (picture, alpha) in enumerate(iterate_cancellable(_draw(performance, (width, height), behind))):
             tensors.put(images, index, picture)
             tensors.put(mask, index, alpha)
             progress(index + 1, picture=picture)
-        images, mask = tensors.handed_over(images), tensors.handed_over(mask)
+        images, mask = tensors.to_comfy(images), tensors.to_comfy(mask)
         return images, mask, host.video_from_images(images, take_sound(audio), motion.fps), motion.fps
 
 
@@ -167,7 +167,9 @@ class RenderAvatarToVideo:
         from ..rendering.stitching import Stitcher
 
         behind = choose_background(background, background_color, background_image)
-        stitcher = None if stitch_into is None else cancellable(lambda: Stitcher(avatar.frame_portrait(stitch_into)))
+        stitcher = (
+            None if stitch_into is None else run_cancellable(lambda: Stitcher(avatar.frame_portrait(stitch_into)))
+        )
         size = (width, height) if stitcher is None else stitcher.size
         transparent = stitcher is None and behind.color is None if isinstance(behind, ColorBackground) else False
         if transparent and beside_portrait is not None:
@@ -175,14 +177,14 @@ class RenderAvatarToVideo:
         path = files.next_file(filename_prefix, f".{format}", *size)
         choose_format(path, transparent)
         reference = reference_frame if retarget == "frame" else retarget
-        performance = cancellable(
+        performance = run_cancellable(
             lambda: perform(avatar, motion, reference, refine, stitch_into is not None, seed, pose)
         )
         with ExitStack() as stack:
             driver = None if beside_driver is None else stack.enter_context(file_of(beside_driver))
             comparison = None if beside_portrait is None else Comparison(beside_portrait.picture, driver)
             look = Look(width, height, behind, stitcher, comparison)
-            frames = watched(compose_frames(performance, look))
+            frames = iterate_cancellable(compose_frames(performance, look))
             first = next(frames)
             size = first.shape[1], first.shape[0]
             _write(path, chain([first], frames), motion, size, transparent, audio, quality)
@@ -190,7 +192,7 @@ class RenderAvatarToVideo:
         return {"ui": {"images": [files.as_result(path)], "animated": (path.suffix in _PLAYED,)}, "result": result}
 
 
-def _drawn(
+def _draw(
     performance: Performance, size: tuple[int, int], background: Background
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pictures [H, W, 3] uint8 and alpha [H, W] float32, new arrays."""
@@ -212,7 +214,7 @@ def _write(
 ) -> None:
     from ..media.video_writer import VideoWriter
 
-    progress = Progress(len(motion))
+    progress = NodeProgress(len(motion))
     with ExitStack() as stack:
         sound = None
         audio = take_sound(audio)

@@ -10,7 +10,7 @@ from ..errors import GagavatarError
 from ..export.exporters import EXPORTERS, export_gaussians
 from ..types import Gaussians, Motion
 from . import files, host, spec
-from .progress import cancellable
+from .progress import run_cancellable
 
 _SPLAT, _FILE = host.has_type("SPLAT"), host.has_type("File3D")
 
@@ -61,14 +61,14 @@ class AvatarToSplat:
         self, avatar: Avatar, filename_prefix: str, format: str, frame: int, motion: Motion | None = None
     ) -> dict[str, Any]:
         """Raise `MediaError` where the file cannot be written, `GagavatarError` where there is no such frame."""
-        from ..driving.operations import still
+        from ..driving.operations import neutral_motion
 
-        moment = still() if motion is None else motion
+        moment = neutral_motion() if motion is None else motion
         if frame >= len(moment):
             raise GagavatarError(f"There is no frame {frame}: the motion has frames 0 to {len(moment) - 1}")
         path = files.next_file(filename_prefix, f".{format}")
-        gaussians = cancellable(lambda: avatar.perform(moment).gaussians(frame))
-        cancellable(lambda: export_gaussians(gaussians, path))
+        gaussians = run_cancellable(lambda: avatar.perform(moment).gaussians(frame))
+        run_cancellable(lambda: export_gaussians(gaussians, path))
         name = path.relative_to(host.output_folder()).as_posix()
         return {"ui": {"text": (name,)}, "result": (name, *_values(gaussians, path))}
 

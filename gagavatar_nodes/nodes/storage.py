@@ -12,7 +12,7 @@ from ..types import Motion
 from . import files, spec
 from .driving import report
 from .models import AvatarModel, comfy_settings
-from .progress import cancellable
+from .progress import run_cancellable
 
 CATEGORY = "GAGAvatar/files"
 _FILE_TIP = "Files in ComfyUI's output and input folders, newest first. 'R' refreshes the list."
@@ -45,8 +45,8 @@ class SaveAvatar:
     def run(self, avatar: Avatar, filename_prefix: str) -> dict[str, Any]:
         """Raise `MediaError` where the file cannot be written."""
         path = files.next_file(filename_prefix, ".avatar.safetensors")
-        cancellable(lambda: avatar.save(path))
-        return _saved(path)
+        run_cancellable(lambda: avatar.save(path))
+        return _result(path)
 
 
 class LoadAvatar:
@@ -77,9 +77,9 @@ class LoadAvatar:
 
     def run(self, file: str, path: str | None = None, model: AvatarModel | None = None) -> tuple[Avatar, str]:
         """Raise `FileFormatError` where the file is damaged or of another kind."""
-        source = files.chosen(file, path)
+        source = files.choose_file(file, path)
         settings = comfy_settings() if model is None else model.settings
-        avatar = cancellable(lambda: load_avatar(source, settings))
+        avatar = run_cancellable(lambda: load_avatar(source, settings))
         return avatar, f"{avatar.model} avatar, {source.name}"
 
 
@@ -108,8 +108,8 @@ class SaveMotion:
     def run(self, motion: Motion, filename_prefix: str) -> dict[str, Any]:
         """Raise `MediaError` where the file cannot be written."""
         path = files.next_file(filename_prefix, ".motion.safetensors")
-        cancellable(lambda: save_motion(motion, path))
-        return _saved(path)
+        run_cancellable(lambda: save_motion(motion, path))
+        return _result(path)
 
 
 class LoadMotion:
@@ -138,13 +138,13 @@ class LoadMotion:
 
     def run(self, file: str, path: str | None = None) -> tuple[Motion, float, str]:
         """Raise `FileFormatError` where the file is damaged or of another kind."""
-        motion = load_motion(files.chosen(file, path))
+        motion = load_motion(files.choose_file(file, path))
         return motion, motion.fps, report(motion)
 
 
 def _load_inputs(recognizes: Any, noun: str) -> dict[str, Any]:
     return {
-        "required": {"file": spec.choice(files.listed(recognizes), _FILE_TIP)},
+        "required": {"file": spec.choice(files.list_files(recognizes), _FILE_TIP)},
         "optional": {"path": spec.linked_text(_PATH_TIP.format(noun))},
     }
 
@@ -154,7 +154,7 @@ def _is_avatar_file(path: Path) -> bool:
     return name.startswith("gagavatar.") and not is_motion_file(path)
 
 
-def _saved(path: Path) -> dict[str, Any]:
+def _result(path: Path) -> dict[str, Any]:
     result = files.as_result(path)
     name = f"{result['subfolder']}/{path.name}".lstrip("/") + " [output]"
     return {"ui": {"text": (name,)}, "result": (name,)}

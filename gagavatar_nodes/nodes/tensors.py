@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import GagavatarError
 from ..media.backgrounds import cover
-from ..media.even import even_shape, padded_even
+from ..media.even import even_shape, pad_to_even
 from . import host
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def stack(pictures: list[np.ndarray], even: bool = True) -> torch.Tensor:
     batch = new_batch(len(pictures), pictures[0].shape, even)
     for index, picture in enumerate(pictures):
         put(batch, index, picture)
-    return handed_over(batch)
+    return to_comfy(batch)
 
 
 def new_batch(count: int, shape: tuple[int, ...], even: bool = True) -> torch.Tensor:
@@ -102,10 +102,10 @@ def new_batch(count: int, shape: tuple[int, ...], even: bool = True) -> torch.Te
 
 
 def put(batch: torch.Tensor, index: int, picture: np.ndarray) -> None:
-    """Write one picture, uint8 0..255 or float 0..1, into a batch; see `padded_even` where that is even."""
+    """Write one picture, uint8 0..255 or float 0..1, into a batch; see `pad_to_even` where that is even."""
     import torch
 
-    picture = picture if picture.shape[:2] == batch.shape[1:3] else padded_even(picture)
+    picture = picture if picture.shape[:2] == batch.shape[1:3] else pad_to_even(picture)
     values = torch.from_numpy(np.ascontiguousarray(picture))
     if picture.dtype == np.uint8:
         torch.mul(values, 1 / 255, out=batch[index])
@@ -113,7 +113,7 @@ def put(batch: torch.Tensor, index: int, picture: np.ndarray) -> None:
         batch[index] = values
 
 
-def handed_over(batch: torch.Tensor) -> torch.Tensor:
+def to_comfy(batch: torch.Tensor) -> torch.Tensor:
     """Return the batch where ComfyUI wants results."""
     return batch.to(host.intermediate_device())
 

@@ -10,7 +10,7 @@ from ..speech import VOICE_FPS, VOICES
 from ..types import Motion
 from . import spec
 from .models import comfy_settings
-from .progress import Progress, cancellable
+from .progress import NodeProgress, run_cancellable
 from .sound import take_sound
 
 
@@ -91,12 +91,12 @@ class DriveByVoice:
         samples = heard["waveform"][0].float().cpu().numpy()
         sound = Sound.of(samples, int(heard["sample_rate"]), "audio")
         manner, settings = Manner(mouth, head, brows, gaze, blinks, seed), comfy_settings()
-        progress = Progress(None if sound.seconds is None else round(sound.seconds * fps))
+        progress = NodeProgress(None if sound.seconds is None else round(sound.seconds * fps))
 
         def hear() -> Motion:
             return drive(
                 sound, voice, fps, manner, text, lambda done, _: progress(done), style or None, settings=settings
             )
 
-        motion = cancellable(hear)
+        motion = run_cancellable(hear)
         return motion, heard, motion.fps, len(motion)

@@ -27,14 +27,14 @@ def composite(
     """
     rgb = np.ascontiguousarray(rgb, np.float32)
     if background is None:
-        return _straight_rgba(rgb, _given(alpha))
+        return _straight_rgba(rgb, _require_alpha(alpha))
     if not isinstance(background, np.ndarray):
         if not any(background):
             return to_uint8(rgb)
         background = np.full(rgb.shape, background, np.uint8)
     if background.shape != rgb.shape:
         raise ValueError(f"Got a background {background.shape} but expected {rgb.shape}")
-    return to_uint8(rgb + background * ((1 - _given(alpha)) * np.float32(1 / 255))[..., None])
+    return to_uint8(rgb + background * ((1 - _require_alpha(alpha)) * np.float32(1 / 255))[..., None])
 
 
 def to_uint8(values: np.ndarray) -> np.ndarray:
@@ -45,7 +45,7 @@ def to_uint8(values: np.ndarray) -> np.ndarray:
     return cv2.multiply(flat, 255.0, dtype=cv2.CV_8U).reshape(values.shape)  # type: ignore[call-overload]
 
 
-def _given(alpha: np.ndarray | None) -> np.ndarray:
+def _require_alpha(alpha: np.ndarray | None) -> np.ndarray:
     if alpha is None:
         raise ValueError("Got no alpha, which every background but black needs")
     return np.ascontiguousarray(alpha, np.float32)

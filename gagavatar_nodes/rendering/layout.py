@@ -31,7 +31,7 @@ def comparison(images: Sequence[np.ndarray], height: int | None = None, gap: int
     for image in images:
         if parts and gap:
             parts.append(np.full((height, gap, 3), _BACKDROP, np.uint8))
-        parts.append(_scaled(image, max(1, round(image.shape[1] * height / image.shape[0])), height))
+        parts.append(_scale(image, max(1, round(image.shape[1] * height / image.shape[0])), height))
     return np.hstack(parts)
 
 
@@ -65,7 +65,7 @@ def contact_sheet(
 
 def _row(images: Sequence[np.ndarray], label: str | Sequence[str], cell: int) -> np.ndarray:
     """Return the pictures of one row with its title or their captions."""
-    cells = [_scaled(image, max(1, round(image.shape[1] * cell / image.shape[0])), cell) for image in images]
+    cells = [_scale(image, max(1, round(image.shape[1] * cell / image.shape[0])), cell) for image in images]
     starts = np.cumsum([0] + [c.shape[1] + _GAP for c in cells])
     title = label if isinstance(label, str) else ""
     captions = [] if isinstance(label, str) else list(label)
@@ -78,13 +78,13 @@ def _row(images: Sequence[np.ndarray], label: str | Sequence[str], cell: int) ->
     for start, image in zip(starts, cells, strict=False):
         strip[above : above + cell, start : start + image.shape[1]] = image
     if title:
-        strip = _written(strip, [(0, title)], 0, round(1.15 * size), _TITLE)
+        strip = _write_text(strip, [(0, title)], 0, round(1.15 * size), _TITLE)
     if captions:
-        strip = _written(strip, list(zip(starts.tolist(), captions, strict=False)), above + cell + 3, size, _CAPTION)
+        strip = _write_text(strip, list(zip(starts.tolist(), captions, strict=False)), above + cell + 3, size, _CAPTION)
     return strip
 
 
-def _written(
+def _write_text(
     image: np.ndarray, texts: list[tuple[int, str]], top: int, size: int, color: tuple[int, int, int]
 ) -> np.ndarray:
     """Lines of text whose left edges are given, in Pillow's own font."""
@@ -98,7 +98,7 @@ def _written(
     return np.array(canvas)
 
 
-def _scaled(image: np.ndarray, width: int, height: int) -> np.ndarray:
+def _scale(image: np.ndarray, width: int, height: int) -> np.ndarray:
     import cv2
 
     if image.shape[:2] == (height, width):

@@ -121,7 +121,7 @@ def _load_once() -> Library | str:
             problems.append(f"{path.name}: {error}")
     compilers = native_build.compilers()
     for compiler in compilers:
-        path = native_build.cached(compiler)
+        path = native_build.find_build(compiler)
         try:
             if path:
                 return _open(path, compiler.name)

@@ -124,7 +124,7 @@ def prebuilt() -> Path | None:
     return None
 
 
-def cached(compiler: Compiler) -> Path | None:
+def find_build(compiler: Compiler) -> Path | None:
     """Return an undamaged earlier build; damaged ones are removed."""
     for path in sorted(build_folder().glob(f"rasterizer-{compiler.key}-*{SUFFIX}")):
         with suppress(OSError):  # another process may be removing it too

@@ -38,7 +38,7 @@ class Stitcher:
         self._size = right - self._left, bottom - self._top
         inside = picture[self._top : bottom, self._left : right]
         removed = _border(self._edge, 0.0, _SEAM * feather) * (1 - _cut_body(portrait.alpha, feather))
-        self._plate = _mixed(inside, self._without_person(inside, portrait.alpha), self._warp(removed))
+        self._plate = _mix(inside, self._without_person(inside, portrait.alpha), self._warp(removed))
         self._borders: dict[int, np.ndarray] = {}
 
     @property
@@ -72,7 +72,7 @@ class Stitcher:
         warped = self._warp(to_uint8(cv2.multiply(premultiplied, cv2.merge([border] * 4))))
         rest = cv2.bitwise_not(cv2.extractChannel(warped, 3))
         seen = cv2.multiply(self._plate, cv2.merge([rest, rest, rest]), scale=1 / 255)
-        return self._placed(cv2.add(seen, cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)))
+        return self._place(cv2.add(seen, cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)))
 
     def _without_person(self, inside: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         import cv2
@@ -85,7 +85,7 @@ class Stitcher:
         if not known.any():
             return inside
         soft = cv2.GaussianBlur(outline.astype(np.float32), (0, 0), max(0.5, halo / 4))
-        return _mixed(inside, fill(inside, known), soft)
+        return _mix(inside, fill(inside, known), soft)
 
     def _warp(self, image: np.ndarray) -> np.ndarray:
         """Return a square image of the crop, of any size, to the crop's rectangle in the picture."""
@@ -100,13 +100,13 @@ class Stitcher:
         matrix[:, 2] -= self._left, self._top
         return cv2.warpAffine(image, matrix, self._size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
-    def _placed(self, inside: np.ndarray) -> np.ndarray:
+    def _place(self, inside: np.ndarray) -> np.ndarray:
         result = self._picture.copy()
         result[self._top : self._top + self._size[1], self._left : self._left + self._size[0]] = inside
         return result
 
 
-def _mixed(image: np.ndarray, other: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _mix(image: np.ndarray, other: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """[H, W, 3] uint8, `other` where `weight` [H, W] is 1."""
     mixed = image + weight[..., None] * (other.astype(np.float32) - image)
     return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import GagavatarError
 from .network import FRAME_SECONDS
-from .phones import CLASSES, PHONE_CLASSES, Phone, timed
+from .phones import CLASSES, PHONE_CLASSES, Phone, time_phones
 
 _BEAM = 1200
 """States around the likeliest one that are followed: memory grows with the sound's length, not with its square."""
@@ -38,7 +38,7 @@ def align(probabilities: np.ndarray, said: Sequence[str]) -> list[Phone]:
         if len(rows):
             likeliest = rows[emissions[rows, labels[2 * index + 1]].argmax()]
             spikes.append((likeliest * FRAME_SECONDS, kind))
-    return timed(spikes)
+    return time_phones(spikes)
 
 
 def _emissions(probabilities: np.ndarray) -> np.ndarray:

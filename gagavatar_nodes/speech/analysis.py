@@ -13,7 +13,7 @@ from .alignment import align
 from .formants import guess_phones
 from .network import FRAME_SECONDS, RATE, phone_network
 from .phones import CLOSURE, Phone
-from .prosody import STEP_SECONDS, Prosody, joined, stream_prosody
+from .prosody import STEP_SECONDS, Prosody, join_levels, stream_prosody
 from .recognizer import decode, stream_probabilities
 from .sound import Sound
 from .transcript import pronounce
@@ -65,19 +65,19 @@ def analyze(sound: Sound, text: str = "", on_seconds: Callable[[float], None] | 
     probabilities = np.concatenate(rows) if rows else np.zeros((0, 1), np.float32)
     said = pronounce(text)
     phones = align(probabilities, said) if said else decode(probabilities)
-    return Speech(sharpened(phones, prosody), prosody, samples / RATE)
+    return Speech(sharpen_closures(phones, prosody), prosody, samples / RATE)
 
 
-def sharpened(phones: list[Phone], prosody: Prosody) -> list[Phone]:
+def sharpen_closures(phones: list[Phone], prosody: Prosody) -> list[Phone]:
     """Return the phones, with lips that close where the sound is weakest.
 
     A network's moments are good to some 30 ms.
     """
     level = np.convolve(prosody.level, np.full(3, 1 / 3), "same") if len(prosody) > 3 else prosody.level
-    return [_moved(phone, level, prosody.start) if phone.kind == CLOSURE else phone for phone in phones]
+    return [_move(phone, level, prosody.start) if phone.kind == CLOSURE else phone for phone in phones]
 
 
-def _moved(phone: Phone, level: np.ndarray, start: float) -> Phone:
+def _move(phone: Phone, level: np.ndarray, start: float) -> Phone:
     middle = phone.middle - start
     low, high = (round((middle + side * _SHARPENED) / STEP_SECONDS) for side in (-1, 1))
     rows = np.arange(max(0, low), min(len(level), high + 1))
@@ -98,5 +98,5 @@ def _prosody(sound: Sound) -> tuple[Prosody, int]:
             counted += len(block)
             yield block
 
-    prosody = joined(stream_prosody(blocks()))
+    prosody = join_levels(stream_prosody(blocks()))
     return prosody, counted

@@ -75,13 +75,13 @@ def articulate(phones: Sequence[Phone], times: np.ndarray, gain: np.ndarray, str
     weights = np.zeros((len(times), len(ARKIT_NAMES)))
     for start in range(0, len(times), _CHUNK):
         block = slice(start, start + _CHUNK)
-        weights[block] = _blended(keys, times[block])
+        weights[block] = _blend(keys, times[block])
     weights *= strength
     weights[:, _JAW] *= gain
     weights[:, _LIFTS] *= np.maximum(gain, _LEAST_LIFT)[:, None]
     frame = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
     for kind in (LIP_TEETH, CLOSURE):
-        shut = _shut(phones, kind, times, frame)[:, None]
+        shut = _closure(phones, kind, times, frame)[:, None]
         closed = _shape(_SHUT_PULL[kind])[None] * min(strength, 1.0)
         kept = np.zeros(len(ARKIT_NAMES))
         kept[columns_of("mouthPucker")] = _PUCKERED
@@ -89,7 +89,7 @@ def articulate(phones: Sequence[Phone], times: np.ndarray, gain: np.ndarray, str
     return np.clip(weights, 0, 1)
 
 
-def _blended(keys: _Keys, times: np.ndarray) -> np.ndarray:
+def _blend(keys: _Keys, times: np.ndarray) -> np.ndarray:
     """Shapes [T, 52] at `times`, each part by its own dominance."""
     first, last = np.searchsorted(keys.seconds, [times[0] - REACH_SECONDS, times[-1] + REACH_SECONDS])
     near = slice(max(0, first - 1), last + 1)
@@ -135,7 +135,7 @@ def _rests(phones: Sequence[Phone], times: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros(0), *pulls])
 
 
-def _shut(phones: Sequence[Phone], kind: str, times: np.ndarray, frame: float) -> np.ndarray:
+def _closure(phones: Sequence[Phone], kind: str, times: np.ndarray, frame: float) -> np.ndarray:
     """0..1 [T] how closed the lips are for the phones of a kind, each for a frame of `frame` seconds at least."""
     shut = np.zeros(len(times))
     for phone in phones:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..driving.performing import add_blink, add_gaze, performed
+from ..driving.performing import add_blink, add_gaze, perform_weights
 from ..driving.pose import rotation_of
 from ..errors import GagavatarError, MediaError
 from ..types import Motion
@@ -53,7 +53,7 @@ def perform_speech(speech: Speech, times: np.ndarray, fps: float, manner: Manner
     add_gaze(weights, gestures.gaze)
     add_blink(weights, gestures.shut)
     head = np.radians(gestures.head)
-    return performed(
+    return perform_weights(
         np.clip(weights, 0, 1).astype(np.float32),
         rotation_of(head[:, 0], head[:, 1], head[:, 2]),
         gestures.shift,

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..driving.operations import still
-from ..driving.performing import add_blink, add_gaze, blink, performed
+from ..driving.operations import neutral_motion
+from ..driving.performing import add_blink, add_gaze, blink, perform_weights
 from ..driving.pose import rotation_of
 from ..types import Motion
-from .analysis import Speech, sharpened
+from .analysis import Speech, sharpen_closures
 from .articulation import articulate
 from .embedded import jaw_gain
 from .gestures import BLINK_SECONDS, IDLE_DEGREES, WANDER_DEGREES, bump, glances, smooth_noise
 from .manner import Manner
 from .network import RATE, phone_network
 from .phones import Phone
-from .prosody import STEP_SECONDS, Prosody, ProsodyStream, joined
+from .prosody import STEP_SECONDS, Prosody, ProsodyStream, join_levels
 from .recognizer import class_probabilities, decode
 
 DELAY_SECONDS = 0.18
@@ -50,7 +50,7 @@ class LiveVoice:
         self._network = phone_network()
         self._resampler: tuple[int, Any] | None = None
         self._window = np.zeros(0, np.float32)
-        self._stream, self._prosody = ProsodyStream(), joined([])
+        self._stream, self._prosody = ProsodyStream(), join_levels([])
         self._seconds = 0.0
         self._phones: list[Phone] = []
         self._active, self._nods, self._next_blink = 0.0, [-9.0], 1.0
@@ -60,7 +60,7 @@ class LiveVoice:
     @property
     def rest(self) -> Motion:
         """One frame of the face at rest."""
-        return still(1, self._fps)
+        return neutral_motion(1, self._fps)
 
     def feed(self, sound: tuple[int, np.ndarray]) -> Motion:
         """Return the face at `DELAY_SECONDS` before the end of what was heard so far.
@@ -78,7 +78,7 @@ class LiveVoice:
         add_blink(weights, self._blink(now))
         self._then = now
         yaw, pitch, roll = np.radians(head)
-        motion = performed(
+        motion = perform_weights(
             np.clip(weights, 0, 1).astype(np.float32), rotation_of(yaw, pitch, roll)[None], np.zeros((1, 3)), self._fps
         )
         return replace(motion, source="live voice")
@@ -101,7 +101,7 @@ class LiveVoice:
     def _remember(self, samples: np.ndarray) -> None:
         self._window = np.concatenate([self._window, samples])[-round(_WINDOW * RATE) :]
         self._seconds += len(samples) / RATE
-        kept, rows = joined([self._prosody, self._stream.feed(samples)]), round(_REMEMBERED / STEP_SECONDS)
+        kept, rows = join_levels([self._prosody, self._stream.feed(samples)]), round(_REMEMBERED / STEP_SECONDS)
         start = self._prosody.start + max(0, len(kept) - rows) * STEP_SECONDS
         self._prosody = Prosody(kept.level[-rows:], kept.pitch[-rows:], start)
 
@@ -112,7 +112,7 @@ class LiveVoice:
         kept = [phone for phone in self._phones if phone.start < begin + _SETTLING]
         last = kept[-1].start if kept else -1.0
         fresh = [phone for phone in found if phone.start > max(last, begin)]
-        self._phones = kept[-_PAST:] + sharpened(fresh, self._prosody)
+        self._phones = kept[-_PAST:] + sharpen_closures(fresh, self._prosody)
         return Speech(self._phones, self._prosody, self._seconds)
 
     def _head(self, speech: Speech, now: float) -> tuple[np.ndarray, np.ndarray]:

@@ -47,7 +47,7 @@ class PhoneNetwork:
     def log_probabilities(self, samples: np.ndarray) -> np.ndarray:
         """[T, V] float32 natural logarithms, one row each 20 ms, of mono samples [N] at 16 kHz in -1..1."""
         w = self._w
-        x = _gelu(_convolved(self._log_mel(samples), w["stem.weight"], w["stem.bias"]))
+        x = _gelu(_convolve(self._log_mel(samples), w["stem.weight"], w["stem.bias"]))
         for block in range(_BLOCKS):
             x = self._block(x, f"blocks.{block}.")
         logits = x @ w["proj.weight"][:, :, 0].T + w["proj.bias"]
@@ -68,15 +68,15 @@ class PhoneNetwork:
         x = x + self._attention(x, f"{name}attn.")
         x = x + self._convolution(x, f"{name}conv.")
         x = x + 0.5 * self._feed_forward(x, f"{name}ffn2.")
-        return self._normalized(x, f"{name}norm.")
+        return self._normalize(x, f"{name}norm.")
 
     def _feed_forward(self, x: np.ndarray, name: str) -> np.ndarray:
-        hidden = self._linear(self._normalized(x, f"{name}norm."), f"{name}fc1.")
+        hidden = self._linear(self._normalize(x, f"{name}norm."), f"{name}fc1.")
         return self._linear(hidden * _sigmoid(hidden), f"{name}fc2.")
 
     def _attention(self, x: np.ndarray, name: str) -> np.ndarray:
         """Every frame attends to every frame, without positions: those come from the convolutions."""
-        mixed = self._linear(self._normalized(x, f"{name}norm."), f"{name}in_proj.")
+        mixed = self._linear(self._normalize(x, f"{name}norm."), f"{name}in_proj.")
         q, k, v = mixed.reshape(len(x), 3, _HEADS, -1).transpose(1, 2, 0, 3)
         scores = q @ k.transpose(0, 2, 1) * np.float32(q.shape[-1] ** -0.5)
         scores = np.exp(scores - scores.max(-1, keepdims=True))
@@ -85,7 +85,7 @@ class PhoneNetwork:
 
     def _convolution(self, x: np.ndarray, name: str) -> np.ndarray:
         w = self._w
-        x = self._normalized(x, f"{name}norm.") @ w[f"{name}pointwise1.weight"][:, :, 0].T
+        x = self._normalize(x, f"{name}norm.") @ w[f"{name}pointwise1.weight"][:, :, 0].T
         value, gate = np.split(x + w[f"{name}pointwise1.bias"], 2, axis=1)
         x = value * _sigmoid(gate)
         kernel = w[f"{name}depthwise.weight"][:, 0]
@@ -98,7 +98,7 @@ class PhoneNetwork:
     def _linear(self, x: np.ndarray, name: str) -> np.ndarray:
         return x @ self._w[f"{name}weight"] + self._w[f"{name}bias"]
 
-    def _normalized(self, x: np.ndarray, name: str) -> np.ndarray:
+    def _normalize(self, x: np.ndarray, name: str) -> np.ndarray:
         x = x - x.mean(1, keepdims=True)
         x /= np.sqrt((x * x).mean(1, keepdims=True) + np.float32(_EPSILON))
         return x * self._w[f"{name}weight"] + self._w[f"{name}bias"]
@@ -123,7 +123,7 @@ def _array(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values, np.float32)
 
 
-def _convolved(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+def _convolve(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """[ceil(F / 2), O] of rows [F, I] and a kernel [O, I, 3] that moves two rows at a time."""
     around = np.pad(x, ((1, 1), (0, 0)))
     frames = np.lib.stride_tricks.sliding_window_view(around, 3, axis=0)[::2]

@@ -85,7 +85,7 @@ class Phone:
         return PHONE_CLASSES[self.kind].vowel
 
 
-def timed(spikes: Sequence[tuple[float, str]]) -> list[Phone]:
+def time_phones(spikes: Sequence[tuple[float, str]]) -> list[Phone]:
     """Phones from the moments [second, class] at which a CTC network is sure of them, in order.
 
     It is so a constant time after a phone begins, whatever the phone; how long it lasts is told by the next one.

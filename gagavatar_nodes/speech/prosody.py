@@ -68,7 +68,7 @@ class ProsodyStream:
         self._kept = np.concatenate([self._kept, samples])
         count = max(0, (len(self._kept) - _WINDOW) // _HOP + 1)
         if count == 0:
-            return joined([])
+            return join_levels([])
         frames = np.lib.stride_tricks.sliding_window_view(self._kept, _WINDOW)[: count * _HOP : _HOP]
         self._kept = self._kept[count * _HOP :]
         return _of_frames(frames)
@@ -86,7 +86,7 @@ def stream_prosody(blocks: Iterable[np.ndarray]) -> Iterator[Prosody]:
     yield stream.finish()
 
 
-def joined(parts: Iterable[Prosody]) -> Prosody:
+def join_levels(parts: Iterable[Prosody]) -> Prosody:
     """Parts one after the other."""
     parts = list(parts)
     level = [part.level for part in parts] or [np.zeros(0, np.float32)]

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from .network import FRAME_SECONDS, RATE, PhoneNetwork
-from .phones import BLANK, BORDER, CLASSES, CLOSURE, OF_IPA, Phone, timed
+from .phones import BLANK, BORDER, CLASSES, CLOSURE, OF_IPA, Phone, time_phones
 
 _WINDOW, _CONTEXT = 16.0, 2.0
 """Seconds that are kept of each window, and that it hears before and after."""
@@ -20,7 +20,7 @@ _HEARD, _CLOSURE_HEARD = 0.3, 0.2
 
 def class_probabilities(network: PhoneNetwork, samples: np.ndarray) -> np.ndarray:
     """[T, classes + 2] float32 of samples [N]: each of `CLASSES`, then a word's border, then the blank."""
-    return _summed(network, np.exp(network.log_probabilities(samples)))
+    return _sum(network, np.exp(network.log_probabilities(samples)))
 
 
 def stream_probabilities(network: PhoneNetwork, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -60,10 +60,10 @@ def decode(probabilities: np.ndarray, start: float = 0.0) -> list[Phone]:
             continue
         middle = float((weights * np.arange(first, last)).sum() / weights.sum())
         spikes.append((start + middle * FRAME_SECONDS, CLASSES[kind]))
-    return timed(spikes)
+    return time_phones(spikes)
 
 
-def _summed(network: PhoneNetwork, probabilities: np.ndarray) -> np.ndarray:
+def _sum(network: PhoneNetwork, probabilities: np.ndarray) -> np.ndarray:
     names = [*CLASSES, BORDER, BLANK]
     summed = np.zeros((len(probabilities), len(names)), np.float32)
     for column, token in enumerate(network.tokens):

@@ -57,7 +57,7 @@ class Sound:
             raise MediaError(f"{name} has no samples: connect a sound with something in it")
         if rate <= 0:
             raise MediaError(f"{name} has {rate} samples a second: give its rate, such as 44100")
-        return cls(lambda: _resampled(channels, int(rate)), name, channels.shape[1] / rate)
+        return cls(lambda: _resample(channels, int(rate)), name, channels.shape[1] / rate)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Arrays [N] float32 of a second or more; NaN and infinity are silence."""
@@ -71,7 +71,7 @@ class Sound:
             yield np.concatenate(kept)
 
 
-def _resampled(channels: np.ndarray, rate: int) -> Iterator[np.ndarray]:
+def _resample(channels: np.ndarray, rate: int) -> Iterator[np.ndarray]:
     for frame in place_frames(_frames(channels, rate), "fltp", "mono", RATE, 0.0):
         yield frame.to_ndarray()[0]
 

@@ -65,10 +65,10 @@ def _word(word: str) -> list[str]:
         if known in _dictionary():
             names = {code: name for name, code in CODES.items()}
             return [names[code] for code in _dictionary()[known]] + (["s"] if ending and known != word else [])
-    return _spelled(word.replace("'", ""))
+    return _spell(word.replace("'", ""))
 
 
-def _spelled(word: str) -> list[str]:
+def _spell(word: str) -> list[str]:
     """By the longest groups of letters that have a sound of their own."""
     phones: list[str] = []
     silent = re.search(r"([aeiouy])[^aeiouywx]e$", word)

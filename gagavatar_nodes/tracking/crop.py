@@ -29,7 +29,7 @@ def square_to_picture(square: tuple[float, float, float], size: int) -> np.ndarr
     return np.array([[scale, 0, left + shift], [0, scale, top + shift]])
 
 
-def chained(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+def chain(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
     """[2, 3] the similarity that does `inner`, then `outer`."""
     return outer[:, :2] @ inner + np.column_stack([np.zeros((2, 2)), outer[:, 2]])
 
@@ -40,7 +40,7 @@ def inverse(similarity: np.ndarray) -> np.ndarray:
     return np.column_stack([back, -back @ similarity[:, 2]])
 
 
-def warped(image: np.ndarray, to_image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def warp(image: np.ndarray, to_image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return an image of `size` (width, height) whose pixels `to_image` takes to those of `image`; 0 outside of it."""
     cv2 = opencv()
     return cv2.warpAffine(image, to_image, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)

@@ -63,7 +63,7 @@ def _grab_cut(crop: np.ndarray, landmarks: np.ndarray, segmentation: np.ndarray)
     small = cv2.resize(crop, (_WORK, _WORK), interpolation=cv2.INTER_AREA)
     belief = cv2.resize(segmentation, (_WORK, _WORK), interpolation=cv2.INTER_AREA)
     outline = head_outline(landmarks) * (_WORK / crop.shape[0])
-    head = _filled(outline)
+    head = _fill_holes(outline)
     labels = np.full(belief.shape, cv2.GC_PR_BGD, np.uint8)
     labels[belief > 0.5] = cv2.GC_PR_FGD
     labels[cv2.erode((belief > 0.97).astype(np.uint8), np.ones((_CERTAIN, _CERTAIN))) > 0] = cv2.GC_FGD
@@ -76,7 +76,7 @@ def _grab_cut(crop: np.ndarray, landmarks: np.ndarray, segmentation: np.ndarray)
     return cv2.resize(mask.astype(np.float32), crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _filled(outline: np.ndarray) -> np.ndarray:
+def _fill_holes(outline: np.ndarray) -> np.ndarray:
     canvas = np.zeros((_WORK, _WORK), np.uint8)
     opencv().fillConvexPoly(canvas, np.round(outline).astype(np.int32), 1)
     return canvas > 0
@@ -86,7 +86,7 @@ def _out_of_reach(outline: np.ndarray) -> np.ndarray:
     """Pixels above the shoulders to which only very large hair would reach."""
     low, high = outline.min(0), outline.max(0)
     center = (low + high) / 2
-    reach = _filled(center + (outline - center) * _HAIR)
+    reach = _fill_holes(center + (outline - center) * _HAIR)
     shoulders = int(np.clip(high[1] + 0.1 * (high[1] - low[1]), 0, _WORK))
     reach[shoulders:] = True
     return ~reach

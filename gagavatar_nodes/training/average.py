@@ -17,20 +17,20 @@ class WeightAverage:
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self._network, self._decay, self._steps = network, decay, 0
-        self._average = {name: value.detach().clone() for name, value in _trained(network)}
+        self._average = {name: value.detach().clone() for name, value in _trained_parameters(network)}
 
     @torch.no_grad()
     def update(self) -> None:
         """After a step of the optimizer."""
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
-        names, values = zip(*_trained(self._network), strict=True)
+        names, values = zip(*_trained_parameters(self._network), strict=True)
         torch._foreach_lerp_([self._average[name] for name in names], [v.detach() for v in values], 1 - decay)
         self._steps += 1
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
+    def applied_weights(self) -> Iterator[None]:
         """The network with the averaged weights, for the time of a `with` block."""
-        kept = {name: value.detach().clone() for name, value in _trained(self._network)}
+        kept = {name: value.detach().clone() for name, value in _trained_parameters(self._network)}
         self._put(self._average)
         try:
             yield
@@ -51,9 +51,9 @@ class WeightAverage:
 
     @torch.no_grad()
     def _put(self, values: dict[str, Tensor]) -> None:
-        for name, parameter in _trained(self._network):
+        for name, parameter in _trained_parameters(self._network):
             parameter.copy_(values[name])
 
 
-def _trained(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+def _trained_parameters(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     return ((name, value) for name, value in network.named_parameters() if value.requires_grad)

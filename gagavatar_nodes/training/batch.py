@@ -53,9 +53,9 @@ class TrainingBatch:
 def collate(samples: Sequence[TrainingBatch]) -> TrainingBatch:
     """One batch of several, in their order: the `collate_fn` of a `DataLoader`."""
     return TrainingBatch(
-        **{field.name: _joined([getattr(s, field.name) for s in samples]) for field in fields(samples[0])}
+        **{field.name: _concatenate([getattr(s, field.name) for s in samples]) for field in fields(samples[0])}
     )
 
 
-def _joined(values: list[Any]) -> Any:
+def _concatenate(values: list[Any]) -> Any:
     return torch.cat(values) if isinstance(values[0], Tensor) else tuple(chain.from_iterable(values))

@@ -59,16 +59,16 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def _find(name: str) -> Path:
     if name.endswith(SUFFIXES):
         if not Path(name).is_file():
-            raise GagavatarError(f"{name} does not exist: name a configuration file, or one of {_listed()}")
+            raise GagavatarError(f"{name} does not exist: name a configuration file, or one of {_list_names()}")
         return Path(name)
     if name not in config_names():
         near = get_close_matches(name, config_names(), 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"choose one of {_listed()}, or name a .toml or .yaml file"
+        hint = f"did you mean '{near[0]}'?" if near else f"choose one of {_list_names()}, or name a .toml or .yaml file"
         raise GagavatarError(f"There is no configuration '{name}': {hint}")
     return CONFIGS / f"{name}.toml"
 
 
-def _listed() -> str:
+def _list_names() -> str:
     return ", ".join(config_names())
 
 
@@ -81,7 +81,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(base, str):
         raise GagavatarError(f"{path}: base should be the name of a configuration, but is {base!r}")
     beside = path.parent / base
-    return _merged(_read(beside if base.endswith(SUFFIXES) and beside.is_file() else _find(base)), values)
+    return _merge(_read(beside if base.endswith(SUFFIXES) and beside.is_file() else _find(base)), values)
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -115,11 +115,11 @@ def _parse_yaml(text: str) -> Any:
         raise ValueError(str(error)) from error
 
 
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     result = dict(below)
     for key, value in above.items():
         old = result.get(key)
-        result[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        result[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return result
 
 
@@ -151,7 +151,7 @@ def _build(kind: type, values: Mapping[str, Any], where: str, source: str) -> An
     for key, value in values.items():
         if key not in known:
             raise GagavatarError(f"{source}: there is no '{where}{key}'{_hint(where, key, known, kind)}")
-        arguments[key] = _typed(hints[key], value, f"{where}{key}", source)
+        arguments[key] = _convert(hints[key], value, f"{where}{key}", source)
     try:
         return replace(preset(start["preset"]), **arguments) if start else kind(**arguments)
     except (ValueError, TypeError) as error:
@@ -176,7 +176,7 @@ def _keys(kind: type, where: str = "") -> Iterable[tuple[str, Any]]:
             yield f"{where}{name}", hint
 
 
-def _typed(hint: Any, value: Any, where: str, source: str) -> Any:
+def _convert(hint: Any, value: Any, where: str, source: str) -> Any:
     """`value` as the field's type, or an error that names both."""
     if is_dataclass(hint):
         if not isinstance(value, Mapping):
@@ -187,21 +187,21 @@ def _typed(hint: Any, value: Any, where: str, source: str) -> Any:
         if value is None:
             return None
         hint = next(part for part in parts if part is not type(None))
-        return _typed(hint, value, where, source)
+        return _convert(hint, value, where, source)
     if origin is tuple:
         if not isinstance(value, (list, tuple)) or (parts[-1] is not Ellipsis and len(value) != len(parts)):
-            raise _mistyped(source, where, value, "a list" if parts[-1] is Ellipsis else f"a list of {len(parts)}")
+            raise _type_error(source, where, value, "a list" if parts[-1] is Ellipsis else f"a list of {len(parts)}")
         inner = [parts[0]] * len(value) if parts[-1] is Ellipsis else parts
-        return tuple(_typed(one, item, where, source) for one, item in zip(inner, value, strict=True))
+        return tuple(_convert(one, item, where, source) for one, item in zip(inner, value, strict=True))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise _mistyped(source, where, value, {float: "a number", int: "a whole number", str: "a text",
+        raise _type_error(source, where, value, {float: "a number", int: "a whole number", str: "a text",
                                                bool: "true or false"}[hint])  # fmt: skip
     return value
 
 
-def _mistyped(source: str, where: str, value: Any, wanted: str) -> GagavatarError:
+def _type_error(source: str, where: str, value: Any, wanted: str) -> GagavatarError:
     return GagavatarError(f"{source}: {where} is {value!r}, but should be {wanted}")
 
 

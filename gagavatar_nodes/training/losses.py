@@ -97,10 +97,10 @@ def compute_losses(
     if weights.lifting:
         parts["lifting"] = lifting_loss(prediction.lifted_points.float(), batch.target_points)
     terms = {
-        "image": _weighted(parts, "image", weights.image / 2),
-        "box": _weighted(parts, "box", weights.box / 2),
-        "perceptual": _weighted(parts, "perceptual", weights.perceptual),
-        "lifting": _weighted(parts, "lifting", weights.lifting),
+        "image": _weighted_sum(parts, "image", weights.image / 2),
+        "box": _weighted_sum(parts, "box", weights.box / 2),
+        "perceptual": _weighted_sum(parts, "perceptual", weights.perceptual),
+        "lifting": _weighted_sum(parts, "lifting", weights.lifting),
     }
     total = sum((term for term in terms.values() if term is not None), start=target.new_zeros(()))
     shown = {name: value.detach() for name, value in parts.items()}
@@ -158,7 +158,7 @@ def crop_boxes(pictures: Tensor, boxes: list[tuple[int, int, int, int]]) -> Tens
     return torch.cat([functional.interpolate(crop, size, mode="bilinear", antialias=True) for crop in crops])
 
 
-def _weighted(parts: dict[str, Tensor], name: str, weight: float) -> Tensor | None:
+def _weighted_sum(parts: dict[str, Tensor], name: str, weight: float) -> Tensor | None:
     """`weight` times the sum of the parts of a term; None where there are none."""
     chosen = [value for key, value in parts.items() if key == name or key.startswith(f"{name}_")]
     return weight * sum(chosen[1:], start=chosen[0]) if chosen else None

@@ -115,7 +115,7 @@ class Trainer:
                     start = time.perf_counter()
                 counted += 1
                 self._after(losses, norm, log)
-                if self._agreed(stopped()):
+                if self._agree(stopped()):
                     self._save(last=True)
                     if log is not None:
                         log.close()
@@ -178,7 +178,7 @@ class Trainer:
         if self._validator is None:
             return
         if log is not None:
-            with self._averaged():
+            with self._average_values():
                 values, sheet = self._validator.run(self._fabric.device)
             self._note(values, log)
             try:
@@ -193,7 +193,7 @@ class Trainer:
         """Write a checkpoint. Where that fails, training goes on and it is tried again, but for the last one."""
         problem = ""
         if self._fabric.is_global_zero:
-            weights = {} if self._average is None else _copied(self._network.state_dict())
+            weights = {} if self._average is None else _copy_weights(self._network.state_dict())
             state = {
                 "step": self._step,
                 "optimizer": self._optimizer.state_dict(),
@@ -203,7 +203,7 @@ class Trainer:
             }
             notes = {"flame_edition": self._edition, "step": str(self._step)}
             try:
-                with self._averaged():
+                with self._average_values():
                     self._folder.save(self._step, self._network, state, notes)
             except (OSError, GagavatarError) as error:
                 problem = f"the checkpoint of step {self._step} could not be written ({error})"
@@ -245,8 +245,8 @@ class Trainer:
         )
         return iter(loader)
 
-    def _averaged(self) -> Any:
-        return nullcontext() if self._average is None else self._average.applied()
+    def _average_values(self) -> Any:
+        return nullcontext() if self._average is None else self._average.applied_weights()
 
     def _note(self, values: dict[str, float], log: RunLog | None) -> None:
         self._values |= values
@@ -257,7 +257,7 @@ class Trainer:
         """Over all processes."""
         return float(torch.as_tensor(self._fabric.all_reduce(value.detach(), reduce_op="mean")))
 
-    def _agreed(self, stop: bool) -> bool:
+    def _agree(self, stop: bool) -> bool:
         """Whether any process was told to stop."""
         if self._fabric.world_size == 1:
             return stop
@@ -284,6 +284,6 @@ class Trainer:
         )
 
 
-def _copied(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _copy_weights(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Weights that stay what they are while the network has others."""
     return {name: value.detach().cpu().clone() for name, value in state.items()}

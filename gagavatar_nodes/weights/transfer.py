@@ -13,7 +13,7 @@ Progress: TypeAlias = Callable[[int, "int | None"], None]
 _PAUSE = 1.0
 
 
-class _Reported:
+class _ReportingFile:
     """A file that reports its size after each write: the library's own bar cannot be steered in all its versions."""
 
     def __init__(self, file: BinaryIO, total: int | None, progress: Progress | None) -> None:
@@ -79,7 +79,7 @@ def _attempt(url: str, partial: Path, start: int, size: int | None, progress: Pr
     disable_progress_bars("huggingface_hub.http_get")
     with partial.open("r+b" if start else "wb") as file:
         file.seek(start)
-        reported: Any = _Reported(file, size, progress)
+        reported: Any = _ReportingFile(file, size, progress)
         http_get(url, reported, resume_size=start, headers=build_hf_headers(), expected_size=size)
 
 

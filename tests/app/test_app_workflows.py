@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gagavatar_nodes.app.graphs import Look, Source, animate, expression, splat, with_uploads
+from gagavatar_nodes.app.graphs import AnimateOptions, Source, animate, expression, splat, with_uploads
 from gagavatar_nodes.app.graphs import node as made_node
 from gagavatar_nodes.app.limits import Limits
 from gagavatar_nodes.app.workflows import from_ui, note_for, read_workflow, to_ui
@@ -11,13 +11,19 @@ from gagavatar_nodes.errors import GagavatarError
 
 CORE = json.loads((Path(__file__).parents[1] / "data" / "workflows" / "core_nodes.json").read_text())
 GRAPHS = {
-    "builtin": animate(Source("example"), Source("builtin", "talk"), Look(seconds=2.0)),
-    "video": animate(Source("file", "me.jpg"), Source("file", "drive.mp4"), Look(compare=True, expression=1.5)),
-    "stitched": animate(Source("example"), Source("example"), Look(background="original", seconds=1.0)),
-    "picture": animate(
-        Source("file", "me.jpg"), Source("example"), Look(background="image", background_file="b.png", model="embedded")
+    "builtin": animate(Source("example"), Source("builtin", "talk"), AnimateOptions(seconds=2.0)),
+    "video": animate(
+        Source("file", "me.jpg"), Source("file", "drive.mp4"), AnimateOptions(compare=True, expression=1.5)
     ),
-    "voice": animate(Source("file", "me.jpg"), Source("voice", "speech.wav"), Look(text="Hello", seconds=1.0)),
+    "stitched": animate(Source("example"), Source("example"), AnimateOptions(background="original", seconds=1.0)),
+    "picture": animate(
+        Source("file", "me.jpg"),
+        Source("example"),
+        AnimateOptions(background="image", background_file="b.png", model="embedded"),
+    ),
+    "voice": animate(
+        Source("file", "me.jpg"), Source("voice", "speech.wav"), AnimateOptions(text="Hello", seconds=1.0)
+    ),
     "bundled voice": animate(Source("file", "me.jpg"), Source("voice")),
     "expression": expression(Source("example"), {"jawOpen": 0.4, "yaw": 10.0}),
     "splat": splat(Source("example")),

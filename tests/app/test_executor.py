@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes.app import executor
-from gagavatar_nodes.app.executor import Kept, execute
-from gagavatar_nodes.app.graphs import Look, Source, animate, node
+from gagavatar_nodes.app.executor import ResultCache, execute
+from gagavatar_nodes.app.graphs import AnimateOptions, Source, animate, node
 from gagavatar_nodes.app.sessions import CanceledError
 from gagavatar_nodes.errors import GagavatarError
 
@@ -24,7 +24,7 @@ def test_values_flow_along_links(program):
 
 
 def test_only_what_changed_runs_again(program):
-    kept, ran = Kept(), []
+    kept, ran = ResultCache(), []
 
     def note(id_, _):
         ran.append(id_)
@@ -48,11 +48,11 @@ def test_a_changed_file_of_the_same_name_is_read_again(program):
     assert seen == pytest.approx([10 / 255, 200 / 255], abs=1e-3)
 
 
-KEPT = Kept()
+KEPT = ResultCache()
 
 
 def test_the_least_recently_used_results_go_first():
-    kept = Kept(most=2)
+    kept = ResultCache(most=2)
     for key in "ab":
         kept.put(key, [[key]])
     kept.get("a")
@@ -64,7 +64,7 @@ def test_the_least_recently_used_results_go_first():
 def test_long_batches_of_pictures_are_not_kept():
     import torch
 
-    kept = Kept()
+    kept = ResultCache()
     kept.put("large", [[torch.zeros(64 << 18, 2)]])
     assert len(kept) == 0
 
@@ -142,7 +142,7 @@ def test_a_portrait_and_a_builtin_motion_become_a_video(session):
     from gagavatar_nodes.app.jobs import run_job
     from gagavatar_nodes.media.video_reader import VideoReader
 
-    look = Look(width=128, height=128, seconds=0.4, compare=True)
+    look = AnimateOptions(width=128, height=128, seconds=0.4, compare=True)
     reports = list(run_job(session, animate(Source("example"), Source("builtin", "nod"), look)))
     video, path = reports[-1].outputs["render"]
     assert path[0].startswith(str(session.folder))
@@ -157,7 +157,7 @@ def test_a_portrait_and_a_builtin_motion_become_a_video(session):
 def test_closing_the_reports_stops_the_job(session):
     from gagavatar_nodes.app.jobs import run_job
 
-    reports = run_job(session, animate(Source("example"), Source("builtin", "talk"), Look(seconds=60.0)))
+    reports = run_job(session, animate(Source("example"), Source("builtin", "talk"), AnimateOptions(seconds=60.0)))
     next(reports)
     reports.close()
     assert session.canceled.is_set()

@@ -17,19 +17,19 @@ def test_sliders_mean_what_the_node_expression_means():
     required = node.INPUT_TYPES()["required"]
     inputs = {name: spec[1]["default"] for name, spec in required.items()} | expressions.node_inputs(values)
     motion = node().run(**inputs)[0]
-    posed = expressions.posed(values)
+    posed = expressions.pose_face(values)
     np.testing.assert_allclose(posed.rotation, motion.rotation, atol=1e-6)
     np.testing.assert_allclose(posed.deltas.astype(np.float32), motion.deltas.astype(np.float32), atol=2e-3)
 
 
 def test_a_glance_to_the_image_right_moves_both_irises_there():
-    ahead, right = expressions.posed({}).gaze[0], expressions.posed({"gazeX": 0.8}).gaze[0]
+    ahead, right = expressions.pose_face({}).gaze[0], expressions.pose_face({"gazeX": 0.8}).gaze[0]
     assert (right[:, 0] > ahead[:, 0] + 0.02).all()
 
 
 def test_a_motion_passes_through_its_key_frames():
     keys = [{"jawOpen": 0.0}, {"jawOpen": 0.8, "yaw": 30.0}, {"yaw": -10.0}]
-    motion = expressions.keyframed(keys, 0.4, 25.0)
+    motion = expressions.interpolate_keys(keys, 0.4, 25.0)
     assert len(motion) == 21
     jaw = motion.arkit[:, ARKIT_NAMES.index("jawOpen")]
     assert jaw[[0, 10, 20]] == pytest.approx([0, 0.8, 0], abs=1e-6)
@@ -56,4 +56,4 @@ def test_values_out_of_range_are_brought_into_it():
 
 def test_too_long_motions_are_refused():
     with pytest.raises(GagavatarError, match="up to 60 s"):
-        expressions.keyframed([{}] * 100, 5.0, 25.0)
+        expressions.interpolate_keys([{}] * 100, 5.0, 25.0)

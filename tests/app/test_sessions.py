@@ -13,7 +13,7 @@ def test_visitors_do_not_share_folders_or_results(tmp_path):
     one, two = sessions.of("one"), sessions.of("two")
     assert sessions.of("one") is one
     assert one.folder != two.folder
-    assert one.kept is not two.kept
+    assert one.results is not two.results
 
 
 def test_a_visitor_who_leaves_is_forgotten_and_the_job_stopped(tmp_path):

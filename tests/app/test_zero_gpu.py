@@ -9,11 +9,11 @@ from types import ModuleType
 import pytest
 
 from gagavatar_nodes.app import jobs, zero_gpu
-from gagavatar_nodes.app.graphs import Look, Source, animate
+from gagavatar_nodes.app.graphs import AnimateOptions, Source, animate
 from gagavatar_nodes.app.sessions import CanceledError
 from gagavatar_nodes.media.video_reader import VideoReader
 
-GRAPH = animate(Source("example"), Source("builtin", "nod"), Look(128, 128, seconds=0.4, model="embedded"))
+GRAPH = animate(Source("example"), Source("builtin", "nod"), AnimateOptions(128, 128, seconds=0.4, model="embedded"))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def space(monkeypatch):
     package.GPU, package.__spec__ = GPU, importlib.machinery.ModuleSpec("spaces", None)
     monkeypatch.setitem(sys.modules, "spaces", package)
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    monkeypatch.setattr(jobs, "_run_on_lent_gpu", zero_gpu.lent(jobs._run_on_lent_gpu))
+    monkeypatch.setattr(jobs, "_run_on_lent_gpu", zero_gpu.with_gpu(jobs._run_on_lent_gpu))
     monkeypatch.setattr(jobs, "uses_network", lambda graph: True)
     return asked
 
@@ -64,7 +64,7 @@ def test_a_job_runs_in_the_process_that_has_the_gpu_and_leaves_its_file(space, s
     assert all(report.outputs is None for report in earlier)
     with VideoReader(last.outputs["render"][1][0]) as video:
         assert sum(1 for _ in video) == 10
-    assert len(session.kept) == 0
+    assert len(session.results) == 0
 
 
 def test_stop_reaches_a_job_with_a_lent_gpu(space, session):
@@ -78,10 +78,12 @@ def test_stop_reaches_a_job_with_a_lent_gpu(space, session):
 def test_elsewhere_nothing_is_decorated_and_jobs_run_here(session, monkeypatch):
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
     assert not zero_gpu.is_here()
-    assert zero_gpu.lent(test_elsewhere_nothing_is_decorated_and_jobs_run_here).__name__.startswith("test_elsewhere")
+    assert zero_gpu.with_gpu(test_elsewhere_nothing_is_decorated_and_jobs_run_here).__name__.startswith(
+        "test_elsewhere"
+    )
     *_, last = jobs.run_job(session, GRAPH)
     assert last.outputs["lift"][0][0].model == "embedded"
-    assert len(session.kept) > 0
+    assert len(session.results) > 0
 
 
 def test_only_graphs_of_the_published_network_ask_for_a_gpu(monkeypatch):

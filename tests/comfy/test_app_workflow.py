@@ -6,17 +6,21 @@ import shutil
 import pytest
 
 from comfy_prompts import check
-from gagavatar_nodes.app.graphs import Look, Source, animate, expression, splat
+from gagavatar_nodes.app.graphs import AnimateOptions, Source, animate, expression, splat
 from gagavatar_nodes.app.workflows import note_for, to_ui
 from gagavatar_nodes.assets import path as asset
 
 SMALL = {"width": 256, "height": 256}
 UPLOADS = Source("file", "me.jpg"), Source("file", "drive.mp4")
 GRAPHS = {
-    "built-in motion": animate(Source("example"), Source("builtin", "nod"), Look(seconds=1.0, **SMALL)),
-    "example driver": animate(Source("example"), Source("example"), Look(compare=True, expression=1.2, **SMALL)),
-    "uploads, put back": animate(*UPLOADS, Look(background="original", seconds=1.5, **SMALL)),
-    "uploads, transparent": animate(*UPLOADS, Look(background="transparent", format="webm", seconds=1.5, **SMALL)),
+    "built-in motion": animate(Source("example"), Source("builtin", "nod"), AnimateOptions(seconds=1.0, **SMALL)),
+    "example driver": animate(
+        Source("example"), Source("example"), AnimateOptions(compare=True, expression=1.2, **SMALL)
+    ),
+    "uploads, put back": animate(*UPLOADS, AnimateOptions(background="original", seconds=1.5, **SMALL)),
+    "uploads, transparent": animate(
+        *UPLOADS, AnimateOptions(background="transparent", format="webm", seconds=1.5, **SMALL)
+    ),
     "sliders": expression(Source("example"), {"jawOpen": 0.6, "yaw": 12.0}),
     "splat": splat(Source("example")),
 }

@@ -9,7 +9,7 @@ import pytest
 
 from gagavatar_nodes.commands import options
 from gagavatar_nodes.driving.head_turn import POSES, HeadTurn, angle_between, mean_rotation
-from gagavatar_nodes.driving.operations import still
+from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.driving.retarget import Retargeter
 from gagavatar_nodes.errors import GagavatarError
@@ -62,7 +62,9 @@ def test_noise_of_the_tracker_does_not_turn_a_portrait_that_drives_itself():
 
 
 def test_a_motion_is_measured_from_its_reference():
-    motion = replace(still(3), rotation=np.stack([turned(0), turned(10), turned(20)]).astype(np.float32), extra={})
+    motion = replace(
+        neutral_motion(3), rotation=np.stack([turned(0), turned(10), turned(20)]).astype(np.float32), extra={}
+    )
     canonical = motion.neutral.astype(float)
     at_first = Retargeter(motion, canonical, 0, turned(-40), "relative")
     at_middle = Retargeter(motion, canonical, "neutral", turned(-40), "relative")

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes.driving.macros import EXPRESSIONS, MACROS, macro_angles, macro_weights
-from gagavatar_nodes.driving.operations import add_arkit, still
+from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
 from gagavatar_nodes.face.topology import INNER_LIPS, LOWER_LIDS, MOUTH_CORNERS, UPPER_LIDS
 from gagavatar_nodes.types import ARKIT_NAMES
 
 
 def face(**values):
     """[478, 3] canonical landmarks under macros."""
-    motion = add_arkit(still(), macro_weights(values))
+    motion = add_arkit(neutral_motion(), macro_weights(values))
     return motion.neutral + motion.deltas[0].astype(np.float32)
 
 

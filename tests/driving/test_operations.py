@@ -11,12 +11,12 @@ from gagavatar_nodes.driving.operations import (
     add_arkit,
     combine,
     loop,
+    neutral_motion,
     orbit,
     pick_neutral,
     resample,
     scale_expression,
     smooth,
-    still,
     trim,
     turn_head,
 )
@@ -113,9 +113,9 @@ def test_weights_may_differ_from_frame_to_frame_and_be_negative():
 
 
 def test_added_eye_weights_turn_the_gaze():
-    motion = add_arkit(still(2), {"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0})
+    motion = add_arkit(neutral_motion(2), {"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0})
     assert np.allclose(motion.gaze, gaze_of(landmarks(motion)), atol=2e-3)
-    assert np.all(motion.gaze[..., 0] > still(2).gaze[..., 0] + 0.15)
+    assert np.all(motion.gaze[..., 0] > neutral_motion(2).gaze[..., 0] + 0.15)
 
 
 def test_added_weights_that_do_not_fit_are_refused():
@@ -184,10 +184,10 @@ def test_sliders_go_along_with_flame_codes_through_every_operation(tmp_path):
 
 
 def test_still_faces_the_camera():
-    motion = still(3, 30)
+    motion = neutral_motion(3, 30)
     check_consistent(motion, 3)
     assert np.array_equal(motion.rotation, np.tile(about_y(0), (3, 1, 1)))
     assert not motion.deltas.any()
     assert motion.bridged == []
     with pytest.raises(GagavatarError, match="needs a frame"):
-        still(0)
+        neutral_motion(0)

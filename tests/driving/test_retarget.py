@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gagavatar_nodes.driving.operations import add_arkit, pick_neutral, still
+from gagavatar_nodes.driving.operations import add_arkit, neutral_motion, pick_neutral
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.driving.retarget import NECK_PIVOT, Retargeter
 from gagavatar_nodes.errors import GagavatarError
@@ -18,7 +18,7 @@ from gagavatar_nodes.types import ARKIT_NAMES, Motion
 
 def performed(*weights: dict[str, float]) -> Motion:
     table = np.array([[frame.get(name, 0.0) for name in ARKIT_NAMES] for frame in weights])
-    return add_arkit(still(len(weights)), table)
+    return add_arkit(neutral_motion(len(weights)), table)
 
 
 def gap(face: np.ndarray) -> float:
@@ -39,7 +39,7 @@ def gaping() -> np.ndarray:
 
 def test_a_face_at_rest_leaves_a_portrait_at_rest_alone():
     rest = bundled_neutral()
-    source = Retargeter(still(3), rest)
+    source = Retargeter(neutral_motion(3), rest)
     assert np.abs(source.displacements(1)).max() < 0.05
     assert np.abs(source.gaze(1)).max() < 1e-6
     placement = source.placement(1)
@@ -112,7 +112,7 @@ def test_a_reference_frame_is_the_portraits_own_expression(gaping):
 @pytest.mark.parametrize("reference", [3, -1, "first"])
 def test_a_reference_that_is_not_there_is_refused(gaping, reference):
     with pytest.raises(GagavatarError, match=r"reference must be .* frame from 0 to 2"):
-        Retargeter(still(3), gaping, reference)
+        Retargeter(neutral_motion(3), gaping, reference)
 
 
 def test_the_head_turns_about_the_neck_and_moves_as_the_driver_does():
@@ -120,7 +120,7 @@ def test_the_head_turns_about_the_neck_and_moves_as_the_driver_does():
     # The neck stays while the head turns: what the head's center moves by is the turn about it.
     turned = NECK_PIVOT - rotation[1] @ NECK_PIVOT
     translation = np.array([[0, 0, 0], turned, [2, 1, 0]], np.float32)
-    motion = replace(still(3), rotation=rotation, translation=translation)
+    motion = replace(neutral_motion(3), rotation=rotation, translation=translation)
     source = Retargeter(motion, bundled_neutral(), 0)
     assert np.allclose(source.placement(1).rotation, rotation[1])
     assert np.abs(source.placement(1).shift[:2]).max() < 1e-5
@@ -128,5 +128,5 @@ def test_the_head_turns_about_the_neck_and_moves_as_the_driver_does():
 
 
 def test_a_driver_who_comes_nearer_makes_the_head_larger():
-    motion = replace(still(2), scale=np.array([0.02, 0.025], np.float32))
+    motion = replace(neutral_motion(2), scale=np.array([0.02, 0.025], np.float32))
     assert Retargeter(motion, bundled_neutral(), 0).placement(1).scale == pytest.approx(1.25)

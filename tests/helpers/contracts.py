@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gagavatar_nodes.avatars import Avatar, Drawing, Performance
-from gagavatar_nodes.driving.operations import still
+from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.types import Camera, Gaussians, Motion, Portrait
 
 
@@ -20,7 +20,7 @@ def check_avatar(avatar: Avatar, portrait: Portrait, folder: Any) -> None:
     assert avatar.model in ("embedded", "gagavatar")
     assert len(avatar) > 0
     assert avatar.network is None or callable(avatar.network.release)
-    motion = still(2, 12.5)
+    motion = neutral_motion(2, 12.5)
     check_performance(avatar.perform(motion, "auto", in_place=True, seed=1), motion)
     check_performance(avatar.perform(motion), motion)
     square = avatar.frame_portrait(portrait)
@@ -44,7 +44,7 @@ def check_performance(performance: Performance, motion: Motion) -> None:
     assert len(drawn) == 2
     assert drawn[0][1].max() > 0.3
     assert sum(1 for _ in performance.frames(16, 16)) == len(motion)
-    following = performance.follow(replace(still(1, motion.fps)))
+    following = performance.follow(replace(neutral_motion(1, motion.fps)))
     assert (len(following), following.fps) == (1, motion.fps)
 
 

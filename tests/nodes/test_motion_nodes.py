@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes.driving.builtin import BUILTIN_NAMES
-from gagavatar_nodes.driving.operations import still
+from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.types import ARKIT_NAMES
@@ -65,7 +65,7 @@ def test_combining_takes_expression_and_pose_from_where_it_says(run, motion):
     both, _ = run("CombineMotions", expression_of=motion, pose_of=turned)
     assert np.array_equal(both.deltas, motion.deltas)
     assert np.array_equal(both.rotation, turned.rotation)
-    held = run("CombineMotions", expression_of=still(9), pose_of=turned, shorter="hold")[0]
+    held = run("CombineMotions", expression_of=neutral_motion(9), pose_of=turned, shorter="hold")[0]
     assert np.array_equal(held.rotation[-1], turned.rotation[-1])
 
 

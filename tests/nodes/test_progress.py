@@ -16,7 +16,7 @@ def test_items_come_in_order_and_errors_after_them():
         yield 2
         raise ValueError("third")
 
-    stream = progress.watched(items())
+    stream = progress.iterate_cancellable(items())
     assert [next(stream), next(stream)] == [1, 2]
     with pytest.raises(ValueError, match="third"):
         next(stream)
@@ -42,7 +42,7 @@ def test_a_long_step_is_abandoned_when_the_user_cancels(monkeypatch):
     monkeypatch.setattr(progress, "check_canceled", canceled)
     begun = time.monotonic()
     with pytest.raises(CanceledError):
-        progress.cancellable(work)
+        progress.run_cancellable(work)
     assert time.monotonic() - begun < 4
     release.set()
     assert ended.wait(5)
@@ -57,7 +57,7 @@ def test_what_is_no_longer_wanted_is_closed():
         finally:
             closed.set()
 
-    stream = progress.watched(items())
+    stream = progress.iterate_cancellable(items())
     assert next(stream) == 0
     stream.close()
     assert closed.wait(5)

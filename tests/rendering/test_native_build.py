@@ -70,10 +70,10 @@ def test_damaged_cache_entry_is_removed_and_built_again(cache, damage):
     library = native_build.build(compiler)
     whole = library.read_bytes()
     library.write_bytes(damage(whole))
-    assert native_build.cached(compiler) is None
+    assert native_build.find_build(compiler) is None
     assert not library.exists()
     assert native_build.build(compiler) == library
-    assert native_build.cached(compiler) == library
+    assert native_build.find_build(compiler) == library
 
 
 def test_library_that_does_not_load_is_built_again(cache, monkeypatch):

@@ -57,7 +57,7 @@ def scene(flame):
 
 
 def test_planted_poses_are_recovered(flame, scene):
-    trusted = scene.targets(slice(None)).trusted().numpy()
+    trusted = scene.targets(slice(None)).select_trusted().numpy()
     assert trusted.all()
     fit = optimize.fit_cameras(flame, scene.codes, scene.targets, trusted)
     R, t = torch.from_numpy(fit.transform[:, :, :3]), torch.from_numpy(fit.transform[:, :, 3])
@@ -82,7 +82,7 @@ def test_the_first_guess_centers_the_head_at_the_published_distance(flame, scene
 def test_frames_with_lost_landmarks_follow_the_mesh_alone(flame, scene):
     detected = scene.landmarks.clone()
     detected[1] += 40
-    trusted = scene.targets(slice(None), detected).trusted().numpy()
+    trusted = scene.targets(slice(None), detected).select_trusted().numpy()
     np.testing.assert_array_equal(trusted, [True, False, True])
     fit = optimize.fit_cameras(flame, scene.codes, lambda part: scene.targets(part, detected), trusted, steps=150)
     t = torch.from_numpy(fit.transform[:, :, 3])

@@ -9,7 +9,7 @@ from flame_standin import standin_flame
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.face.pose import yaw_pitch_roll
 from gagavatar_nodes.heads.flame import Flame
-from gagavatar_nodes.tracking.crop import chained, inverse
+from gagavatar_nodes.tracking.crop import chain, inverse
 from gagavatar_nodes.tracking.landmarks import (
     FlameOverlay,
     fit_landmarks,
@@ -101,14 +101,14 @@ def test_landmark_model_is_flame_and_its_derivatives_are_exact(flame):
     wanted = scene.heads(np.zeros(300), codes[:, 300:], joints)
     codes[:, :300] = 0
     np.testing.assert_allclose(model.points(codes, joints), wanted, atol=2e-6)
-    points, J = model.linearized(codes, joints, R, t)
-    np.testing.assert_allclose(points, model.projected(codes, joints, R, t), atol=1e-12)
+    points, J = model.linearize(codes, joints, R, t)
+    np.testing.assert_allclose(points, model.project(codes, joints, R, t), atol=1e-12)
     for column in (0, 299, 300, 399, *range(400, 415)):
         step = np.zeros(415)
         step[column] = 1e-6
 
         def moved(d):
-            return model.projected(codes + d[:400], joints + d[400:409], R @ rotation_of(d[409:412]).T, t + d[412:])
+            return model.project(codes + d[:400], joints + d[400:409], R @ rotation_of(d[409:412]).T, t + d[412:])
 
         slope = (moved(step) - moved(-step)).reshape(T, -1) / 2e-6
         np.testing.assert_allclose(J[:, :, column], slope, atol=1e-8)
@@ -241,7 +241,7 @@ def test_a_portrait_is_seen_as_the_published_network_wants_it(standin, example_p
     assert view.image[250:300, 230:280].min() > 60
     codes = view.codes
     scene = Scene(standin, 1)
-    to_crop = chained(inverse(portrait.crop_to_picture), view.to_picture)
+    to_crop = chain(inverse(portrait.crop_to_picture), view.to_picture)
     seen = (portrait.landmarks[list(INDICES), :2] - to_crop[:, 2]) / to_crop[0, 0]
     assert np.linalg.norm(scene.reprojected(codes)[0] - seen, axis=-1)[17:].mean() < 1.5
     assert 9 < codes.transform[0, 2, 3] < 10.5

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from gagavatar_nodes.errors import FileFormatError
-from gagavatar_nodes.tracking.emica.crops import normalized
+from gagavatar_nodes.tracking.emica.crops import normalize
 from gagavatar_nodes.tracking.emica.stylematte import StyleMatte, guided_upsampling
 from parity_recipe import DATA, relative_error, tracker_state_dict
 
@@ -41,7 +41,7 @@ def test_pictures_of_any_size_are_matted_in_their_own(network, monkeypatch):
     picture = torch.from_numpy(np.random.default_rng(1).uniform(0, 255, (3, 45, 70)).astype(np.float32))
     with torch.no_grad():
         padded = functional.pad(picture[None] / 255, (2, 0, 3, 0), mode="reflect")
-        wanted = network(normalized(padded))[0, 0, 3:, 2:]
+        wanted = network(normalize(padded))[0, 0, 3:, 2:]
     torch.testing.assert_close(network.alpha(picture), wanted)
     seen = []
     monkeypatch.setattr(network, "forward", lambda image: seen.append(image.shape[2:]) or image[:, :1] * 0 + 0.25)

@@ -47,6 +47,6 @@ def test_average_follows_its_equation_and_gives_the_weights_back():
         layer.weight.data.fill_(float(step))
         average.update()
         expected = decay * expected + (1 - decay) * step
-    with average.applied():
+    with average.applied_weights():
         assert layer.weight.item() == pytest.approx(expected, rel=1e-6)
     assert layer.weight.item() == 3.0

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gagavatar_nodes import pipeline
 from gagavatar_nodes.assets import path as asset
-from gagavatar_nodes.driving.operations import add_arkit, still, turn_head
+from gagavatar_nodes.driving.operations import add_arkit, neutral_motion, turn_head
 from gagavatar_nodes.rendering.compositing import composite
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -43,7 +43,7 @@ def main() -> None:
     avatar = pipeline.lift(pipeline.read_portrait(asset("example_portrait.jpg")), "embedded")
 
     def head(weights: dict[str, float], yaw: float, edge: int) -> Image.Image:
-        motion = turn_head(add_arkit(still(), weights), yaw, 0)
+        motion = turn_head(add_arkit(neutral_motion(), weights), yaw, 0)
         rgb, alpha = next(avatar.perform(motion).frames(edge, edge))
         picture = composite(rgb, alpha, None)
         ramp = np.clip(np.minimum(np.arange(edge), np.arange(edge)[::-1]) / FADE, 0, 1)

@@ -15,9 +15,9 @@ from ...driving.head_turn import POSES
 from ...errors import GagavatarError
 from ...pipeline import MODELS
 from ...trackers import TRACKERS
-from ..context import EXAMPLE_DRIVER, EXAMPLE_VOICE, JOBS, Context, picture_input, shown_errors
+from ..context import EXAMPLE_DRIVER, EXAMPLE_VOICE, JOBS, Context, picture_input, show_errors
 from ..executor import Graph
-from ..graphs import RESULT, Look, Source, animate, with_uploads
+from ..graphs import RESULT, AnimateOptions, Source, animate, with_uploads
 from ..jobs import Report, run_job
 from ..sessions import CanceledError, Session
 from ..workflows import note_for, read_workflow, to_ui
@@ -82,7 +82,7 @@ class Inputs:
             )
         if self.seconds > context.limits.seconds:
             raise GagavatarError(f"At most {context.limits.seconds:g} s are rendered here: choose fewer seconds")
-        look = Look(
+        look = AnimateOptions(
             int(self.width), int(self.height), background, _hex(self.color), behind, self.compare, self.expression,
             self.head_pose, self.smoothing, self.seconds, self.format, self.model, self.tracker,
             self.pose, self.text,
@@ -144,7 +144,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
 
     def on_animate(request: gr.Request, *values: Any) -> Iterator[Any]:
         session = context.session(request)
-        with shown_errors():
+        with show_errors():
             graph = Inputs(*values).graph(context, session)
             yield from _running(session, graph)
 
@@ -152,7 +152,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         request: gr.Request, file: str | None, picture: str | None, video: str | None, sound: str | None
     ) -> Iterator[Any]:
         session = context.session(request)
-        with shown_errors():
+        with show_errors():
             if not file:
                 raise GagavatarError("There is no workflow: drop a .json file that ComfyUI saved")
             graph = read_workflow(Path(file))

@@ -12,8 +12,8 @@ from ...errors import GagavatarError
 from ...speech.live import LiveVoice
 from ...tracking.live import LiveTracker
 from ..avatars import Live
-from ..context import Context, shown_errors
-from .parts import live_picture, pictured
+from ..context import Context, show_errors
+from .parts import live_picture, picture_html
 
 _SIZE = 256
 _EVERY = 0.07
@@ -71,24 +71,24 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             return gr.skip(), _HINT
         began = time.perf_counter()
         session = context.session(request)
-        with shown_errors(), session.lock:
+        with show_errors(), session.lock:
             live, meter = _live(context, session, path, _CAMERA)
             drawn = live.feed(np.ascontiguousarray(frame[..., :3]), _SIZE)
         if drawn is None:
             return gr.skip(), "There is no face: come into the picture, and into the light."
-        return pictured(drawn, "The portrait, moved by the webcam"), meter.line(began)
+        return picture_html(drawn, "The portrait, moved by the webcam"), meter.line(began)
 
     def on_sound(request: gr.Request, sound: tuple[int, np.ndarray] | None, path: str | None) -> tuple[Any, str]:
         if sound is None or not len(sound[1]):
             return gr.skip(), _HINT_SOUND
         began = time.perf_counter()
         session = context.session(request)
-        with shown_errors(), session.lock:
+        with show_errors(), session.lock:
             live, meter = _live(context, session, path, _MICROPHONE)
             drawn = live.feed(sound, _SIZE)
         if drawn is None:
             return gr.skip(), _HINT_SOUND
-        return pictured(drawn, "The portrait, moved by the voice"), meter.line(began)
+        return picture_html(drawn, "The portrait, moved by the voice"), meter.line(began)
 
     def on_choice(choice: str) -> tuple[Any, ...]:
         shown = choice == _CAMERA
@@ -101,7 +101,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
 
     def on_neutral(request: gr.Request) -> str:
         session = context.session(request)
-        with shown_errors(), session.lock:
+        with show_errors(), session.lock:
             if "live" not in session.values or session.values["live"][0][1] != _CAMERA:
                 raise GagavatarError("The webcam is not running: start it first")
             session.values["live"][1].tracker.reset_neutral()

@@ -10,7 +10,7 @@ import gradio as gr
 from ...background import Task
 from ...errors import GagavatarError
 from ...weights import WeightFile, find_weight, manifest, weight
-from ..context import Context, shown_errors
+from ..context import Context, show_errors
 
 _REPORT_SECONDS = 0.5
 
@@ -65,7 +65,7 @@ def files() -> str:
 
 def on_download(name: str | None, accepted: bool) -> Iterator[str]:
     """Fetch a file while it tells how far it is; nothing is fetched whose license is not accepted."""
-    with shown_errors():
+    with show_errors():
         if not name:
             raise GagavatarError("No file is chosen: choose one from the list")
         entry = weight(name)

@@ -16,11 +16,11 @@ _JUST_SHOWN = 200
 
 
 def live_picture(label: str, elem_id: str) -> gr.HTML:
-    """Return a place for pictures that change often; `pictured` fills it."""
+    """Return a place for pictures that change often; `picture_html` fills it."""
     return gr.HTML(f'<div class="live-picture empty">{html.escape(label)}</div>', elem_id=elem_id)
 
 
-def pictured(image: np.ndarray, alt: str) -> str:
+def picture_html(image: np.ndarray, alt: str) -> str:
     """Return the HTML of a picture [H, W, 3] uint8.
 
     It travels inside of the page's own message, which saves a round trip.

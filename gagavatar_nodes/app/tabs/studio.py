@@ -13,10 +13,10 @@ from ...driving.motion_file import save_motion
 from ...media.images import write_image
 from .. import expressions
 from ..avatars import picture_of
-from ..context import Context, shown_errors
+from ..context import Context, show_errors
 from ..graphs import expression
 from ..workflows import note_for, to_ui
-from .parts import live_picture, pictured, saver
+from .parts import live_picture, picture_html, saver
 
 _FAST, _SHARP = 256, 512
 _FPS = 25.0
@@ -52,21 +52,21 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     boxes = [sliders[name] for name in expressions.NAMES]
 
     def draw(request: gr.Request, path: str | None, size: int, values: tuple[float, ...]) -> np.ndarray:
-        with shown_errors():
+        with show_errors():
             avatar = context.avatar(context.session(request), path)
-            return picture_of(avatar, expressions.posed(_named(values)), size)
+            return picture_of(avatar, expressions.pose_face(_named(values)), size)
 
     def fast(request: gr.Request, path: str | None, *values: float) -> str:
-        return pictured(draw(request, path, _FAST, values), _ALT)
+        return picture_html(draw(request, path, _FAST, values), _ALT)
 
     def sharp(request: gr.Request, path: str | None, *values: float) -> str:
-        return pictured(draw(request, path, _SHARP, values), _ALT)
+        return picture_html(draw(request, path, _SHARP, values), _ALT)
 
     def set_all(values: dict[str, float]) -> list[float]:
         return [values.get(name, 0.0) for name in expressions.NAMES]
 
     def on_paste(given: str) -> list[float]:
-        with shown_errors():
+        with show_errors():
             return set_all(expressions.from_json(given))
 
     def on_save(request: gr.Request, path: str | None, *values: float) -> str:
@@ -75,7 +75,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         return str(file)
 
     def on_workflow(request: gr.Request, path: str | None, *values: float) -> str:
-        with shown_errors():
+        with show_errors():
             source = context.portrait(context.session(request), path)
             graph = expression(source, expressions.node_inputs(_named(values)))
             file = context.result(request, "expression_workflow.json")
@@ -83,9 +83,9 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         return str(file)
 
     def on_motion(request: gr.Request, listed: list[dict[str, float]], between: float) -> str:
-        with shown_errors():
+        with show_errors():
             file: Path = context.result(request, "expression.motion.safetensors")
-            save_motion(expressions.keyframed(listed, between, _FPS), file)
+            save_motion(expressions.interpolate_keys(listed, between, _FPS), file)
         return str(file)
 
     def on_add(listed: list[dict[str, float]], *values: float) -> tuple[list[dict[str, float]], str]:

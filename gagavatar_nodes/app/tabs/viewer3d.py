@@ -9,15 +9,15 @@ from pathlib import Path
 import gradio as gr
 
 from ...avatars import Avatar
-from ...driving.operations import still
+from ...driving.operations import neutral_motion
 from ...export.exporters import export_gaussians
 from .. import expressions
 from ..avatars import picture_of
-from ..context import JOBS, Context, shown_errors
+from ..context import JOBS, Context, show_errors
 from ..executor import execute
 from ..graphs import splat
 from ..workflows import note_for, to_ui
-from .parts import live_picture, pictured
+from .parts import live_picture, picture_html
 
 _FAST, _SHARP = 384, 768
 _FORMATS = ("ply", "splat", "spz")
@@ -41,10 +41,10 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             viewer = gr.Model3D(label="Splat viewer: drag to turn", height=420, visible=False, elem_id="splat-viewer")
 
     def draw(request: gr.Request, path: str | None, turn: float, nod: float, size: int) -> str:
-        with shown_errors():
+        with show_errors():
             avatar = context.avatar(context.session(request), path)
-            drawn = picture_of(avatar, expressions.posed({"yaw": turn, "pitch": nod}), size)
-        return pictured(drawn, f"The head, seen {turn:g} degrees from the side and {nod:g} from above")
+            drawn = picture_of(avatar, expressions.pose_face({"yaw": turn, "pitch": nod}), size)
+        return picture_html(drawn, f"The head, seen {turn:g} degrees from the side and {nod:g} from above")
 
     def fast(request: gr.Request, path: str | None, turn: float, nod: float) -> str:
         return draw(request, path, turn, nod, _FAST)
@@ -54,12 +54,12 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
 
     def on_make(request: gr.Request, path: str | None, chosen: str) -> tuple[object, object, object]:
         session = context.session(request)
-        with shown_errors():
+        with show_errors():
             source = context.portrait(session, path)
             session.canceled.clear()
             program = session.program(lambda done, total, picture: None)
             graph = splat(source, chosen)
-            made = program.output / execute(graph, program, session.kept)["save"][0][0]
+            made = program.output / execute(graph, program, session.results)["save"][0][0]
             viewed = _for_viewer(context.avatar(session, path), context.result(request, "viewer.ply"))
             document = context.result(request, "splat_workflow.json")
             document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
@@ -88,6 +88,6 @@ def _for_viewer(avatar: Avatar, path: Path) -> Path:
 
     Viewers in browsers leave out the blur that closes the gaps between them.
     """
-    resting = avatar.perform(still()).gaussians(0)
+    resting = avatar.perform(neutral_motion()).gaussians(0)
     export_gaussians(replace(resting, covariances=resting.covariances * _LARGER**2), path)
     return path

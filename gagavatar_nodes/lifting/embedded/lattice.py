@@ -107,7 +107,7 @@ def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lat
     whole = coarse.sample(portrait.alpha) > 0.6
     beside = np.clip(coarse.sample(depth.beside) / _HAIR_TAPER_CM, 0, 1)
     stretch = _BACK_STRETCH * (1 - beside) + _HAIR_STRETCH * beside
-    mirrored = stage.to_canonical(_mirrored(stage.unproject(nodes, z), stretch, stage))
+    mirrored = stage.to_canonical(_mirror(stage.unproject(nodes, z), stretch, stage))
     column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
     far = np.minimum(depth.back[row, column] - _HAIR_BEHIND_CM, z - _BACK_GAP_CM)
     bare = np.isfinite(far)
@@ -130,7 +130,7 @@ def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lat
     )
 
 
-def _mirrored(points: np.ndarray, stretch: np.ndarray, stage: Stage) -> np.ndarray:
+def _mirror(points: np.ndarray, stretch: np.ndarray, stage: Stage) -> np.ndarray:
     """Stage points [N, 3] taken through the head's middle plane, `stretch` [N] times as far behind it.
 
     The way is the heading of the face without its nod: straight away from the camera a turned face would leave its

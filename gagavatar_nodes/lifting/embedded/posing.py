@@ -58,9 +58,9 @@ class Poser:
         self._disc_covariances(placement, covariances[self._lattice :])
         means = np.empty((positions.shape[1], 3), np.float32)
         np.multiply(positions.T, np.float32(HEAD_UNITS_PER_CM), out=means)
-        return means, covariances, self._shown(placement)
+        return means, covariances, self._visibility(placement)
 
-    def _shown(self, placement: HeadPlacement) -> np.ndarray:
+    def _visibility(self, placement: HeadPlacement) -> np.ndarray:
         """[N] 1, but less where the portrait saw the face from its side and the head now turns it to the camera: there
         a few pixels would smear over what the layer below knows better.
         """

@@ -17,7 +17,7 @@ import numpy as np
 from ...driving.retarget import Retargeter
 from ...errors import FileFormatError
 from ...types import FOCAL, Camera, FlameCodes, Gaussians, Motion, Portrait
-from .forehead import FOREHEAD, posed, steady_forehead
+from .forehead import FOREHEAD, pose_vertices, steady_forehead
 from .models import GagavatarModels, check_notes
 from .portrait_gaussians import PortraitGaussians
 from .source_pose import SourcePose
@@ -95,7 +95,7 @@ class GagavatarAvatar:
             codes = with_added(codes, self.models.arkit)
         if in_place:
             return replace(codes, transform=self.source_pose.cameras(source))
-        return codes if codes.placed else replace(codes, transform=self.source_pose.turned(codes.transform))
+        return codes if codes.placed else replace(codes, transform=self.source_pose.with_fixed_place(codes.transform))
 
     @property
     def network(self) -> GAGAvatarPredictor:
@@ -151,7 +151,7 @@ class GagavatarPerformance:
 
         some = list(indices)
         with torch.inference_mode():
-            points = posed(self.avatar.models.flame, self.codes, some)
+            points = pose_vertices(self.avatar.models.flame, self.codes, some)
             if self.codes.steady_forehead:
                 points[:, FOREHEAD] = points.new_tensor(self._forehead[some])
         return points
@@ -219,7 +219,7 @@ def lift_portrait(portrait: Portrait, models: GagavatarModels, tracker: str = "l
     model = models.network
     image = prepare_image(view.image, model.network.config.image_size)
     lifted = model.lift(image, codes.transform[0], extra, notes)
-    matte = _sampled(view.alpha, lifted.layer_means, codes.transform[0])
+    matte = _sample(view.alpha, lifted.layer_means, codes.transform[0])
     return GagavatarAvatar(replace(lifted, extra=extra | {"matte": matte}), models)
 
 
@@ -241,7 +241,7 @@ def load_avatar(path: str | os.PathLike[str], models: GagavatarModels) -> Gagava
     return GagavatarAvatar(lifted, models)
 
 
-def _sampled(image: np.ndarray, points: np.ndarray, camera: np.ndarray) -> np.ndarray:
+def _sample(image: np.ndarray, points: np.ndarray, camera: np.ndarray) -> np.ndarray:
     """[N] float32 of a square image [S, S] where points [N, 3] appear in its camera; 0 outside of it."""
     from scipy.ndimage import map_coordinates
 

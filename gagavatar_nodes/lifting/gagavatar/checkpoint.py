@@ -45,7 +45,7 @@ def load_checkpoint(path: str | Path, *, half: bool = False, cache: str | Path |
         return check(state, path, _config_of(header, path))
     target = Path(cache or path.parent) / f"{path.stem}.{'fp16' if half else 'fp32'}.safetensors"
     stamp = _stamp(path)
-    found = _converted(target, stamp)
+    found = _read_conversion(target, stamp)
     if found is not None:
         return check(found, target)
     state = check(_read_pickle(path), path)
@@ -107,7 +107,7 @@ def check(state: Mapping[str, Tensor], name: str | Path = "checkpoint", config: 
         if key in state and tuple(state[key].shape) != shape
     ]
     problems = [
-        _listed(label, names)
+        _list_names(label, names)
         for label, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
         if names
     ]
@@ -173,7 +173,7 @@ def convert(
         del written  # Windows cannot rename a file that is still mapped
 
 
-def _listed(label: str, names: list[str]) -> str:
+def _list_names(label: str, names: list[str]) -> str:
     shown = ", ".join(names[:_SHOWN])
     rest = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{label} ({len(names)}): {shown}{rest}"
@@ -185,7 +185,7 @@ def _stamp(path: Path) -> str:
     return json.dumps([path.name, status.st_size, status.st_mtime_ns])
 
 
-def _converted(target: Path, stamp: str) -> dict[str, Tensor] | None:
+def _read_conversion(target: Path, stamp: str) -> dict[str, Tensor] | None:
     """Tensors of an earlier conversion of the same file, or None."""
     if not target.is_file():
         return None

@@ -50,7 +50,7 @@ class FastRefiner(nn.Module):
         self.register_buffer("constant", generator.constant_input.weight.detach().to(dtype))
         sizes = noise_sizes(refiner.config.render_size)
         self.style_convs = nn.ModuleList(
-            _Modulated(self, layer, size)
+            _ModulatedConvolution(self, layer, size)
             for layer, size in zip([generator.style_conv1, *generator.style_convs], sizes, strict=True)
         )
         self.to_rgbs = nn.ModuleList(_Picture(self, layer) for layer in [generator.to_rgb1, *generator.to_rgbs])
@@ -148,7 +148,7 @@ class _Condition(nn.Module):
         return self.conv2(_leaky(self.conv1(x)))
 
 
-class _Modulated(nn.Module):
+class _ModulatedConvolution(nn.Module):
     """A style convolution with its noise, bias and activation, at output edge `size`."""
 
     def __init__(self, parent: FastRefiner, layer: StyleConv, size: int) -> None:

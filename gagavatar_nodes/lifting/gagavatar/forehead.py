@@ -98,13 +98,15 @@ def steady_forehead(flame: Flame, codes: FlameCodes) -> np.ndarray:
     from scipy.signal import lfilter
 
     part = flame.part(FOREHEAD)
-    blocks = [posed(part, codes, slice(i, i + _BLOCK)).cpu().numpy() for i in range(0, len(codes.transform), _BLOCK)]
+    blocks = [
+        pose_vertices(part, codes, slice(i, i + _BLOCK)).cpu().numpy() for i in range(0, len(codes.transform), _BLOCK)
+    ]
     points = np.concatenate(blocks).astype(np.float64)
     mean, _ = lfilter([_NEW], [1, _NEW - 1], points, axis=0, zi=(1 - _NEW) * points[:1])
     return mean.astype(np.float32)
 
 
-def posed(flame: Flame, codes: FlameCodes, frames: slice | list[int]) -> Tensor:
+def pose_vertices(flame: Flame, codes: FlameCodes, frames: slice | list[int]) -> Tensor:
     """Vertices [B, V, 3] in head units at some frames of codes with one shape, on the model's device."""
     import torch
 

@@ -178,7 +178,7 @@ class GAGAvatarPredictor:
                 results.append((self.refine(features, first_frame + done, seed), alpha.clone().to(self.device)))
             except RuntimeError as error:
                 if not _out_of_memory(error) or part.stop - part.start == 1:
-                    raise _explained(error) from error
+                    raise _explain(error) from error
                 self._lower_batch(part.stop - part.start)
                 scene = self._scene_of(lifted)
                 continue
@@ -279,7 +279,7 @@ def _out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in str(error).lower()
 
 
-def _explained(error: RuntimeError) -> Exception:
+def _explain(error: RuntimeError) -> Exception:
     if not _out_of_memory(error):
         return error
     return GagavatarError("One frame does not fit the device's memory: choose --device cpu, or close other programs.")

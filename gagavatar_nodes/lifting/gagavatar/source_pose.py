@@ -51,7 +51,7 @@ class SourcePose:
             cameras[index, :, 3] = moved / placement.scale - self.pivot @ R
         return cameras
 
-    def turned(self, cameras: np.ndarray) -> np.ndarray:
+    def with_fixed_place(self, cameras: np.ndarray) -> np.ndarray:
         """[T, 3, 4] cameras with the portrait's translation, as ARTalk's publication has them.
 
         The head turns absolutely, not from the portrait's own pose.

@@ -33,7 +33,7 @@ def speak(
     """
     parts: list[np.ndarray] = []
     frames = 0
-    for motion, samples in _decoded(network, blocks, style):
+    for motion, samples in _decode_chunks(network, blocks, style):
         parts.append(motion)
         frames += -(-samples // _SAMPLES_A_FRAME)
         if progress is not None:
@@ -46,7 +46,7 @@ def speak(
 
 
 @torch.inference_mode()
-def _decoded(
+def _decode_chunks(
     network: ARTalk, blocks: Iterable[np.ndarray], style: np.ndarray | None
 ) -> Iterator[tuple[np.ndarray, int]]:
     """Raw motion [100, 106] of each chunk, and how many of its samples are the sound's."""

@@ -69,8 +69,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor, sound: Tensor, memory: Memory) -> Tensor:
         """Tokens to the same, under the sound [B, N, 1024] of each; they join the memory."""
         gain_1, gain_2, scale_1, scale_2, shift_1, shift_2 = self.ada_lin(sound).chunk(6, -1)
-        x = x + gain_1 * self.attn(_modulated(x, scale_1, shift_1), memory)
-        return x + gain_2 * self.ffn(_modulated(x, scale_2, shift_2))
+        x = x + gain_1 * self.attn(_modulate(x, scale_1, shift_1), memory)
+        return x + gain_2 * self.ffn(_modulate(x, scale_2, shift_2))
 
 
 class HeadNorm(nn.Module):
@@ -81,7 +81,7 @@ class HeadNorm(nn.Module):
         self.ada_lin = nn.Sequential(nn.SiLU(), nn.Linear(FEATURES, 2 * WIDTH))
 
     def forward(self, x: Tensor, sound: Tensor) -> Tensor:
-        return _modulated(x, *self.ada_lin(sound).chunk(2, -1))
+        return _modulate(x, *self.ada_lin(sound).chunk(2, -1))
 
 
 def bits_of(logits: Tensor) -> Tensor:
@@ -94,5 +94,5 @@ def _heads(x: Tensor) -> Tensor:
     return x.unflatten(-1, (_HEADS, -1)).transpose(1, 2)
 
 
-def _modulated(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+def _modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return functional.layer_norm(x, (WIDTH,), eps=1e-6) * (1 + scale) + shift

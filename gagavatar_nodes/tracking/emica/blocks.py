@@ -57,7 +57,7 @@ def shortcut(channels: int, out: int, stride: int, always: bool = False) -> nn.S
     return nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
 
 
-def named(**modules: nn.Module) -> nn.Module:
+def container(**modules: nn.Module) -> nn.Module:
     """Return a module that only gives its children their names in the state dict."""
     holder = nn.Module()
     for name, module in modules.items():

@@ -24,7 +24,7 @@ def resize(picture: Tensor, height: int, width: int) -> Tensor:
     return interpolate(picture[None], (height, width), mode="bilinear", align_corners=False, antialias=True)[0]
 
 
-def normalized(picture: Tensor) -> Tensor:
+def normalize(picture: Tensor) -> Tensor:
     """[..., 3, H, W] 0..1 to ImageNet's mean and deviation."""
     mean, deviation = (picture.new_tensor(v)[:, None, None] for v in (_MEAN, _DEVIATION))
     return (picture - mean) / deviation
@@ -59,7 +59,7 @@ def landmark_crop(crop: Tensor, box: np.ndarray) -> tuple[Tensor, float, np.ndar
     left, top = (center - half).astype(int)
     edge = int(2 * half)
     part = resize(cut(crop, int(left), int(top), edge, edge), LANDMARK_CROP, LANDMARK_CROP) / 255
-    return normalized(part), LANDMARK_CROP / edge, np.array([left, top], float)
+    return normalize(part), LANDMARK_CROP / edge, np.array([left, top], float)
 
 
 def face_rectangle(landmarks: np.ndarray, scale: float = FACE_SCALES[1]) -> tuple[int, int, int]:

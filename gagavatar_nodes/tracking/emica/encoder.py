@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .blocks import Bottleneck, from_state_dict, named, shortcut
+from .blocks import Bottleneck, container, from_state_dict, shortcut
 
 _DECA_PARTS = {"texcode": 50, "jawpose": 3, "globalpose": 3, "cam": 3, "lightcode": 27}
 
@@ -114,10 +114,10 @@ class Emica(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        mica = named(arcface=_ArcFace(), flameModel=named(regressor=_ShapeRegressor()))
-        self.mica_encoder = named(E_mica=mica)
-        self.deca_encoder = named(encoder=_Encoder(sum(_DECA_PARTS.values())))
-        self.expression_encoder = named(encoder=_Encoder(100))
+        mica = container(arcface=_ArcFace(), flameModel=container(regressor=_ShapeRegressor()))
+        self.mica_encoder = container(E_mica=mica)
+        self.deca_encoder = container(encoder=_Encoder(sum(_DECA_PARTS.values())))
+        self.expression_encoder = container(encoder=_Encoder(100))
 
     @staticmethod
     def load(state_dict: Mapping[str, Any], name: str = "EMICA weights") -> Emica:

@@ -51,7 +51,7 @@ class Targets:
     detected: Tensor
     """[T, 70, 2] of the landmark network."""
 
-    def trusted(self) -> Tensor:
+    def select_trusted(self) -> Tensor:
         """[T] bool: frames whose detected and reprojected inner landmarks agree on average within 8.96 pixels."""
         inner = slice(17, 68)
         return (self.detected[:, inner] - self.landmarks[:, inner]).norm(dim=-1).mean(-1) < _TRUSTED
@@ -112,14 +112,14 @@ def _fit(
     flame: Flame, codes: HeadCodes, goal: Targets, weights: tuple[float, Tensor], focal: float, steps: int
 ) -> tuple[Tensor, Tensor]:
     vertices, joints = flame.rest(codes.shape, codes.expression)
-    start = initial_camera(codes.global_pose, flame.posed(vertices, joints, codes.jaw), goal.vertices, focal)
+    start = initial_camera(codes.global_pose, flame.pose(vertices, joints, codes.jaw), goal.vertices, focal)
     eyes = codes.jaw.new_zeros(len(codes.jaw), 6).requires_grad_()
     rotation = rotation_to_6d(start[:, :, :3]).clone().requires_grad_()
     translation = start[:, :, 3].clone().requires_grad_()
     values = {"eyes": eyes, "rotation": rotation, "translation": translation}
     adam = torch.optim.Adam([{"params": [values[name]], "lr": rate} for name, rate in _RATES.items()])
     for _ in range(steps):
-        posed = flame.posed(vertices, joints, codes.jaw, eyes)
+        posed = flame.pose(vertices, joints, codes.jaw, eyes)
         R = rotation_from_6d(rotation)
         seen = project(posed, R, translation, focal)
         points = project(flame.landmarks(posed), R, translation, focal)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .blocks import named
+from .blocks import container
 from .swin import WIDTHS
 
 WIDTH = 256
@@ -64,10 +64,10 @@ class PixelDecoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.level_embed = nn.Parameter(torch.zeros(_LEVELS, WIDTH))
-        self.input_projections = nn.ModuleList(_normed(width, 1, bias=True) for width in WIDTHS[:0:-1])
-        self.encoder = named(layers=nn.ModuleList(_Layer() for _ in range(_LAYERS)))
+        self.input_projections = nn.ModuleList(_convolution(width, 1, bias=True) for width in WIDTHS[:0:-1])
+        self.encoder = container(layers=nn.ModuleList(_Layer() for _ in range(_LAYERS)))
         self.mask_projection = nn.Conv2d(WIDTH, WIDTH, 1)
-        self.adapter_1, self.layer_1 = _normed(WIDTHS[0], 1), _normed(WIDTH, 3)
+        self.adapter_1, self.layer_1 = _convolution(WIDTHS[0], 1), _convolution(WIDTH, 3)
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         finest, *others = maps
@@ -86,7 +86,7 @@ class PixelDecoder(nn.Module):
         return [*decoded, self.mask_projection(self.layer_1(near + coarse).relu())]
 
 
-def _normed(channels: int, edge: int, bias: bool = False) -> nn.Sequential:
+def _convolution(channels: int, edge: int, bias: bool = False) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels, WIDTH, edge, padding=edge // 2, bias=bias), nn.GroupNorm(_GROUPS, WIDTH)
     )  # fmt: skip
@@ -104,10 +104,10 @@ def _waves(height: int, width: int, like: Tensor) -> Tensor:
     pair = torch.div(torch.arange(half, device=like.device), 2, rounding_mode="floor")
     wavelengths = _TEMPERATURE ** (2 * pair.to(like.dtype) / half)
 
-    def encoded(size: int) -> Tensor:
+    def encode(size: int) -> Tensor:
         turn = torch.arange(1, size + 1, device=like.device, dtype=like.dtype) / (size + 1e-6) * 2 * math.pi
         phases = turn[:, None] / wavelengths
         return torch.stack([phases[:, 0::2].sin(), phases[:, 1::2].cos()], -1).flatten(1)
 
-    rows, columns = encoded(height)[:, None], encoded(width)[None]
+    rows, columns = encode(height)[:, None], encode(width)[None]
     return torch.cat([rows.expand(-1, width, -1), columns.expand(height, -1, -1)], -1).flatten(0, 1)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...errors import FaceError
 from ...types import Portrait
-from ..crop import inverse, square_to_picture, warped
+from ..crop import inverse, square_to_picture, warp
 from ..landmarks import PortraitView
 from .geometry import IMAGE
 from .tracker import EmicaTracker
@@ -23,7 +23,7 @@ def view_by_tracker(portrait: Portrait, tracker: EmicaTracker) -> PortraitView:
     picture, matte = portrait.picture, None
     if not tracker.mattes:
         size = picture.shape[1], picture.shape[0]
-        matte = warped(portrait.alpha, inverse(portrait.crop_to_picture), size)
+        matte = warp(portrait.alpha, inverse(portrait.crop_to_picture), size)
         picture = (picture * matte[..., None] + 0.5).astype(np.uint8)
     found = tracker.track_picture(picture)
     left, top, width, height = found.rectangle
@@ -32,5 +32,5 @@ def view_by_tracker(portrait: Portrait, tracker: EmicaTracker) -> PortraitView:
     if not (left < face[0] < left + width and top < face[1] < top + height):
         raise FaceError("The published tracker takes the largest head of a picture, which is not the one chosen: crop "
                         "the picture to the person, or fit the portrait by landmarks")  # fmt: skip
-    alpha = found.alpha if matte is None else warped(matte, to_picture, (IMAGE, IMAGE))
+    alpha = found.alpha if matte is None else warp(matte, to_picture, (IMAGE, IMAGE))
     return PortraitView(found.image, alpha, found.codes, to_picture)

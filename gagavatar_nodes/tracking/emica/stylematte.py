@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .blocks import from_state_dict, named
-from .crops import normalized, resize
+from .blocks import container, from_state_dict
+from .crops import normalize, resize
 from .pixel_decoder import WIDTH, PixelDecoder
 from .swin import SwinTiny
 
@@ -35,7 +35,7 @@ class _Fusion(nn.Module):
         *coarse, finest = maps
         x, *finer = (conv(scale) for conv, scale in zip(self.conv1x1, coarse, strict=True))
         for smooth, scale in zip(self.smooth_conv, [*finer, finest], strict=True):
-            x = _enlarged(smooth(x), scale) + scale
+            x = _enlarge(smooth(x), scale) + scale
         return self.conv_fusion(torch.cat([x, finest], 1))
 
 
@@ -45,7 +45,7 @@ class StyleMatte(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fpn = _Fusion()
-        self.pixel_decoder = named(encoder=SwinTiny(), decoder=PixelDecoder())
+        self.pixel_decoder = container(encoder=SwinTiny(), decoder=PixelDecoder())
         self.conv = nn.Conv2d(WIDTH, 1, 3, padding=1)
 
     @staticmethod
@@ -70,7 +70,7 @@ class StyleMatte(nn.Module):
             small = resize(small, max(1, int(height * scale)), max(1, int(width * scale)))
         top, left = -small.shape[1] % _STRIDE, -small.shape[2] % _STRIDE
         padded = functional.pad(small[None], (left, 0, top, 0), mode="reflect")
-        found = self(normalized(padded))[0, :, top:, left:]
+        found = self(normalize(padded))[0, :, top:, left:]
         return (resize(found, height, width) if scale < 1 else found)[0]
 
 
@@ -82,7 +82,7 @@ def guided_upsampling(guide: Tensor, values: Tensor, fine_guide: Tensor) -> Tens
     mean_x, mean_y = _mean(guide), _mean(values)
     slope = (_mean(guide * values) - mean_x * mean_y) / (_mean(guide * guide) - mean_x * mean_x + _EPSILON)
     offset = mean_y - slope * mean_x
-    return _enlarged(slope, fine_guide) * fine_guide + _enlarged(offset, fine_guide)
+    return _enlarge(slope, fine_guide) * fine_guide + _enlarge(offset, fine_guide)
 
 
 def _mean(x: Tensor) -> Tensor:
@@ -90,5 +90,5 @@ def _mean(x: Tensor) -> Tensor:
     return functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
 
 
-def _enlarged(x: Tensor, like: Tensor) -> Tensor:
+def _enlarge(x: Tensor, like: Tensor) -> Tensor:
     return functional.interpolate(x, like.shape[2:], mode="bilinear", align_corners=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .blocks import named
+from .blocks import container
 
 WIDTHS, DEPTHS, HEADS = (96, 192, 384, 768), (2, 2, 6, 2), (3, 6, 12, 24)
 _PATCH, _WINDOW = 4, 7
@@ -47,24 +47,24 @@ class _Block(nn.Module):
         super().__init__()
         self.shift = shift
         self.layernorm_before, self.layernorm_after = nn.LayerNorm(width), nn.LayerNorm(width)
-        attention = {"self": _Attention(width, heads), "output": named(dense=nn.Linear(width, width))}
-        self.attention = named(**attention)
-        self.intermediate = named(dense=nn.Linear(width, 4 * width))
-        self.output = named(dense=nn.Linear(4 * width, width))
+        attention = {"self": _Attention(width, heads), "output": container(dense=nn.Linear(width, width))}
+        self.attention = container(**attention)
+        self.intermediate = container(dense=nn.Linear(width, 4 * width))
+        self.output = container(dense=nn.Linear(4 * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self._attended(self.layernorm_before(x))
+        x = x + self._attend(self.layernorm_before(x))
         hidden = functional.gelu(self.intermediate.dense(self.layernorm_after(x)))
         return x + self.output.dense(hidden)
 
-    def _attended(self, x: Tensor) -> Tensor:
+    def _attend(self, x: Tensor) -> Tensor:
         height, width = x.shape[1:3]
         x = functional.pad(x, (0, 0, 0, -width % _WINDOW, 0, -height % _WINDOW))
         rolled = torch.roll(x, (-self.shift, -self.shift), (1, 2)) if self.shift else x
         apart = _apart(x.shape[1], x.shape[2], self.shift, x) if self.shift else None
         attention = self.attention.self
         windows = self.attention.output.dense(attention(_windows(rolled), apart))
-        back = _unwindowed(windows, x.shape)
+        back = _merge_windows(windows, x.shape)
         back = torch.roll(back, (self.shift, self.shift), (1, 2)) if self.shift else back
         return back[:, :height, :width]
 
@@ -102,9 +102,9 @@ class SwinTiny(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         projection = nn.Conv2d(3, WIDTHS[0], _PATCH, _PATCH)
-        self.embeddings = named(patch_embeddings=named(projection=projection), norm=nn.LayerNorm(WIDTHS[0]))
+        self.embeddings = container(patch_embeddings=container(projection=projection), norm=nn.LayerNorm(WIDTHS[0]))
         stages = zip(WIDTHS, DEPTHS, HEADS, strict=True)
-        self.encoder = named(layers=nn.ModuleList(_Stage(*sizes, last=sizes[0] == WIDTHS[-1]) for sizes in stages))
+        self.encoder = container(layers=nn.ModuleList(_Stage(*sizes, last=sizes[0] == WIDTHS[-1]) for sizes in stages))
         self.hidden_states_norms = nn.ModuleDict({f"stage{n}": nn.LayerNorm(w) for n, w in enumerate(WIDTHS, 1)})
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -124,7 +124,7 @@ def _windows(x: Tensor) -> Tensor:
     return x.transpose(2, 3).reshape(-1, _WINDOW**2, channels)
 
 
-def _unwindowed(windows: Tensor, shape: torch.Size) -> Tensor:
+def _merge_windows(windows: Tensor, shape: torch.Size) -> Tensor:
     batch, height, width, channels = shape
     x = windows.view(batch, height // _WINDOW, width // _WINDOW, _WINDOW, _WINDOW, channels)
     return x.transpose(2, 3).reshape(shape)

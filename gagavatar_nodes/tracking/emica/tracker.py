@@ -122,7 +122,7 @@ class EmicaTracker:
         found = self._landmarks(prepared[None])[0, list(TO_70)].cpu().numpy()
         detected = (found / scale + corner).astype(np.float32)
         face = crops.face_crop(crop, detected[:68])
-        codes = self._emica(face[None], self._aligned(crop, detected)[None])
+        codes = self._emica(face[None], self._align(crop, detected)[None])
         parts = (codes[name][0].cpu().numpy() for name in ("shapecode", "expcode", "jawpose", "globalpose"))
         return Observation(head, detected, *parts)
 
@@ -143,7 +143,7 @@ class EmicaTracker:
                 vertices, landmarks = reproject(self._flame, [o.head for o in observations[part]])
             return Targets(vertices, landmarks, self._stack(observations[part], "detected"))
 
-        trusted = [targets(slice(i, i + 16)).trusted().cpu().numpy() for i in range(0, len(observations), 16)]
+        trusted = [targets(slice(i, i + 16)).select_trusted().cpu().numpy() for i in range(0, len(observations), 16)]
         fit = fit_cameras(self._flame, codes, targets, np.concatenate(trusted), steps=steps, progress=progress)
         shape = codes.shape.cpu().numpy()
         return shape[0] if one_person else shape, codes, fit
@@ -196,7 +196,7 @@ class EmicaTracker:
         found = FlameCodes(self._flame.edition, shape, expression, jaw, fit.eyes, fit.transform)
         return TrackedPicture(pixels, alpha.cpu().numpy(), crops.head_rectangle(box), found)
 
-    def _aligned(self, crop: Tensor, detected: np.ndarray) -> Tensor:
+    def _align(self, crop: Tensor, detected: np.ndarray) -> Tensor:
         """MICA's crop, aligned by SCRFD's points or, where it finds none, by the landmarks'."""
         left, top, edge = crops.face_rectangle(detected[:68], _SCRFD_SCALE)
         near = crops.resize(crops.cut(crop, left, top, edge, edge), SCRFD_INPUT, SCRFD_INPUT)

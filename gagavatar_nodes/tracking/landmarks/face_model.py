@@ -61,16 +61,16 @@ class FaceModel:
         parts = self._parts(codes, R)
         return parts[:, 0] + (parts[:, 1:] @ R.swapaxes(-1, -2)).sum(1)
 
-    def projected(
+    def project(
         self, codes: np.ndarray, joints: np.ndarray, rotation: np.ndarray, translation: np.ndarray
     ) -> np.ndarray:
         """Normalized image positions [T, 70, 2] (-1..1, x right, y down) in cameras `p @ R + t`."""
         return project(self.points(codes, joints) @ rotation + translation[:, None])
 
-    def linearized(
+    def linearize(
         self, codes: np.ndarray, joints: np.ndarray, rotation: np.ndarray, translation: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`projected` and its derivatives [T, 140, K + 9 + 3 + 3].
+        """`project` and its derivatives [T, 140, K + 9 + 3 + 3].
 
         Columns: codes, axis-angles, a turn of the view (`x -> x + turn x x` before the translation), the translation.
         """

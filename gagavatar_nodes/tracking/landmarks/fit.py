@@ -43,7 +43,7 @@ def fit_shape(flame: Flame, landmarks: np.ndarray, size: int) -> np.ndarray:
     Raises:
         GagavatarError: the FLAME file has no landmark embedding.
     """
-    return LandmarkFit(flame).fit_shape(_normalized(landmarks, size))
+    return LandmarkFit(flame).fit_shape(_normalize(landmarks, size))
 
 
 def fit_landmarks(
@@ -69,7 +69,7 @@ def fit_landmarks(
     Raises:
         GagavatarError: the FLAME file has no landmark embedding.
     """
-    points = _normalized(landmarks, size)
+    points = _normalize(landmarks, size)
     visible = np.ones(len(points), bool) if confidence is None else np.asarray(confidence) > 0
     fit = LandmarkFit(flame)
     if shape is None:
@@ -164,9 +164,9 @@ class LandmarkFit:
     def fit_shape(self, points: np.ndarray) -> np.ndarray:
         """Shape codes [300] float32 of T >= 1 frames of one person."""
         rotations = self.initial(self._model, points).rotation
-        chosen = _varied(rotations, _SHAPE_FRAMES)
+        chosen = _select_views(rotations, _SHAPE_FRAMES)
         start = self.initial(self._model, points[chosen])
-        return solve_shape(self._model, self.observed(points[chosen], start), start).astype(np.float32)
+        return solve_shape(self._model, self.observe(points[chosen], start), start).astype(np.float32)
 
     def person(self, shape: np.ndarray) -> FaceModel:
         """Return the model of one person, whose codes are expressions."""
@@ -206,14 +206,14 @@ class LandmarkFit:
     ) -> State:
         """Return some successive frames, after the `previous` one where there is one."""
         start = self.initial(model, points)
-        seen = self.observed(points, start, visible)
+        seen = self.observe(points, start, visible)
         if smoothing == 0:
             return solve_frames(model, seen, start)
         ties = Ties(usual_changes(model.width, fps, smoothing), previous)
         return solve_sequence(model, seen, solve_frames(model, seen, start, iterations=4), ties)
 
     @staticmethod
-    def observed(points: np.ndarray, start: State, visible: np.ndarray | None = None) -> Observations:
+    def observe(points: np.ndarray, start: State, visible: np.ndarray | None = None) -> Observations:
         """Return the landmarks with their precision, which depends on the heads' size.
 
         `visible` [T], all by default.
@@ -231,14 +231,14 @@ class LandmarkFit:
         return FlameCodes(self._edition, shape, *(v.astype(np.float32) for v in values))  # type: ignore[arg-type]
 
 
-def _normalized(landmarks: np.ndarray, size: int) -> np.ndarray:
+def _normalize(landmarks: np.ndarray, size: int) -> np.ndarray:
     """[T, 70, 3] of landmarks [T, 478, 3] in pixels of a square."""
     points = np.asarray(landmarks)[:, list(INDICES)].astype(np.float64)
     points[..., :2] -= (size - 1) / 2
     return points / (size / 2)
 
 
-def _varied(rotations: np.ndarray, count: int) -> np.ndarray:
+def _select_views(rotations: np.ndarray, count: int) -> np.ndarray:
     """At most `count` frames whose view directions are evenly ranked from side to side."""
     aside = np.argsort(rotations[:, 2, 0], kind="stable")
     return aside[np.unique(np.linspace(0, len(aside) - 1, count).round().astype(int))]

@@ -42,11 +42,11 @@ class FlameOverlay:
         corners = shown[self._triangles]
         a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         facing = corners[a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] < 0]
-        cv2.polylines(canvas, list(_fixed(facing)), True, _MESH, 1, cv2.LINE_AA, _SUBPIXEL_BITS)
+        cv2.polylines(canvas, list(_fixed_point(facing)), True, _MESH, 1, cv2.LINE_AA, _SUBPIXEL_BITS)
         canvas = cv2.addWeighted(canvas, _MESH_SHARE, frame, 1 - _MESH_SHARE, 0)
         radius = max(1, round(frame.shape[0] / 400))
         for points, color, size in ((self._tracked[index], _DETECTED, 2 * radius), (landmarks, _FITTED, radius)):
-            for point in _fixed(self._pixels(points, frame.shape)).tolist():
+            for point in _fixed_point(self._pixels(points, frame.shape)).tolist():
                 cv2.circle(canvas, point, size << _SUBPIXEL_BITS, color, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
         return canvas
 
@@ -71,5 +71,5 @@ class FlameOverlay:
         return points * shape[0] + (np.array([shape[1], shape[0]]) - 1) / 2
 
 
-def _fixed(points: np.ndarray) -> np.ndarray:
+def _fixed_point(points: np.ndarray) -> np.ndarray:
     return np.round(points * (1 << _SUBPIXEL_BITS)).astype(np.int32)

@@ -62,7 +62,7 @@ def solve_frames(model: FaceModel, seen: Observations, state: State, iterations:
         better = trial_cost < cost
         damping = np.clip(np.where(better, damping / 10, damping * 10), _LEAST_DAMPING, _MOST_DAMPING)
         done = (cost - trial_cost)[better] < CONVERGED * cost[better]
-        state = _chosen(better, trial, state)
+        state = _choose(better, trial, state)
         cost = np.where(better, trial_cost, cost)
         if better.all() and done.all():
             break
@@ -122,7 +122,7 @@ def normal_equations(model: FaceModel, seen: Observations, state: State) -> tupl
 
 def weighted_jacobian(model: FaceModel, seen: Observations, state: State) -> tuple[np.ndarray, np.ndarray]:
     """Derivatives [T, 140, D] of the landmarks' residuals [T, 140], in deviations, outliers weighed down."""
-    points, J = model.linearized(state.codes, state.joints, state.rotation, state.translation)
+    points, J = model.linearize(state.codes, state.joints, state.rotation, state.translation)
     residual = (points - seen.points) * seen.precision[..., None]
     weight, _ = priors.huber(np.linalg.norm(residual, axis=-1), _KNEE)
     scale = np.sqrt(weight)
@@ -132,7 +132,7 @@ def weighted_jacobian(model: FaceModel, seen: Observations, state: State) -> tup
 
 def frame_costs(model: FaceModel, seen: Observations, state: State) -> np.ndarray:
     """[T] robust cost of the landmarks plus that of the static priors."""
-    points = model.projected(state.codes, state.joints, state.rotation, state.translation)
+    points = model.project(state.codes, state.joints, state.rotation, state.translation)
     size = np.linalg.norm(points - seen.points, axis=-1) * seen.precision
     return priors.huber(size, _KNEE)[1].sum(1) + priors.static_cost(state)
 
@@ -162,7 +162,7 @@ def damp(H: np.ndarray, damping: np.ndarray) -> None:
     H[:, diagonal, diagonal] = H[:, diagonal, diagonal] * (1 + damping[:, None]) + _FLOOR
 
 
-def _chosen(better: np.ndarray, trial: State, state: State) -> State:
+def _choose(better: np.ndarray, trial: State, state: State) -> State:
     def pick(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...face.pose import project
 from ...types import FlameCodes, Portrait
-from ..crop import chained, cut_square, inverse, square_to_picture, warped
+from ..crop import chain, cut_square, inverse, square_to_picture, warp
 from .fit import HALF_WIDTH_CM, HEAD_CENTER, fit_landmarks
 
 if TYPE_CHECKING:
@@ -53,20 +53,20 @@ def view_portrait(portrait: Portrait, flame: Flame, shape: np.ndarray | None = N
     matted = portrait.crop * portrait.alpha[..., None]
     image = cut_square(matted.astype(np.float32), square, SIZE, outside=0)
     alpha = np.clip(cut_square(portrait.alpha, square, SIZE, outside=0), 0, 1)
-    to_picture = chained(portrait.crop_to_picture, to_crop)
+    to_picture = chain(portrait.crop_to_picture, to_crop)
     return PortraitView(np.clip(image + 0.5, 0, 255).astype(np.uint8), alpha, codes, to_picture)
 
 
 def frame_portrait(portrait: Portrait, to_picture: np.ndarray) -> Portrait:
     """Return a portrait whose crop is the square of a `PortraitView`, for stitching the network's pictures back."""
-    to_crop = chained(inverse(portrait.crop_to_picture), to_picture)
+    to_crop = chain(inverse(portrait.crop_to_picture), to_picture)
     matted = (portrait.crop * portrait.alpha[..., None]).astype(np.float32)
     landmarks, back = portrait.landmarks.copy(), inverse(to_crop)
     landmarks[:, :2] = landmarks[:, :2] @ back[:, :2].T + back[:, 2]
     landmarks[:, 2] *= back[0, 0]
     return replace(
-        portrait, crop=(warped(matted, to_crop, (SIZE, SIZE)) + 0.5).astype(np.uint8),
-        alpha=warped(portrait.alpha, to_crop, (SIZE, SIZE)), crop_to_picture=to_picture,
+        portrait, crop=(warp(matted, to_crop, (SIZE, SIZE)) + 0.5).astype(np.uint8),
+        alpha=warp(portrait.alpha, to_crop, (SIZE, SIZE)), crop_to_picture=to_picture,
         landmarks=landmarks.astype(np.float32),
     )  # fmt: skip
 

@@ -87,11 +87,11 @@ class FramePairs(Dataset[TrainingBatch]):
         shape = of_source.shape if self._keeps_source_shape else of_target.shape
         return TrainingBatch(
             source_image=self._image(source, self.config.image_size),
-            source_camera=_batched(of_source.transform),
+            source_camera=_batch(of_source.transform),
             target_image=self._image(target, self.config.render_size),
-            target_camera=_batched(of_target.transform),
+            target_camera=_batch(of_target.transform),
             target_points=self._points(of_target, shape),
-            target_box=_batched(of_target.box),
+            target_box=_batch(of_target.box),
             source_keys=(source,),
             target_keys=(target,),
         )
@@ -116,7 +116,7 @@ class FramePairs(Dataset[TrainingBatch]):
     @torch.no_grad()
     def _points(self, codes: FrameCodes, shape: np.ndarray) -> Tensor:
         """[1, 5023, 3] posed vertices."""
-        return self.flame(*(_batched(code) for code in (shape, codes.expression, codes.jaw, codes.eyes)))
+        return self.flame(*(_batch(code) for code in (shape, codes.expression, codes.jaw, codes.eyes)))
 
 
 def open_dataset(
@@ -132,5 +132,5 @@ def open_dataset(
     return FramePairs(open_frames(folder), split, flame, config, cross=cross, seed=seed)
 
 
-def _batched(values: np.ndarray) -> Tensor:
+def _batch(values: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, np.float32))[None]

@@ -99,7 +99,7 @@ class _Pictures:
             value = reader.get(key.encode())
         if value is None:
             raise FileFormatError(f"{self._path} has no picture of frame {key}: copy the data set again")
-        return _decoded(value, f"{self._path}: frame {key}")
+        return _decode(value, f"{self._path}: frame {key}")
 
     def _begin(self) -> Any:
         return _environment(self._path.resolve()).begin(buffers=False)
@@ -138,7 +138,7 @@ if hasattr(os, "register_at_fork"):  # parent and children open anew what they r
     os.register_at_fork(before=_close_all)
 
 
-def _decoded(value: bytes, name: str) -> np.ndarray:
+def _decode(value: bytes, name: str) -> np.ndarray:
     import cv2
 
     picture = cv2.imdecode(np.frombuffer(value, np.uint8), cv2.IMREAD_COLOR)

@@ -10,7 +10,7 @@ import pytest
 
 from gagavatar_nodes import assets
 from gagavatar_nodes.avatars import load_avatar
-from gagavatar_nodes.driving.operations import add_arkit, still
+from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.driving.retarget import NECK_PIVOT
 from gagavatar_nodes.face.pose import solve_pose
@@ -36,13 +36,13 @@ def fine_avatar(portrait):
 def turned(views: list[tuple[float, float]]) -> Motion:
     """A face at rest under yaw and pitch in degrees."""
     yaw, pitch = np.radians(np.array(views, float)).T
-    return replace(still(len(views)), rotation=rotation_of(yaw, pitch))
+    return replace(neutral_motion(len(views)), rotation=rotation_of(yaw, pitch))
 
 
 def looks(*weights: dict[str, float]) -> Motion:
     """ARKit weights, frame by frame."""
     table = np.array([[frame.get(name, 0.0) for name in ARKIT_NAMES] for frame in weights])
-    return add_arkit(still(len(weights)), table)
+    return add_arkit(neutral_motion(len(weights)), table)
 
 
 def drawn(avatar, motion: Motion, size: int = SIZE) -> list[tuple[np.ndarray, np.ndarray]]:

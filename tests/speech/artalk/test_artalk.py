@@ -14,11 +14,11 @@ from scipy.spatial.transform import Rotation
 import artalk_recipe as recipe
 from gagavatar_nodes import assets, pipeline
 from gagavatar_nodes.driving.motion_file import load_motion, save_motion
-from gagavatar_nodes.driving.operations import combine, still
+from gagavatar_nodes.driving.operations import combine, neutral_motion
 from gagavatar_nodes.errors import FileFormatError, GagavatarError, MediaError, WeightsError
 from gagavatar_nodes.heads.flame import Flame
 from gagavatar_nodes.lifting.gagavatar.avatar import GagavatarPerformance
-from gagavatar_nodes.lifting.gagavatar.forehead import FOREHEAD, posed
+from gagavatar_nodes.lifting.gagavatar.forehead import FOREHEAD, pose_vertices
 from gagavatar_nodes.lifting.gagavatar.source_pose import SourcePose
 from gagavatar_nodes.speech.artalk import drive_artalk, files
 from gagavatar_nodes.speech.artalk.motion import codes_of, motion_of
@@ -132,7 +132,7 @@ def test_codes_become_a_motion_and_come_back(tmp_path):
     assert (again.flame.placed, again.flame.steady_forehead, again.fps) == (False, True, 25)
     assert relative_error(codes_of(again, "m"), codes) < 1e-6
     with pytest.raises(FileFormatError, match=r"has no FLAME codes.*--tracker landmarks"):
-        codes_of(still(60), "m")
+        codes_of(neutral_motion(60), "m")
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -141,7 +141,7 @@ def test_driving_gives_the_published_vertices_and_cameras(flame, seed):
     np.testing.assert_array_equal(FOREHEAD, truth["forehead_indices"])
     codes = replace(motion_of(inputs["drive"]).flame, shape=inputs["shape"])
     place = SourcePose(inputs["camera"], np.eye(3), np.zeros((478, 3)), np.zeros(3))
-    assert relative_error(place.turned(codes.transform), truth["drive_transform"]) < 1e-6
+    assert relative_error(place.with_fixed_place(codes.transform), truth["drive_transform"]) < 1e-6
     performance = GagavatarPerformance(SimpleNamespace(models=SimpleNamespace(flame=flame)), codes, None)
     points = performance.head_points(range(12)).numpy()
     assert relative_error(points[:, FOREHEAD], truth["drive_forehead"]) < 1e-6
@@ -152,8 +152,8 @@ def test_driving_gives_the_published_vertices_and_cameras(flame, seed):
 def test_some_vertices_of_a_head_are_those_of_the_whole(flame):
     codes = motion_of(recipe.inputs(0)["drive"]).flame
     chosen = [3500, 7, 4000]
-    part = posed(flame.part(chosen), codes, slice(0, 5))
-    torch.testing.assert_close(part, posed(flame, codes, slice(0, 5))[:, chosen], rtol=0, atol=1e-6)
+    part = pose_vertices(flame.part(chosen), codes, slice(0, 5))
+    torch.testing.assert_close(part, pose_vertices(flame, codes, slice(0, 5))[:, chosen], rtol=0, atol=1e-6)
     assert flame.template.shape == (5023, 3)
 
 
