@@ -32,6 +32,8 @@ class Comparison:
     """[h, w, 3] uint8 RGB."""
     driver: str | os.PathLike[str] | None = None
     """The driver's video or picture, if there is one."""
+    times: np.ndarray | None = None
+    """Seconds of it that go with each frame, see `Motion.times`."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def compose_frames(
     performance: Performance, look: Look | None = None, indices: Iterable[int] | None = None
 ) -> Iterator[np.ndarray]:
     """Yield frames [H, W, 3 or 4] uint8 as `render` writes them, one after the other in constant memory."""
+    from .media.retiming import frames_at
     from .media.video_reader import VideoReader
     from .rendering.layout import comparison
 
@@ -128,7 +131,8 @@ def compose_frames(
     drawings, driver = _drawings(performance, look, indices), None
     with ExitStack() as stack:
         if look.comparison is not None and look.comparison.driver is not None:
-            driver = iter(stack.enter_context(VideoReader(look.comparison.driver, fps=performance.fps)))
+            video = stack.enter_context(VideoReader(look.comparison.driver, fps=performance.fps))
+            driver = frames_at(video, look.comparison.times, performance.fps)
         shown: list[np.ndarray] = []
         for frame in _composite(drawings, performance.fps, look):
             if look.comparison is None:

@@ -289,8 +289,10 @@ def clip(
         MediaError: the sound's file is missing or no media file.
     """
     from .clips import make_clip
+    from .media.retiming import sound_file
 
-    return make_clip(avatar.perform(motion, reference, pose=pose), look, audio_from)
+    with sound_file(motion, audio_from) as sound:
+        return make_clip(avatar.perform(motion, reference, pose=pose), look, sound)
 
 
 def choose_model(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from .choices import TRACKERS
 from .devices import has_torch, require_torch
 from .errors import FaceError, GagavatarError
 from .settings import Settings, load_flame_model
-from .types import FrameSource, Motion
+from .types import SOUND, FrameSource, Motion
 
 if TYPE_CHECKING:
     from .heads.flame import Flame
@@ -57,6 +58,20 @@ def track_file(
         WeightsError: a file of the tracker is missing, truncated or changed.
         GagavatarError: there is no PyTorch, or the FLAME file has no landmark embedding.
     """
+    motion, squares = _tracked(video, tracker, settings, smoothing, face, on_frame, progress, source)
+    return replace(motion, extra=motion.extra | {SOUND: f"{len(motion) / motion.fps:.3f}"}), squares
+
+
+def _tracked(
+    video: FrameSource,
+    tracker: str,
+    settings: Settings,
+    smoothing: float,
+    face: FaceChoice,
+    on_frame: OnFrame | None,
+    progress: Callable[[int], None] | None,
+    source: str,
+) -> tuple[Motion, list[Square] | None]:
     if tracker == "emica":
         if face not in (None, 0):
             raise FaceError("The tracker emica follows the largest face: choose the tracker landmarks for another one")

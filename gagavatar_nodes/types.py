@@ -114,6 +114,9 @@ class Portrait:
 AUTHORED_NEUTRAL = "authored"
 """Value of `Motion.extra["neutral"]` where the neutral face is meant, not guessed from a video."""
 
+SOUND = "sound_seconds"
+"""Key of `Motion.extra` for the length of the sound on whose clock `Motion.times` are, or else of the picture."""
+
 TURNS = "turns"
 """Key of `Motion.extra` for the counter-clockwise quarter turns that set the driver's pictures upright, if any."""
 
@@ -196,9 +199,16 @@ class Motion:
     source: str = ""
     """What the motion was taken from, for people."""
     extra: dict[str, str] = field(default_factory=dict)
+    times: np.ndarray | None = None
+    """[T] float32 seconds of the source at which each frame was; None where they are the first ones, in order."""
 
     def __len__(self) -> int:
         return len(self.rotation)
+
+    @property
+    def clock(self) -> np.ndarray:
+        """[T] float64 `times`, also where there are none."""
+        return np.arange(len(self)) / self.fps if self.times is None else self.times.astype(np.float64)
 
     @property
     def bridged(self) -> list[int]:

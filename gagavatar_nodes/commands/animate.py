@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from .. import pipeline
     from ..background import Task
+    from ..media.retiming import sound_file
 
     start = time.perf_counter()
     dub = dub_file(args)
@@ -78,15 +79,15 @@ def run(args: argparse.Namespace) -> int:
         motion = read_motion(args, args.driver, bar, driver_tracker(args, model), settings)
     warn_bridged(motion, args.driver)
     avatar = lifting.result()
-    performance = avatar.perform(edit_motion(motion, args), args.reference, args.stitch, args.seed, args.pose)
+    motion = edit_motion(motion, args)
+    performance = avatar.perform(motion, args.reference, args.stitch, args.seed, args.pose)
     is_media = pipeline.is_media(args.driver)
     film = args.driver if is_media and not pipeline.is_sound(args.driver) else None
     shown = avatar.frame_portrait(portrait) if args.stitch else portrait
-    finished_look = look(args, background, shown, film)
-    heard = dub or (args.driver if is_media else None)
-    sound = None if args.no_audio else heard
-    with Bar(args, "rendering") as bar:
-        count = pipeline.render(performance, args.out, finished_look, sound, bar)
+    finished_look = look(args, background, shown, film, motion.times)
+    sound = None if args.no_audio else dub or (args.driver if is_media else None)
+    with sound_file(motion, sound) as heard, Bar(args, "rendering") as bar:
+        count = pipeline.render(performance, args.out, finished_look, heard, bar)
     seconds = time.perf_counter() - start
     summary = {
         "out": str(args.out),

@@ -27,6 +27,8 @@ from ..choices import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..media.backgrounds import Background
     from ..pipeline import Look
     from ..settings import Settings
@@ -281,10 +283,15 @@ def tensor_output(path: str, *inputs: str) -> None:
 
 
 def look(
-    args: argparse.Namespace, background: Background, portrait: Portrait | None = None, driver: str | None = None
+    args: argparse.Namespace,
+    background: Background,
+    portrait: Portrait | None = None,
+    driver: str | None = None,
+    times: np.ndarray | None = None,
 ) -> Look:
     """Size, background and layout from the options of `add_look`, `--stitch` and `--compare`.
 
+    `times` are those of the driver's frames, see `Motion.times`.
     To stitch, the portrait must be framed as the avatar's pictures are; see `Avatar.frame_portrait`.
     """
     from ..pipeline import Comparison, Look
@@ -293,7 +300,7 @@ def look(
     stitcher = Stitcher(portrait) if portrait is not None and getattr(args, "stitch", False) else None
     comparison = None
     if portrait is not None and getattr(args, "compare", False):
-        comparison = Comparison(portrait.picture, driver)
+        comparison = Comparison(portrait.picture, driver, times)
     width, height = args.size
     return Look(width, height, background, stitcher, comparison)
 

@@ -76,6 +76,7 @@ def run_render(args: argparse.Namespace) -> int:
     from .. import pipeline
     from ..avatars import load_avatar
     from ..media.files import readable_file
+    from ..media.retiming import sound_file
 
     dub = dub_file(args)
     background = picture_output(args, args.avatar, args.motion, args.audio, dub)
@@ -87,9 +88,11 @@ def run_render(args: argparse.Namespace) -> int:
     with Bar(args, "tracking") as bar:
         motion = read_motion(args, args.motion, bar, driver_tracker(args, avatar.model), settings)
     warn_bridged(motion, args.motion)
-    performance = avatar.perform(edit_motion(motion, args), args.reference, seed=args.seed, pose=args.pose)
-    heard = args.audio or dub or (args.motion if driven_by_sound(args, args.motion) else None)
-    return _write(args, performance, background, heard)
+    motion = edit_motion(motion, args)
+    performance = avatar.perform(motion, args.reference, seed=args.seed, pose=args.pose)
+    sound = args.audio or dub or (args.motion if driven_by_sound(args, args.motion) else None)
+    with sound_file(motion, sound, own=not args.audio) as heard:
+        return _write(args, performance, background, heard)
 
 
 def run_orbit(args: argparse.Namespace) -> int:
@@ -103,7 +106,7 @@ def run_orbit(args: argparse.Namespace) -> int:
     return _write(args, performance, background)
 
 
-def _write(args: argparse.Namespace, performance: Performance, background: Any, audio: str | None = None) -> int:
+def _write(args: argparse.Namespace, performance: Performance, background: Any, audio: Any = None) -> int:
     from .. import pipeline
 
     with Bar(args, "rendering") as bar:

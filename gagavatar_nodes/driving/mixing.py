@@ -9,7 +9,7 @@ import numpy as np
 from ..easing import smoothstep
 from ..face.bundled_face import bundled_neutral
 from ..face.topology import LOWER_LIP, LOWER_LIP_ROWS, MOUTH_CORNERS, UPPER_LIP, UPPER_LIP_ROWS
-from ..types import ARKIT_NAMES, FlameCodes, Motion
+from ..types import ARKIT_NAMES, SOUND, FlameCodes, Motion
 from .timeline import extend, resample
 
 MOUTH_COLUMNS = [i for i, name in enumerate(ARKIT_NAMES) if name.startswith(("jaw", "mouth", "tongue", "cheekPuff"))]
@@ -25,15 +25,17 @@ _BLOCK = 512
 def replace_mouth(motion: Motion, mouth_of: Motion, shorter: str = "loop") -> Motion:
     """Return the motion with the mouth and jaw of another: head pose, gaze, lids and brows stay, at its frame rate.
 
-    The result is as long as the longer one. A mouth that ends earlier holds its last shape; a shorter face is repeated
-    ("loop") or held ("hold"). FLAME codes cannot be cut into parts: their expression is replaced by ARKit weights, see
-    `FlameCodes.added`; camera and eyes stay.
+    The result is as long as the longer one, and its sound is the mouth's. A mouth that ends earlier holds its last
+    shape; a shorter face is repeated ("loop") or held ("hold"). FLAME codes cannot be cut into parts: their expression
+    is replaced by ARKit weights, see `FlameCodes.added`; camera and eyes stay.
 
     Raises:
         GagavatarError: there is no such way to extend the shorter one.
     """
     mouth = resample(mouth_of, motion.fps)
     count = max(len(motion), len(mouth))
+    silence = np.arange(1, count - len(mouth) + 1) / motion.fps  # the sound's clock runs on where the mouth is held
+    times = np.append(mouth.clock, mouth.clock[-1] + silence).astype(np.float32)
     face, mouth = extend(motion, count, shorter), extend(mouth, count, "hold")
     share, closing = _lower_face(face.neutral)[:, None], _closing(face.neutral)
     deltas = np.empty((count, 478, 3), np.float16)
@@ -43,7 +45,10 @@ def replace_mouth(motion: Motion, mouth_of: Motion, shorter: str = "loop") -> Mo
         deltas[block] = (1 - share) * face.deltas[block].astype(np.float32) + share * spoken
     arkit = face.arkit.copy()
     arkit[:, MOUTH_COLUMNS] = mouth.arkit[:, MOUTH_COLUMNS]
-    return replace(face, deltas=deltas, arkit=arkit, flame=None if face.flame is None else _codes(face.flame, arkit))
+    flame = None if face.flame is None else _codes(face.flame, arkit)
+    extra = {name: value for name, value in face.extra.items() if name != SOUND}
+    extra |= {SOUND: mouth.extra[SOUND]} if SOUND in mouth.extra else {}
+    return replace(face, deltas=deltas, arkit=arkit, flame=flame, times=times, extra=extra)
 
 
 def _codes(flame: FlameCodes, arkit: np.ndarray) -> FlameCodes:

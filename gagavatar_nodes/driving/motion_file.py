@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..media.retiming import is_retimed
 from ..media.timing import FPS_RANGE
 from ..tensor_file import Kinds, TensorFormat, TensorReader
 from ..types import FlameCodes, Motion
@@ -37,6 +38,8 @@ _FLAME: Kinds = {
 }
 _ADDED: Kinds = {"flame.added": ("F32", ("T", 52))}
 """Where there is something added to the codes."""
+_TIMES: Kinds = {"times": ("F32", ("T",))}
+"""Where the frames are others than the source's first ones."""
 _SWITCHES = ("placed", "steady_forehead")
 """Those of `FlameCodes`, kept as notes; files from before them have the defaults."""
 _BESIDE: Kinds = {"boxes": ("F32", ("T", 4)), "frames": ("I32", ("T",))}
@@ -61,6 +64,9 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], beside: Mapping[st
         codes = _FLAME if motion.flame.added is None else {**_FLAME, **_ADDED}
         kinds |= codes
         tensors |= {name: np.asarray(getattr(motion.flame, name.removeprefix("flame."))) for name in codes}
+    if motion.times is not None and is_retimed(motion.times, motion.fps):
+        kinds |= _TIMES
+        tensors["times"] = motion.times
     _check_values(path, tensors)
     if not FPS_RANGE[0] <= motion.fps <= FPS_RANGE[1]:
         raise _FORMAT.damaged(path, f"its frames per second are {motion.fps}")
@@ -86,7 +92,8 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
     kinds: Kinds = {}
     if "flame_edition" in reader.notes:
         kinds = {**_FLAME, **{name: kind for name, kind in _ADDED.items() if name in reader.header}}
-    tensors = reader.tensors({**_TENSORS, **kinds})
+    times = {name: kind for name, kind in _TIMES.items() if name in reader.header}
+    tensors = reader.tensors({**_TENSORS, **times, **kinds})
     _check_values(reader.file, tensors)
     flame = None
     if kinds:

@@ -54,7 +54,8 @@ def resample(motion: Motion, fps: float) -> Motion:
             f"{motion.source or 'The motion'} lasts {len(motion) / motion.fps / 3600:,.1f} hours at its {motion.fps:g} "
             f"frames a second, too many frames at {fps:g}: correct its rate, or choose a lower one"
         )
-    return replace(sample(motion, np.arange(count) * (motion.fps / fps)), fps=float(fps))
+    positions = np.arange(count) * (motion.fps / fps)
+    return replace(sample(motion, positions), fps=float(fps), times=_clock_at(motion, positions))
 
 
 def smooth(motion: Motion, strength: float) -> Motion:
@@ -93,7 +94,8 @@ def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
         faded = _slerp(matrices[total - count :], matrices[:count], share)
         return np.concatenate([matrices[count : total - count], faded])
 
-    return replace(_mix(motion, fade, fade_rotations), confidence=motion.confidence[count:].copy())
+    rest = {"confidence": motion.confidence[count:].copy(), "times": motion.clock[count:].astype(np.float32)}
+    return replace(_mix(motion, fade, fade_rotations), **rest)
 
 
 def extend(motion: Motion, count: int, how: str) -> Motion:
@@ -115,7 +117,7 @@ def extend(motion: Motion, count: int, how: str) -> Motion:
 
 def _concatenate(first: Motion, second: Motion) -> Motion:
     """Return the frames of two parts of one motion, one after the other."""
-    names = ("rotation", "confidence", *_LINEAR)
+    names = ("rotation", "confidence", "times", *_LINEAR)
     frames: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
     flame = first.flame
     if flame is not None and second.flame is not None:
@@ -135,7 +137,7 @@ def take(motion: Motion, frames: np.ndarray) -> Motion:
     if flame is not None:
         shape = flame.shape[frames] if flame.shape.ndim == 2 else flame.shape
         flame = replace(flame.with_face(lambda codes: codes[frames]), shape=shape, transform=flame.transform[frames])
-    return replace(motion, flame=flame, **per_frame)
+    return replace(motion, flame=flame, times=motion.clock[frames].astype(np.float32), **per_frame)
 
 
 def sample(motion: Motion, positions: np.ndarray) -> Motion:
@@ -155,7 +157,17 @@ def sample(motion: Motion, positions: np.ndarray) -> Motion:
         return _slerp(matrices[low], matrices[high], share)
 
     nearest = np.round(positions).astype(int)
-    return replace(_mix(motion, between, between_rotations), confidence=motion.confidence[nearest])
+    rest = {"confidence": motion.confidence[nearest], "times": _clock_at(motion, positions)}
+    return replace(_mix(motion, between, between_rotations), **rest)
+
+
+def _clock_at(motion: Motion, positions: np.ndarray) -> np.ndarray:
+    """[N] float32 times at fractional frame numbers [N], each counted on from the frame before it as that one plays."""
+    clock = motion.clock
+    low = np.clip(np.floor(positions), 0, len(clock) - 1).astype(int)
+    steps = np.diff(clock, append=clock[-1] + 1 / motion.fps)
+    steps[np.abs(steps) * motion.fps > 1.5] = 1 / motion.fps  # the frame before a cut
+    return (clock[low] + (positions - low) * steps[low]).astype(np.float32)
 
 
 def _mix(motion: Motion, mix: Mix, mix_rotations: Mix | None = None) -> Motion:

@@ -20,7 +20,7 @@ from . import files, host, spec, tensors
 from .driving import file_of
 from .performing import choose_background, perform, seed_input
 from .progress import NodeProgress, iterate_cancellable, run_cancellable
-from .sound import take_sound, write_sound
+from .sound import sound_along, write_sound
 
 if TYPE_CHECKING:
     import torch
@@ -40,13 +40,14 @@ class RenderAvatar:
         "Render Avatar to Video, which holds no frames in memory."
     )
     SEARCH_ALIASES = ("animate", "talking head", "drive", "reenact", "live portrait", "gaussian render")
-    RETURN_TYPES = ("IMAGE", "MASK", "VIDEO", "FLOAT")
-    RETURN_NAMES = ("images", "mask", "video", "fps")
+    RETURN_TYPES = ("IMAGE", "MASK", "VIDEO", "FLOAT", "AUDIO")
+    RETURN_NAMES = ("images", "mask", "video", "fps", "audio")
     OUTPUT_TOOLTIPS = (
         "One picture a frame. With a transparent background: the head's own colors up to its edge.",
         "White where the head is (alpha). Join Image with Alpha wants it inverted.",
         "The same as VIDEO, with the sound.",
         "Frames a second.",
+        "The sound in step with the frames: cut, repeated and held as the motion was.",
     )
     FUNCTION = "run"
 
@@ -79,7 +80,7 @@ class RenderAvatar:
         audio: dict[str, Any] | None = None,
         seed: int = 0,
         pose: str = "auto",
-    ) -> tuple[torch.Tensor, torch.Tensor, Any, float]:
+    ) -> tuple[torch.Tensor, torch.Tensor, Any, float, dict[str, Any] | None]:
         """Raise `GagavatarError` where the frames do not fit the memory or an input makes no sense."""
         behind = choose_background(background, background_color, background_image)
         count = len(motion)
@@ -92,7 +93,8 @@ class RenderAvatar:
             tensors.put(mask, index, alpha)
             progress(index + 1, picture=picture)
         images, mask = tensors.to_comfy(images), tensors.to_comfy(mask)
-        return images, mask, host.video_from_images(images, take_sound(audio), motion.fps), motion.fps
+        sound = sound_along(motion, audio)
+        return images, mask, host.video_from_images(images, sound, motion.fps), motion.fps, sound
 
 
 class RenderAvatarToVideo:
@@ -182,7 +184,7 @@ class RenderAvatarToVideo:
         )
         with ExitStack() as stack:
             driver = None if beside_driver is None else stack.enter_context(file_of(beside_driver))
-            comparison = None if beside_portrait is None else Comparison(beside_portrait.picture, driver)
+            comparison = None if beside_portrait is None else Comparison(beside_portrait.picture, driver, motion.times)
             look = Look(width, height, behind, stitcher, comparison)
             frames = iterate_cancellable(compose_frames(performance, look))
             first = next(frames)
@@ -217,7 +219,7 @@ def _write(
     progress = NodeProgress(len(motion))
     with ExitStack() as stack:
         sound = None
-        audio = take_sound(audio)
+        audio = sound_along(motion, audio)
         if audio is not None:
             sound = host.temporary_folder() / f"gagavatar_{path.stem}.wav"
             stack.callback(sound.unlink, missing_ok=True)
@@ -264,7 +266,11 @@ def _finish_inputs() -> dict[str, spec.Spec]:
 def _optional_inputs() -> dict[str, spec.Spec]:
     return {
         "background_image": spec.socket("IMAGE", "Behind the head; a batch is played, and repeated from its start."),
-        "audio": spec.socket("AUDIO", "Sound for the video, such as Extract Driving's."),
+        "audio": spec.socket(
+            "AUDIO",
+            "Sound for the video. The one that the motion came with, such as Extract Driving's, is cut, repeated and "
+            "held as the motion was; another one plays from its start.",
+        ),
         "seed": seed_input(),
         "pose": spec.choice(
             POSES,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-import wave
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import MediaError
-from ..media.files import atomic_output
+from ..media.retiming import follows, retime, write_wav
+from ..types import SOUND, Motion
 
 _log = logging.getLogger(__name__)
 
@@ -49,11 +50,31 @@ def take_sound(audio: Mapping[str, Any] | None) -> Any:
     return None if empty else audio
 
 
+def sound_along(motion: Motion, audio: Mapping[str, Any] | None) -> Any:
+    """AUDIO in step with the frames of a motion that was cut, repeated, held or reversed after it was tracked.
+
+    That is so where `audio` is as long as the sound that the motion was tracked with; another one plays from its start.
+    """
+    audio = take_sound(audio)
+    if audio is None:
+        return None
+    waveform, rate = audio["waveform"], int(audio["sample_rate"])
+    if not follows(motion, waveform.shape[-1] / rate):
+        return audio
+    import torch
+
+    parts = [retime(samples, rate, motion.clock, motion.fps) for samples in waveform.float().cpu().numpy()]
+    return {"waveform": torch.from_numpy(np.stack(parts)), "sample_rate": rate}
+
+
+def heard_with(motion: Motion, audio: Mapping[str, Any] | None) -> Motion:
+    """Return the motion, which now knows the length of the AUDIO that it came with."""
+    if audio is None:
+        return motion
+    seconds = audio["waveform"].shape[-1] / int(audio["sample_rate"])
+    return replace(motion, extra=motion.extra | {SOUND: f"{seconds:.3f}"})
+
+
 def write_sound(audio: Mapping[str, Any], path: Path) -> None:
     """Write AUDIO as 16-bit WAV."""
-    samples = np.clip(np.round(audio["waveform"][0].float().cpu().numpy() * 32768), -32768, 32767)
-    with atomic_output(path) as temporary, wave.open(str(temporary), "wb") as file:
-        file.setnchannels(len(samples))
-        file.setsampwidth(2)
-        file.setframerate(int(audio["sample_rate"]))
-        file.writeframes(samples.T.astype("<i2").tobytes())
+    write_wav(path, audio["waveform"][0].float().cpu().numpy(), int(audio["sample_rate"]))

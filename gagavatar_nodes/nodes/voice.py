@@ -11,7 +11,7 @@ from ..types import Motion
 from . import spec
 from .models import comfy_settings
 from .progress import NodeProgress, run_cancellable
-from .sound import take_sound
+from .sound import heard_with, take_sound
 
 
 class DriveByVoice:
@@ -99,4 +99,4 @@ class DriveByVoice:
             )
 
         motion = run_cancellable(hear)
-        return motion, heard, motion.fps, len(motion)
+        return heard_with(motion, heard), heard, motion.fps, len(motion)

@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from gagavatar_nodes.errors import GagavatarError, MediaError
+from gagavatar_nodes.media.sound import SoundReader
 from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.nodes import progress, tensors
+from gagavatar_nodes.nodes.sound import heard_with
 
 
 def test_images_mask_and_rate_of_every_frame(run, avatar, motion):
-    images, mask, _, fps = run("RenderAvatar", avatar=avatar, motion=motion, width=128, height=96)
+    images, mask, _, fps, _ = run("RenderAvatar", avatar=avatar, motion=motion, width=128, height=96)
     assert images.shape == (3, 96, 128, 3)
     assert mask.shape == (3, 96, 128)
     assert fps == 25
@@ -80,6 +82,25 @@ def test_videos_have_size_length_and_sound(run, avatar, motion, name, folders):
         assert len(list(video)) == 3
         assert video.has_audio == (name != "gif")
     assert [file.name for file in (folders / "output/clips").iterdir()] == [f"head_00001_.{name}"]
+
+
+def test_the_sound_is_cut_as_its_motion_was_and_another_sound_is_not(run, avatar):
+    """A click at 1.2 s of a film is heard where the film's frame of 1.2 s is shown."""
+    rate = 16000
+    sound = torch.zeros(1, 1, 2 * rate)
+    sound[..., round(1.2 * rate) :][..., :80] = 0.9
+    audio = {"waveform": sound, "sample_rate": rate}
+    motion = heard_with(run("BuiltinMotion", name="talk", seconds=2.0)[0], audio)
+    trimmed = run("EditMotion", motion=motion, start=1.0, fps=50.0)[0]
+    clicks = {}
+    for name, given in (("own", audio), ("other", {"waveform": sound[..., : round(1.5 * rate)], "sample_rate": rate})):
+        made = run("RenderAvatar", avatar=avatar, motion=trimmed, width=64, height=64, audio=given)
+        clicks[name] = made[4]["waveform"][0, 0].argmax().item() / rate
+    assert clicks["own"] == pytest.approx(0.2, abs=0.02)
+    assert clicks["other"] == pytest.approx(1.2, abs=0.02)
+    path = run("RenderAvatarToVideo", avatar=avatar, motion=trimmed, width=64, height=64, audio=audio)["result"][1]
+    heard = np.concatenate(list(SoundReader(path, channels=1)), axis=1)[0]
+    assert np.abs(heard).argmax() / SoundReader(path).rate == pytest.approx(0.2, abs=0.03)
 
 
 class SilentFilm(Mapping):

@@ -45,7 +45,8 @@ HINTS = {
     ),
     "EditMotion": (
         "The order is: neutral, trim, expression, head pose, smoothing, frame rate, loop. If the avatar's mouth stays "
-        "a little open or its brows raised, choose another **neutral** frame."
+        "a little open or its brows raised, choose another **neutral** frame. The sound needs no node of its own: the "
+        "motion knows where its frames were, and the node that renders cuts and repeats the sound with them."
     ),
     "BuiltinMotion": "Motions: idle, nod, shake, look_around, blink, talk, smile, surprise.",
     "Expression": (

@@ -135,7 +135,10 @@ def stitch_back(graph: Graph) -> None:
     with graph.column("2 · Driver", MOTION):
         extract = video_driver(graph, start["example"])
     with graph.column("3 · Render and stitch", RENDER):
-        rendered = render(graph, start["avatar"], graph.out(extract, "motion"), background="transparent", in_place=True)
+        rendered = render(
+            graph, start["avatar"], graph.out(extract, "motion"), background="transparent", in_place=True,
+            audio=graph.out(extract, "audio"),
+        )  # fmt: skip
         stitched = graph.add(
             f"{G}StitchBack", portrait=graph.out(start["track"], "portrait"), images=graph.out(rendered, "images"),
             mask=graph.out(rendered, "mask"), avatar=start["avatar"],
@@ -143,7 +146,7 @@ def stitch_back(graph: Graph) -> None:
     with graph.column("4 · Result", RESULT, 460):
         video = graph.add(
             "CreateVideo", images=graph.out(stitched, "images"), fps=graph.out(rendered, "fps"),
-            audio=graph.out(extract, "audio"),
+            audio=graph.out(rendered, "audio"),
         )  # fmt: skip
         graph.add("SaveVideo", None, 460, video=graph.out(video, "VIDEO"), filename_prefix="gagavatar/stitched")
 
