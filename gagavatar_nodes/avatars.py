@@ -73,6 +73,11 @@ class Avatar(Protocol):
         """Name of the model that made it: "embedded" or "gagavatar"."""
         ...
 
+    @property
+    def tracker(self) -> str:
+        """The tracker whose motions suit it: one of `choices.TRACKERS` other than "auto"."""
+        ...
+
     def __len__(self) -> int:
         """Gaussians."""
         ...

@@ -24,11 +24,25 @@ DENSITY, DENSITIES = 296, (148, 512)
 """Lattice nodes a side of the embedded avatar: GAGAvatar's plane (paper, section 3.1), the fewest and the most."""
 SIZE, SIZES = 512, (16, 2048)
 """Edge of a rendered image in pixels: default, smallest and largest."""
+PORTRAIT_SIZES = (256, 1024)
+"""Of a portrait's crop, from the smallest to the largest."""
+FPS, RATES = 25, (1, 240)
+"""Frames a second of what is made, or whose rate is not known: default, lowest and highest."""
+SECONDS = (0.04, 3600)
+"""Shortest and longest length of a made motion."""
+STRENGTH, STRENGTHS, MOST_STRENGTH = 1, (0, 2), 4
+"""Of an expression or a head's movement: as filmed, the range of sliders, and the most that can be typed."""
+FACES = 64
+"""How many faces can be told apart by their number."""
+BACKGROUND, PAGE_BACKGROUND = "black", "#202428"
+"""Of renderings, and of those on the page, where black is hard to see."""
 SMOOTHING = 0.25
 """Strength of the One-Euro filter on tracked landmarks, 0..1. More takes away likeness in fast speech and in blinks
 (tools/measure_reenactment.py), less shows jitter."""
 ORBITS = ("sweep", "circle", "figure8")
 """Ways of the head when an avatar is shown from all sides."""
+ORBIT_YAW, ORBIT_PITCH, ORBIT_SECONDS = 30, 0, 4
+"""Largest angles in degrees, and the length, of such a way."""
 REFERENCES = ("auto", "neutral", "same")
 """Moments of the driver that match the portrait's expression, besides a frame's index."""
 POSES = ("auto", "absolute", "relative")

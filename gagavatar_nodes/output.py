@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,11 @@ from .avatars import Drawing, Performance
 from .choices import SIZES
 from .errors import GagavatarError, MediaError
 from .rendering.compositing import BLACK
+from .types import Progress
 
 if TYPE_CHECKING:
     from .media.backgrounds import Background
     from .rendering.stitching import Stitcher
-
-Progress = Callable[[int, "int | None"], None]
-"""Called with the number of frames done and how many there are, if that is known."""
 
 
 @dataclass(frozen=True)

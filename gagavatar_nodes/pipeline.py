@@ -19,10 +19,10 @@ from .cache import cached, content_key
 from .choices import DENSITY, MODELS, PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE, SIZES, SMOOTHING
 from .devices import require_torch
 from .errors import FaceError, GagavatarError, MediaError
-from .output import Comparison, Look, Progress, check_output, compose_frames, is_picture, render
+from .output import Comparison, Look, check_output, compose_frames, is_picture, render
 from .settings import Settings, SettingsKeywords, availability, load_flame_model, merge_settings
 from .speech import VOICE_FPS
-from .types import Motion, Portrait
+from .types import Motion, Portrait, Progress
 
 if TYPE_CHECKING:
     from moviepy import VideoClip

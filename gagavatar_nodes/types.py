@@ -42,6 +42,10 @@ FRONTAL_ROTATION = np.diag([-1.0, 1.0, -1.0])
 """[3, 3] the rotation of a camera that a head looks into: the view's x and z run against the head's."""
 
 
+Progress = Callable[[int, "int | None"], None]
+"""Called with what is done (frames, bytes) and how much there is, if that is known."""
+
+
 @dataclass(frozen=True)
 class Camera:
     """A pinhole camera with its principal point at the image center and square pixels."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..choices import PAGE_BACKGROUND, SIZE, SMOOTHING, STRENGTH
 from ..nodes import NODE_CLASS_MAPPINGS
 from .executor import Graph
 
@@ -26,56 +27,56 @@ class Source:
 
 @dataclass(frozen=True)
 class AnimateOptions:
-    """Settings of the Animate tab; ranges are those of the nodes."""
+    """What can be chosen about an animation; ranges are those of `choices`."""
 
-    width: int = 512
-    height: int = 512
+    width: int = SIZE
+    height: int = SIZE
     background: str = "color"
     """"color", "image", "transparent" or "original", which puts the head back into its picture."""
-    color: str = "#202428"
+    color: str = PAGE_BACKGROUND
     background_file: str | None = None
     compare: bool = False
-    expression: float = 1.0
-    head_pose: float = 1.0
-    smoothing: float = 0.25
+    expression: float = STRENGTH
+    head_pose: float = STRENGTH
+    smoothing: float = SMOOTHING
     seconds: float = 0.0
     """Length of a built-in motion, or where a driver ends; 0 for all of it."""
     format: str = "mp4"
     model: str = "auto"
     tracker: str = "embedded"
     pose: str = "auto"
-    """One of `driving.head_turn.POSES`."""
+    """One of `choices.POSES`."""
     text: str = ""
     """What a voice says, where it is known."""
 
 
-def animate(portrait: Source, driver: Source, look: AnimateOptions | None = None) -> Graph:
+def animate(portrait: Source, driver: Source, options: AnimateOptions | None = None) -> Graph:
     """Portrait and driver to a video."""
-    look = look or AnimateOptions()
-    graph = avatar(portrait, look.model)
-    video = _add_driver(graph, driver, look)
+    options = options or AnimateOptions()
+    graph = avatar(portrait, options.model)
+    video = _add_driver(graph, driver, options)
     motion = ["driver", 0]
-    cut = look.seconds if driver.kind != "builtin" else 0.0
-    if (look.expression, look.head_pose, cut) != (1.0, 1.0, 0.0):
-        edits = {"expression": look.expression, "head_pose": look.head_pose, "end": cut}
+    cut = options.seconds if driver.kind != "builtin" else 0.0
+    if (options.expression, options.head_pose, cut) != (STRENGTH, STRENGTH, 0.0):
+        edits = {"expression": options.expression, "head_pose": options.head_pose, "end": cut}
         graph["edit"] = node("EditMotion", motion=motion, **edits)
         motion = ["edit", 0]
     values: dict[str, Any] = {
-        "avatar": ["lift", 0], "motion": motion, "width": look.width, "height": look.height,
-        "background_color": look.color, "format": look.format, "filename_prefix": "gagavatar/animated",
+        "avatar": ["lift", 0], "motion": motion, "width": options.width, "height": options.height,
+        "background_color": options.color, "format": options.format, "filename_prefix": "gagavatar/animated",
     }  # fmt: skip
-    if look.pose != "auto":
-        values["pose"] = look.pose
-    if look.background == "original":
+    if options.pose != "auto":
+        values["pose"] = options.pose
+    if options.background == "original":
         values["stitch_into"] = ["track", 0]
     else:
-        values["background"] = look.background
-    if look.background == "image" and look.background_file:
-        graph["background"] = node("LoadImage", image=look.background_file)
+        values["background"] = options.background
+    if options.background == "image" and options.background_file:
+        graph["background"] = node("LoadImage", image=options.background_file)
         values["background_image"] = ["background", 0]
     if video is not None or driver.kind == "voice":
         values["audio"] = ["driver", 1]
-    if look.compare:
+    if options.compare:
         values["beside_portrait"] = ["track", 0]
         if video is not None:
             values["beside_driver"] = video
@@ -98,7 +99,7 @@ def avatar(portrait: Source, model: str = "auto") -> Graph:
     return graph
 
 
-def expression(portrait: Source, sliders: Mapping[str, float], size: int = 512, color: str = "#202428") -> Graph:
+def expression(portrait: Source, sliders: Mapping[str, float], size: int = SIZE, color: str = PAGE_BACKGROUND) -> Graph:
     """Return the sliders of the studio as a picture: the node `face` is the motion, `save` the file."""
     graph = avatar(portrait)
     graph["face"] = node("Expression", **sliders)
@@ -148,10 +149,10 @@ def _default(spec: Any) -> Any:
     return options.get("default", kind[0] if isinstance(kind, list) and kind else None)
 
 
-def _add_driver(graph: Graph, driver: Source, look: AnimateOptions) -> list[Any] | None:
+def _add_driver(graph: Graph, driver: Source, options: AnimateOptions) -> list[Any] | None:
     """Add the node `driver`; return the VIDEO that it follows, if there is one."""
     if driver.kind == "builtin":
-        graph["driver"] = node("BuiltinMotion", name=driver.name, seconds=look.seconds)
+        graph["driver"] = node("BuiltinMotion", name=driver.name, seconds=options.seconds)
         return None
     if driver.kind == "voice":
         if driver.name:
@@ -159,7 +160,7 @@ def _add_driver(graph: Graph, driver: Source, look: AnimateOptions) -> list[Any]
             sound: list[Any] = ["sound", 0]
         else:
             sound = [_example(graph), 2]
-        graph["driver"] = node("DriveByVoice", audio=sound, text=look.text)
+        graph["driver"] = node("DriveByVoice", audio=sound, text=options.text)
         return None
     if driver.kind == "file":
         graph["video"] = node("LoadVideo", file=driver.name)
@@ -167,10 +168,10 @@ def _add_driver(graph: Graph, driver: Source, look: AnimateOptions) -> list[Any]
     else:
         video = [_example(graph), 1]
     links: dict[str, Any] = {"video": video}
-    if look.tracker != "embedded":
-        graph["tracker"] = node("LoadHeadTracker", tracker=look.tracker)
+    if options.tracker != "embedded":
+        graph["tracker"] = node("LoadHeadTracker", tracker=options.tracker)
         links["tracker"] = ["tracker", 0]
-    graph["driver"] = node("ExtractDriving", smoothing=look.smoothing, **links)
+    graph["driver"] = node("ExtractDriving", smoothing=options.smoothing, **links)
     return video
 
 

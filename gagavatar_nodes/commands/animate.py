@@ -6,8 +6,8 @@ import argparse
 import time
 from typing import Any
 
+from ..choices import SUITED_TRACKER
 from .options import (
-    Bar,
     add_command,
     add_lifting,
     add_look,
@@ -23,6 +23,7 @@ from .options import (
     read_settings,
     warn_bridged,
 )
+from .progress import Bar
 from .voice import add_voice, dub_file, read_motion
 
 _EXAMPLES = """\
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     portrait = pipeline.read_portrait(args.portrait, args.face, portrait_size(model))
     lifting = Task(lambda: pipeline.lift(portrait, model, args.density, settings), "lift")
     with Bar(args, "tracking") as bar:
-        motion = read_motion(args, args.driver, bar, driver_tracker(args, model), settings)
+        motion = read_motion(args, args.driver, bar, driver_tracker(args, SUITED_TRACKER[model]), settings)
     warn_bridged(motion, args.driver)
     avatar = lifting.result()
     motion = edit_motion(motion, args)

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .options import Bar, add_command, finish
+from .options import add_command, finish
+from .progress import Bar
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,25 +6,28 @@ import argparse
 import math
 import sys
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..choices import (
+    BACKGROUND,
     DENSITIES,
     DEVICES,
+    MOST_STRENGTH,
     PORTRAIT_SIZE,
     PORTRAIT_TRACKERS,
     POSES,
     PRECISIONS,
     PUBLISHED_PORTRAIT_SIZE,
+    RATES,
     REFERENCES,
     REFINERS,
     SIZE,
     SIZES,
     SMOOTHING,
-    SUITED_TRACKER,
+    STRENGTH,
     TRACKERS,
 )
+from ..choices import SECONDS as LENGTHS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,9 +136,9 @@ def add_tracking(parser: argparse.ArgumentParser, auto: str) -> None:
 def add_motion_editing(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what to do with a motion before it is performed."""
     group = parser.add_argument_group("motion")
-    group.add_argument("--expression", type=number(0, 4), default=1.0, metavar="S", help="strength (default: 1)")
+    group.add_argument("--expression", type=_STRENGTH, default=STRENGTH, metavar="S", help="strength (default: 1)")
     group.add_argument(
-        "--head-pose", type=number(0, 4), default=1.0, metavar="S", help="strength; 0 looks ahead (default: 1)"
+        "--head-pose", type=_STRENGTH, default=STRENGTH, metavar="S", help="strength; 0 looks ahead (default: 1)"
     )
     group.add_argument("--fps", type=FPS, metavar="F", help="frames a second (default: the driver's)")
     group.add_argument("--seconds", type=SECONDS, metavar="T", help="length of a built-in motion")
@@ -162,7 +165,7 @@ def add_look(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--size", type=parse_size, default=(SIZE, SIZE), metavar="N|WxH", help="pixels (default: 512)")
     group.add_argument(
         "--background",
-        default="black",
+        default=BACKGROUND,
         metavar="B",
         help="#rrggbb, a color's name, a picture, a video, or 'transparent' (default: black)",
     )
@@ -204,9 +207,10 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-FPS = number(1, 240)
-SECONDS = number(0.04, 3600)
+FPS = number(*RATES)
+SECONDS = number(*LENGTHS)
 _EDGE = whole(*SIZES)
+_STRENGTH = number(0, MOST_STRENGTH)
 
 
 def parse_face(text: str) -> int | tuple[float, float]:
@@ -235,11 +239,9 @@ def portrait_size(model: str) -> int:
     return PUBLISHED_PORTRAIT_SIZE if model == "gagavatar" else PORTRAIT_SIZE
 
 
-def driver_tracker(args: argparse.Namespace, model: str) -> str:
-    """Return the tracker for a driver of an avatar model: "auto" gives FLAME codes to GAGAvatar, and to no other."""
-    if args.tracker != "auto":
-        return args.tracker
-    return SUITED_TRACKER[model]
+def driver_tracker(args: argparse.Namespace, suited: str) -> str:
+    """Return the tracker for a driver: "auto" is the one that is `suited` to the avatar."""
+    return suited if args.tracker == "auto" else args.tracker
 
 
 def edit_motion(motion: Motion, args: argparse.Namespace) -> Motion:
@@ -303,34 +305,6 @@ def look(
         comparison = Comparison(portrait.picture, driver, times)
     width, height = args.size
     return Look(width, height, background, stitcher, comparison)
-
-
-class Bar:
-    """A progress bar on stderr; silent with --quiet, --json, or where stderr is no terminal."""
-
-    def __init__(self, args: argparse.Namespace, title: str) -> None:
-        self._hidden = args.quiet or args.json or not sys.stderr.isatty()
-        self._title = title
-        self._bar: Any = None
-
-    def __enter__(self) -> Bar:
-        return self
-
-    def __call__(self, done: int, total: int | None) -> None:
-        """Show `done` of `total`."""
-        if self._hidden:
-            return
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=total, desc=self._title, unit="frame", leave=False)
-        self._bar.update(done - self._bar.n)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
 
 
 def finish(args: argparse.Namespace, summary: dict[str, Any], line: str) -> int:

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from .options import DEVICES, add_command, add_tracker, finish, number, whole
+from .progress import Bar
 
 _EXAMPLES = """\
   gagavatar prepare talk1.mp4 talk2.mp4 -o data
@@ -71,24 +72,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Bars:
-    """A progress bar for each video at work; silent with --quiet, --json, or where stderr is no terminal."""
+    """A progress bar for each video at work."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self._hidden = args.quiet or args.json or not sys.stderr.isatty()
-        self._bars: dict[str, Any] = {}
+        self._args = args
+        self._bars: dict[str, Bar] = {}
 
     def __enter__(self) -> _Bars:
         return self
 
     def __call__(self, name: str, done: int, total: int | None) -> None:
         """Show `done` of `total` frames of a video."""
-        if self._hidden:
-            return
-        if name not in self._bars:
-            from tqdm import tqdm
-
-            self._bars[name] = tqdm(total=total, desc=name, unit="frame", leave=False)
-        self._bars[name].update(done - self._bars[name].n)
+        bar = self._bars.setdefault(name, Bar(self._args, name))
+        bar(done, total)
         if done == total:
             self._bars.pop(name).close()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ..choices import ORBITS
+from ..choices import FPS as RATE
+from ..choices import ORBIT_PITCH, ORBIT_SECONDS, ORBIT_YAW, ORBITS
 from .options import (
     FPS,
     SECONDS,
-    Bar,
     add_command,
     add_look,
     add_motion_editing,
@@ -24,6 +24,7 @@ from .options import (
     read_settings,
     warn_bridged,
 )
+from .progress import Bar
 from .voice import add_voice, driven_by_sound, dub_file, read_motion
 
 if TYPE_CHECKING:
@@ -63,10 +64,14 @@ def add_orbit_parser(subparsers: Any) -> None:
     parser.add_argument("avatar", metavar="AVATAR", help="from `gagavatar lift`")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".mp4 .mov .webm .mkv .gif, %%05d.png")
     parser.add_argument("--path", choices=ORBITS, default="sweep", help="the way of the head (default: sweep)")
-    parser.add_argument("--yaw", type=number(-90, 90), default=30.0, metavar="DEG", help="to either side (default: 30)")
-    parser.add_argument("--pitch", type=number(-90, 90), default=0.0, metavar="DEG", help="up and down (default: 0)")
-    parser.add_argument("--seconds", type=SECONDS, default=4.0, metavar="T", help="length (default: 4)")
-    parser.add_argument("--fps", type=FPS, default=25.0, metavar="F", help="frames a second (default: 25)")
+    parser.add_argument(
+        "--yaw", type=number(-90, 90), default=ORBIT_YAW, metavar="DEG", help="to either side (default: 30)"
+    )
+    parser.add_argument(
+        "--pitch", type=number(-90, 90), default=ORBIT_PITCH, metavar="DEG", help="up and down (default: 0)"
+    )
+    parser.add_argument("--seconds", type=SECONDS, default=ORBIT_SECONDS, metavar="T", help="length (default: 4)")
+    parser.add_argument("--fps", type=FPS, default=float(RATE), metavar="F", help="frames a second (default: 25)")
     add_look(parser)
     add_published(parser)
 
@@ -86,7 +91,7 @@ def run_render(args: argparse.Namespace) -> int:
     settings = read_settings(args)
     avatar = load_avatar(args.avatar, settings)
     with Bar(args, "tracking") as bar:
-        motion = read_motion(args, args.motion, bar, driver_tracker(args, avatar.model), settings)
+        motion = read_motion(args, args.motion, bar, driver_tracker(args, avatar.tracker), settings)
     warn_bridged(motion, args.motion)
     motion = edit_motion(motion, args)
     performance = avatar.perform(motion, args.reference, seed=args.seed, pose=args.pose)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from .options import (
     FPS,
-    Bar,
     add_command,
     add_published,
     add_tracking,
@@ -16,6 +15,7 @@ from .options import (
     tensor_output,
     warn_bridged,
 )
+from .progress import Bar
 from .voice import add_voice, driven_by_sound, read_motion
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from .options import add_command, finish
+from .progress import Bar
 
 _EXAMPLES = """\
   gagavatar train tiny --data data -o runs/tiny                    two cores, minutes
@@ -47,8 +47,12 @@ def run(args: argparse.Namespace) -> int:
     from ..training.trainer import train
 
     config = load_config(args.config, args.set).with_places(args.data)
-    with _Bar(args) as bar:
-        result = train(config, args.out, args.accept_changes, bar)
+    with Bar(args, "training", "step", dynamic_ncols=True, leave=True) as bar:
+
+        def progress(step: int, total: int, values: dict[str, float]) -> None:
+            bar(step, total, **{n.rpartition("/")[2]: f"{values[n]:.4g}" for n in _SHOWN if n in values})
+
+        result = train(config, args.out, args.accept_changes, progress)
     if result is None:  # not the first of several processes
         return 0
     summary = {
@@ -61,29 +65,3 @@ def run(args: argparse.Namespace) -> int:
 
 
 _SHOWN = ("train/total", "validation/fine_l1", "validation/psnr")
-
-
-class _Bar:
-    """A progress bar with the time left and the latest losses; silent with --quiet, --json, or without a terminal."""
-
-    def __init__(self, args: argparse.Namespace) -> None:
-        self._hidden = args.quiet or args.json or not sys.stderr.isatty()
-        self._bar: Any = None
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __call__(self, step: int, total: int, values: dict[str, float]) -> None:
-        """Show `step` of `total`."""
-        if self._hidden:
-            return
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=total, initial=step - 1, desc="training", unit="step", dynamic_ncols=True)
-        self._bar.set_postfix({n.rpartition("/")[2]: f"{values[n]:.4g}" for n in _SHOWN if n in values}, refresh=False)
-        self._bar.update(step - self._bar.n)
-
-    def __exit__(self, *exc: object) -> None:
-        if self._bar is not None:
-            self._bar.close()

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .progress import Bar
+
 if TYPE_CHECKING:
     from ..weights.manifest import WeightFile
 
@@ -123,8 +125,8 @@ def _download(args: argparse.Namespace) -> int:
     names = list(manifest()) if args.names == ["all"] else args.names
     done = {}
     for name in names:
-        with _Bar(name) as bar:
-            path = download(name, args.folder, args.accept_license, _ask, bar.update, _say)
+        with Bar(args, name, "B", unit_scale=True, leave=True) as bar:
+            path = download(name, args.folder, args.accept_license, _ask, bar, _say)
         done[name] = str(path)
         if not args.json:
             print(path)
@@ -201,25 +203,3 @@ def _print_json(document: Any) -> int:
     json.dump(document, sys.stdout, indent=2)
     print()
     return 0
-
-
-class _Bar:
-    """A progress bar on a terminal's standard error; silent elsewhere."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._bar: Any = None
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def update(self, done: int, total: int | None) -> None:
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(desc=self._name, total=total, initial=done, unit="B", unit_scale=True, disable=None)
-        self._bar.update(done - self._bar.n)

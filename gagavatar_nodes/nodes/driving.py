@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..choices import SMOOTHING
+from ..choices import FACES, FPS, RATES, SMOOTHING
 from ..errors import GagavatarError
 from ..types import TURNS, FrameSource, Motion
 from . import host, spec, tensors
@@ -59,8 +59,12 @@ class ExtractDriving:
                     step=0.05,
                     slider=True,
                 ),
-                "face": spec.whole(0, 0, 63, "Which face to follow, in the first frame with one: 0 is the largest."),
-                "fps": spec.number(25, 1, 240, "Frames a second of an IMAGE batch. A VIDEO knows its own.", step=0.001),
+                "face": spec.whole(
+                    0, 0, FACES - 1, "Which face to follow, in the first frame with one: 0 is the largest."
+                ),
+                "fps": spec.number(
+                    FPS, *RATES, "Frames a second of an IMAGE batch. A VIDEO knows its own.", step=0.001
+                ),
                 "preview_frames": spec.whole(
                     16, 0, 256, "Frames in the overlay output, evenly spread over the video; 0 for none.", advanced=True
                 ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..choices import FPS, RATES
 from ..types import ARKIT_NAMES, Motion
 from . import spec
 from .motions import MOTIONS
@@ -64,7 +65,7 @@ class Expression:
                 "frames": spec.whole(
                     1, 1, 100_000, "Length of the still, where no motion is connected.", advanced=True
                 ),
-                "fps": spec.number(25, 1, 240, "Frames a second of the still.", step=0.001, advanced=True),
+                "fps": spec.number(FPS, *RATES, "Frames a second of the still.", step=0.001, advanced=True),
             },
             "optional": {"motion": spec.socket(spec.MOTION, "The sliders are added to its expression and pose.")},
         }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..avatars import Avatar
+from ..choices import FPS, RATES
 from ..errors import GagavatarError
 from ..types import Portrait
 from . import spec, tensors
@@ -108,7 +109,7 @@ class CompareLayout:
         return {
             "required": {
                 "result": spec.socket("IMAGE", "On the right, from Render Avatar; its length and height count."),
-                "fps": spec.number(25, 1, 240, "Frames a second of the result, for driver_video.", step=0.001),
+                "fps": spec.number(FPS, *RATES, "Frames a second of the result, for driver_video.", step=0.001),
             },
             "optional": {
                 "portrait": spec.socket("IMAGE", "On the left: the picture, or its crop."),

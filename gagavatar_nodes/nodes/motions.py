@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..choices import FPS, ORBIT_PITCH, ORBIT_SECONDS, ORBIT_YAW, RATES, SECONDS, STRENGTH, STRENGTHS
 from ..driving.builtin import BUILTIN_NAMES
 from ..driving.pose import ORBITS
 from ..types import Motion
@@ -32,13 +33,17 @@ class EditMotion:
             "required": {
                 "motion": spec.socket(spec.MOTION, _MOTION_TIP),
                 "expression": spec.number(
-                    1, 0, 2, "Strength of the expression: 0 is a face at rest, 1 as filmed.", **strength
+                    STRENGTH, *STRENGTHS, "Strength of the expression: 0 is a face at rest, 1 as filmed.", **strength
                 ),
-                "head_pose": spec.number(1, 0, 2, "Strength of the head's movement: 0 holds it still.", **strength),
+                "head_pose": spec.number(
+                    STRENGTH, *STRENGTHS, "Strength of the head's movement: 0 holds it still.", **strength
+                ),
                 "smoothing": spec.number(0, 0, 1, "Smooths over time, without lag.", **strength),
                 "start": spec.number(0, 0, 36000, "Seconds cut off the beginning."),
                 "end": spec.number(0, 0, 36000, "Second at which the motion ends; 0 keeps it to its end."),
-                "fps": spec.number(0, 0, 240, "Frames a second to resample to; 0 keeps the motion's own.", step=0.001),
+                "fps": spec.number(
+                    0, 0, RATES[1], "Frames a second to resample to; 0 keeps the motion's own.", step=0.001
+                ),
                 "loop": spec.switch(False, "Fades the end into the beginning, so that the motion can be repeated."),
                 "pose_about": spec.choice(
                     ["front", "mean"],
@@ -101,8 +106,8 @@ class BuiltinMotion:
         return {
             "required": {
                 "name": spec.choice(BUILTIN_NAMES, "What the head does.", default="idle"),
-                "seconds": spec.number(0, 0, 3600, "Length: the motion is repeated to fill it; 0 plays it once."),
-                "fps": spec.number(25, 1, 240, "Frames a second.", step=0.001),
+                "seconds": spec.number(0, 0, SECONDS[1], "Length: the motion is repeated to fill it; 0 plays it once."),
+                "fps": spec.number(FPS, *RATES, "Frames a second.", step=0.001),
             }
         }
 
@@ -130,10 +135,10 @@ class OrbitCamera:
         return {
             "required": {
                 "path": spec.choice(ORBITS, "sweep: side to side. circle: around a rim. figure8: across the middle."),
-                "yaw": spec.number(30, 0, 90, "Largest angle to either side, degrees.", step=1, slider=True),
-                "pitch": spec.number(0, 0, 60, "Largest angle up and down, degrees.", step=1, slider=True),
-                "seconds": spec.number(4, 0.04, 600, "Length of the path."),
-                "fps": spec.number(25, 1, 240, "Frames a second, where no motion is connected.", step=0.001),
+                "yaw": spec.number(ORBIT_YAW, 0, 90, "Largest angle to either side, degrees.", step=1, slider=True),
+                "pitch": spec.number(ORBIT_PITCH, 0, 60, "Largest angle up and down, degrees.", step=1, slider=True),
+                "seconds": spec.number(ORBIT_SECONDS, SECONDS[0], 600, "Length of the path."),
+                "fps": spec.number(FPS, *RATES, "Frames a second, where no motion is connected.", step=0.001),
             },
             "optional": {"motion": spec.socket(spec.MOTION, "Its expression is kept; without it the face is at rest.")},
         }

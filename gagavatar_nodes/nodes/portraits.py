@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..avatars import Avatar
+from ..choices import FACES, PORTRAIT_SIZE, PORTRAIT_SIZES
 from ..errors import FaceError
 from ..types import Portrait
 from . import spec, tensors
@@ -48,13 +49,17 @@ class TrackPortrait:
                 "image": spec.socket(
                     "IMAGE", "A picture with a face, best with hair and shoulders. A batch works too."
                 ),
-                "face": spec.whole(0, 0, 63, "Which face, where there are several: 0 is the largest, 1 the next."),
+                "face": spec.whole(
+                    0, 0, FACES - 1, "Which face, where there are several: 0 is the largest, 1 the next."
+                ),
                 "matting": spec.choice(
                     ["auto", "guided", "none"],
                     "How the person is cut out: auto is the best edge, guided is faster, none keeps the background.",
                     advanced=True,
                 ),
-                "size": spec.whole(512, 256, 1024, "Edge of the crop in pixels.", step=8, advanced=True),
+                "size": spec.whole(
+                    PORTRAIT_SIZE, *PORTRAIT_SIZES, "Edge of the crop in pixels.", step=8, advanced=True
+                ),
             },
             "optional": {
                 "mask": spec.socket(

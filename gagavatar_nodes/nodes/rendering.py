@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..avatars import Avatar, Performance
-from ..choices import REFERENCES
+from ..choices import BACKGROUND, REFERENCES, SIZE, SIZES
 from ..driving.head_turn import POSES
 from ..errors import GagavatarError
 from ..media.backgrounds import Background, ColorBackground
@@ -238,15 +238,13 @@ def _drive_inputs() -> dict[str, spec.Spec]:
 
 
 def _look_inputs() -> dict[str, spec.Spec]:
-    from ..pipeline import SIZES
-
     return {
-        "width": spec.whole(512, *SIZES, "Pixels. The head fills the shorter edge.", step=8),
-        "height": spec.whole(512, *SIZES, "Pixels; as width for stitching.", step=8),
+        "width": spec.whole(SIZE, *SIZES, "Pixels. The head fills the shorter edge.", step=8),
+        "height": spec.whole(SIZE, *SIZES, "Pixels; as width for stitching.", step=8),
         "background": spec.choice(
             ["color", "image", "transparent"], "A color, the connected background_image, or none at all."
         ),
-        "background_color": spec.text("black", "#rrggbb, or a name such as black, white, gray, green or blue."),
+        "background_color": spec.text(BACKGROUND, "#rrggbb, or a name such as black, white, gray, green or blue."),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..choices import RATES, STRENGTH, STRENGTHS
 from ..errors import GagavatarError
 from ..speech import VOICE_FPS, VOICES
 from ..types import Motion
@@ -40,13 +41,17 @@ class DriveByVoice:
         return {
             "required": {
                 "audio": spec.socket("AUDIO", "The voice, in any length, rate and number of channels."),
-                "mouth": spec.number(1, 0, 2, "How far the mouth moves; lips close on p, b and m anyway.", **strength),
-                "head": spec.number(1, 0, 2, "Nods on stresses, turns at phrases: 0 holds the head still.", **strength),
-                "brows": spec.number(1, 0, 2, "Brows that rise with the pitch.", **strength),
-                "gaze": spec.number(1, 0, 2, "Small glances: 0 looks straight on.", **strength),
-                "blinks": spec.number(1, 0, 2, "How often the eyes blink: 0 never.", **strength),
+                "mouth": spec.number(
+                    STRENGTH, *STRENGTHS, "How far the mouth moves; lips close on p, b and m anyway.", **strength
+                ),
+                "head": spec.number(
+                    STRENGTH, *STRENGTHS, "Nods on stresses, turns at phrases: 0 holds the head still.", **strength
+                ),
+                "brows": spec.number(STRENGTH, *STRENGTHS, "Brows that rise with the pitch.", **strength),
+                "gaze": spec.number(STRENGTH, *STRENGTHS, "Small glances: 0 looks straight on.", **strength),
+                "blinks": spec.number(STRENGTH, *STRENGTHS, "How often the eyes blink: 0 never.", **strength),
                 "seed": spec.seed("Another number is another performance of the same words; lips keep to them."),
-                "fps": spec.number(VOICE_FPS, 1, 240, "Frames a second.", step=0.001),
+                "fps": spec.number(VOICE_FPS, *RATES, "Frames a second.", step=0.001),
                 "text": spec.text(
                     "", "What is said, in English, if you know it: lips keep to it more closely. May stay empty."
                 ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from ..driving.performing import add_blink, add_gaze, perform_weights
 from ..driving.pose import rotation_of
 from ..errors import GagavatarError, MediaError
-from ..types import Motion
+from ..types import Motion, Progress
 from . import VOICE_FPS
 from .analysis import Speech, analyze
 from .articulation import articulate
@@ -24,7 +23,6 @@ _QUIETEST, _LOUDEST = 0.1, 1.15
 _SPAN_DB = 20.0  # between shut and fully open
 _HEADROOM_DB = 7.0  # under the loudest vowels, at which the mouth opens as usual
 _SILENT_DB = -60.0  # of a whole sound, under which loudness means nothing
-_Progress = Callable[[int, "int | None"], None]
 
 
 def drive_embedded(
@@ -32,7 +30,7 @@ def drive_embedded(
     fps: float = VOICE_FPS,
     manner: Manner | None = None,
     text: str = "",
-    progress: _Progress | None = None,
+    progress: Progress | None = None,
 ) -> Motion:
     """Return a motion as long as the sound; see `voices.drive`."""
     if not (math.isfinite(fps) and fps > 0):

@@ -12,13 +12,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import WeightsError
 from .explain import explain
 from .locations import Folders, find_weight, hand_path, target_folder
 from .lockfile import LockFile, cache_name, check, lock_folder, published_sha256, sha256_of
 from .manifest import WeightFile, weight
-from .transfer import Progress, transfer
+from .transfer import transfer
+
+if TYPE_CHECKING:
+    from ..types import Progress
 
 _MISSING_HUB = 'Downloading weights needs huggingface_hub. Install it with: pip install "gagavatar-nodes[gagavatar]"'
 _SHA256_DIGITS = 64

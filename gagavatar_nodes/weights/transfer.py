@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-Progress: TypeAlias = Callable[[int, "int | None"], None]
-"""Called with the bytes there so far and the total, if known."""
+if TYPE_CHECKING:
+    from ..types import Progress
 
 _PAUSE = 1.0
 

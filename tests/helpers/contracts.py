@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gagavatar_nodes.avatars import Avatar, Drawing, Performance
+from gagavatar_nodes.choices import MODELS, TRACKERS
 from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.types import Camera, Gaussians, Motion, Portrait
 
@@ -17,7 +18,9 @@ from gagavatar_nodes.types import Camera, Gaussians, Motion, Portrait
 def check_avatar(avatar: Avatar, portrait: Portrait, folder: Any) -> None:
     """Check that an avatar does what `Avatar` promises, and its performance what `Performance` promises."""
     check_signatures(avatar, Avatar)
-    assert avatar.model in ("embedded", "gagavatar")
+    assert avatar.model in MODELS
+    assert avatar.tracker in TRACKERS
+    assert "auto" not in (avatar.model, avatar.tracker)
     assert len(avatar) > 0
     assert avatar.network is None or callable(avatar.network.release)
     motion = neutral_motion(2, 12.5)

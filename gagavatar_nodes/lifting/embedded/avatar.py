@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ...choices import SUITED_TRACKER
 from ...driving.retarget import HeadPlacement, Retargeter
 from ...face.arkit import gaze_of
 from ...face.topology import LOWER_LIP, UPPER_LIP
@@ -29,6 +30,7 @@ class EmbeddedAvatar(AvatarParts):
     """A lifted portrait. `perform` binds a motion to it; `gaussians` poses it for one frame."""
 
     model = "embedded"
+    tracker = SUITED_TRACKER[model]
 
     def __len__(self) -> int:
         return len(self.layer)

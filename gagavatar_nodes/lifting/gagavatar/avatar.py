@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...choices import SUITED_TRACKER
 from ...driving.retarget import Retargeter
 from ...errors import FileFormatError
 from ...types import FOCAL, Camera, FlameCodes, Gaussians, Motion, Portrait
@@ -39,6 +40,7 @@ class GagavatarAvatar:
     models: GagavatarModels
 
     model = "gagavatar"
+    tracker = SUITED_TRACKER[model]
 
     def __len__(self) -> int:
         return len(self.portrait)

@@ -23,7 +23,7 @@ EXTENSIONS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", 
 """Of the files that are taken out of a folder."""
 _WORK = ".work"
 
-Progress = Callable[[str, int, "int | None"], None]
+VideoProgress = Callable[[str, int, "int | None"], None]
 """Called with a video's name, the number of its frames done and how many there are, if that is known."""
 
 
@@ -34,7 +34,7 @@ def prepare(
     workers: int = 0,
     held_out: str = "auto",
     share: float = 0.1,
-    progress: Progress | None = None,
+    progress: VideoProgress | None = None,
 ) -> dict[str, Any]:
     """Prepare raw videos for training, see `layout`; return the report.
 
@@ -151,7 +151,7 @@ def _run_all(
     folder: Path,
     settings: PrepareSettings,
     workers: int,
-    progress: Progress | None,
+    progress: VideoProgress | None,
 ) -> None:
     """Run a process for each video, `workers` at a time: a decoder that crashes takes nothing else with it."""
     context = multiprocessing.get_context("spawn")
