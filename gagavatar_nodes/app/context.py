@@ -15,7 +15,8 @@ import gradio as gr
 from ..assets import path as asset
 from ..avatars import Avatar
 from ..errors import GagavatarError
-from .avatars import lift_cached
+from .avatars import lifted
+from .gate import Gate
 from .graphs import Source
 from .limits import Limits
 from .sessions import FOLDER_PREFIX, Session, Sessions
@@ -33,13 +34,23 @@ class Context:
     """Visitors and limits."""
 
     sessions: Sessions
+    gate: Gate
     limits: Limits = field(default_factory=Limits)
     may_download: bool = True
     """Whether visitors may fetch weights to this machine."""
 
     def session(self, request: gr.Request | None) -> Session:
-        """Return the visitor who sent a request."""
+        """Return the visitor who sent a request; without a session of its own, a request is a visitor of its own."""
+        self.gate.sweep()
         return self.sessions.of(None if request is None else request.session_hash)
+
+    def take_in(self, session: Session, upload: str) -> str:
+        """Let a file in that a visitor hands over; return the name by which graphs mean it.
+
+        Raises:
+            MediaError: it is no upload of this visitor, or too large.
+        """
+        return session.take_in(self.gate.admit(upload, session.key))
 
     def example(self, name: str) -> str:
         """Return a bundled file, copied to where Gradio may show it from."""
@@ -47,23 +58,23 @@ class Context:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / name).is_file():
             shutil.copyfile(asset(name), folder / name)
+        self.gate.bundle(asset(name))
         return str(folder / name)
 
     def portrait(self, session: Session, upload: str | None) -> Source:
         """Return the portrait that is shown, as a source of a graph."""
         if not upload:
             raise GagavatarError("There is no portrait: upload one, take one with the webcam, or choose the example")
-        path = Path(upload)
+        path = self.gate.admit(upload, session.key)
         if same_file(path, asset(EXAMPLE_PORTRAIT)):
             return Source("example")
-        self.limits.check_upload(path)
         return Source("file", session.take_in(path))
 
     def driver(self, session: Session, upload: str | None) -> Source:
         """Return the driving video that is shown, as a source of a graph."""
         if not upload:
             raise GagavatarError("There is no driving video: upload one, record one, or choose a built-in motion")
-        path = Path(upload)
+        path = self.gate.admit(upload, session.key)
         if same_file(path, asset(EXAMPLE_DRIVER)):
             return Source("example")
         self.limits.check_driver(path)
@@ -73,7 +84,7 @@ class Context:
         """Return the voice that is heard, as a source of a graph."""
         if not upload:
             raise GagavatarError("There is no voice: upload a sound, record one, or choose another driver")
-        path = Path(upload)
+        path = self.gate.admit(upload, session.key)
         if same_file(path, asset(EXAMPLE_VOICE)):
             return Source("voice")
         self.limits.check_voice(path)

@@ -29,17 +29,18 @@ class Limits:
     """Jobs in the queue."""
     lifetime: float = 3600.0
     """Seconds after which a visitor who is gone is forgotten, results included."""
+    spare_disk: int = 500_000_000
+    """Bytes of the disk that uploads leave free."""
 
-    def check_upload(self, path: Path) -> None:
-        """Raises:
-        MediaError: the file is too large.
-        """
-        size = path.stat().st_size
-        if size > self.megabytes * 1_000_000:
-            raise MediaError(
-                f"{path.name} has {size / 1e6:.0f} MB, but at most {self.megabytes} MB can be uploaded: shorten it, or "
-                "make it smaller"
-            )
+    @property
+    def visitor_bytes(self) -> int:
+        """Return the bytes that one visitor may keep here, uploads and results each."""
+        return 5 * self.megabytes * 1_000_000
+
+    @property
+    def all_bytes(self) -> int:
+        """Return the bytes that the uploads of all visitors may take."""
+        return 25 * self.megabytes * 1_000_000
 
     def check_graph(self, graph: Graph) -> None:
         """Raises:
@@ -62,7 +63,6 @@ class Limits:
         """
         from ..media.sound import SoundReader
 
-        self.check_upload(path)
         seconds, reader = 0.0, SoundReader(path, rate=_COUNTED)
         for block in reader:
             seconds += block.shape[1] / _COUNTED
@@ -78,7 +78,6 @@ class Limits:
         """
         from ..media.video_reader import VideoReader
 
-        self.check_upload(path)
         with VideoReader(path) as video:
             frames, fps = video.frame_count, video.fps
         if frames is not None and frames / fps > self.seconds + 0.5:

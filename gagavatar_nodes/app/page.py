@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import atexit
 import io
+import os
 import sys
-from contextlib import redirect_stdout
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from .context import EXAMPLE_PORTRAIT, Context, picture_input
+from .edge import Edge, Hosts
+from .gate import Gate, UploadFolder
+from .guarded import GuardedBlocks
 from .limits import Limits
 from .sessions import Sessions
 from .tabs import animate, live, models, studio, viewer3d
@@ -77,6 +83,8 @@ class Serving:
     share: bool = False
     auth: tuple[str, str] | None = None
     root_path: str | None = None
+    host_names: tuple[str, ...] = ()
+    """Names under which others reach the page, by way of a proxy."""
     open_browser: bool = False
     limits: Limits = field(default_factory=Limits)
 
@@ -89,9 +97,10 @@ def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
     limits = limits or Limits()
     sessions = Sessions(lifetime=limits.lifetime)
     atexit.register(sessions.close_all)
-    context = Context(sessions, limits, may_download)
+    gate = Gate(_upload_folder(sessions), limits)
+    context = Context(sessions, gate, limits, may_download)
     lifetime = round(limits.lifetime)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(lifetime, lifetime)) as page:
+    with GuardedBlocks(title=TITLE, analytics_enabled=False, delete_cache=(lifetime, lifetime)) as page:
         gr.Markdown(_HEADER)
         with gr.Row(equal_height=False):
             with gr.Column(scale=1, min_width=260):
@@ -110,15 +119,33 @@ def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
 
         def forget(request: gr.Request) -> None:
             sessions.close(request.session_hash)
+            gate.forget(request.session_hash or "")
 
         page.unload(forget)
+    page.gate, page.owner = gate, may_download
     page.queue(max_size=limits.waiting, default_concurrency_limit=4)
     return page
 
 
-def options(limits: Limits) -> dict[str, Any]:
-    """Return what `Blocks.launch` needs for this page, wherever it is served."""
+def _upload_folder(sessions: Sessions) -> Path:
+    """Where Gradio is to put uploads: a folder that no other user of this machine may read, unless one is named."""
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        os.environ["GRADIO_TEMP_DIR"] = str(sessions.root / "uploads")
+    return Path(os.environ["GRADIO_TEMP_DIR"])
+
+
+def options(page: GuardedBlocks, limits: Limits, hosts: Hosts | None = None) -> dict[str, Any]:
+    """Return what `Blocks.launch` needs for this page, wherever it is served: by this machine alone unless `hosts`."""
+
+    @asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        """Put the edge around all of the server; Gradio itself lets nothing stand before its own layers."""
+        app.uploaded_file_dir = UploadFolder(page.gate.root)
+        app.middleware_stack = Edge(app.middleware_stack, page, hosts or Hosts(), page.gate, lambda: None)
+        yield
+
     return {
+        "app_kwargs": {"lifespan": lifespan},
         "theme": gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         # As `css`, Gradio would not let the style reach the page's frame.
         "head": f"<style>{CSS}</style><script>{NAMES}</script>",
@@ -131,7 +158,8 @@ def options(limits: Limits) -> dict[str, Any]:
 
 def serve(serving: Serving, block: bool = True) -> tuple[Any, str]:
     """Serve the page and say where; return the page and its address, at once where not `block`."""
-    alone = serving.listen in _ALONE and not serving.share
+    alone = serving.listen in _ALONE and not (serving.share or serving.root_path or serving.host_names)
+    hosts = Hosts.of(serving.listen, (*serving.host_names, serving.root_path or ""))
     page = build(serving.limits, may_download=alone)
     with redirect_stdout(io.StringIO()):  # Gradio tells of a link that failed in ten lines
         _, address, shared = page.launch(
@@ -142,8 +170,9 @@ def serve(serving: Serving, block: bool = True) -> tuple[Any, str]:
             root_path=serving.root_path,
             inbrowser=serving.open_browser,
             prevent_thread_lock=True,
-            **options(serving.limits),
+            **options(page, serving.limits, hosts),
         )
+    hosts.add(shared or "")
     if serving.share and not shared:
         print(
             "There is no public link, as Gradio's servers cannot be reached: check the connection, or use --listen",

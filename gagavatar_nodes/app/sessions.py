@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import shutil
 import tempfile
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 
 from ..errors import GagavatarError
 from ..nodes import host
-from ..temporary import owned_name, sweep
+from ..temporary import owned_name, replacement, sweep
 from .core_nodes import FileVideo, FrameVideo
 from .executor import ResultCache
 
@@ -33,7 +34,9 @@ class Session:
     """One visitor's own things."""
 
     folder: Path
-    results: ResultCache = field(default_factory=ResultCache)
+    key: str = ""
+    """By which the browser's page calls itself."""
+    kept: Kept = field(default_factory=Kept)
     canceled: threading.Event = field(default_factory=threading.Event)
     values: dict[str, Any] = field(default_factory=dict)
     """State of the interactive tabs, by their names."""
@@ -51,16 +54,27 @@ class Session:
         if self.canceled.is_set():
             raise CanceledError("Stopped.")
 
-    def take_in(self, upload: str | os.PathLike[str]) -> str:
-        """Copy an uploaded file into the input folder; return the name by which graphs mean it."""
-        source = Path(upload)
-        name = _UNSAFE.sub("_", source.name)[-_LONGEST_NAME:].lstrip(".") or "upload"
+    def take_in(self, upload: Path) -> str:
+        """Put a file that the gate has admitted into the input folder; return the name by which graphs mean it."""
+        name = _UNSAFE.sub("_", upload.name)[-_LONGEST_NAME:].lstrip(".") or "upload"
         target = self._subfolder("input") / name
         try:
-            shutil.copyfile(source, target)
+            with replacement(target) as temporary:
+                _linked(upload, temporary)
         except OSError as error:
-            raise GagavatarError(f"{source.name} cannot be read ({error.strerror}): upload it again") from error
+            raise GagavatarError(f"{name} cannot be read ({error.strerror}): upload it again") from error
         return name
+
+    def tidy(self, most: int) -> None:
+        """Remove the oldest inputs and results beyond `most` bytes each."""
+        for name in ("input", "output"):
+            files = [path for path in self._subfolder(name).rglob("*") if path.is_file()]
+            files.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+            total = 0
+            for path in files:
+                total += path.stat().st_size
+                if total > most:
+                    path.unlink(missing_ok=True)
 
     def _subfolder(self, name: str) -> Path:
         path = self.folder / name
@@ -82,19 +96,20 @@ class Sessions:
         return len(self._sessions)
 
     def of(self, key: str | None) -> Session:
-        """Return the session of a visitor, new where it is not known."""
+        """Return the session of a visitor, new where it is not known; each who has no key is another one."""
         self.sweep()
+        key = key or secrets.token_hex(16)
         with self._lock:
-            name = hashlib.sha256((key or "anonymous").encode()).hexdigest()[:24]
+            name = _name(key)
             if name not in self._sessions:
-                self._sessions[name] = Session(self.root / name)
+                self._sessions[name] = Session(self.root / name, key or "")
             session = self._sessions[name]
             session.used = time.monotonic()
             return session
 
     def close(self, key: str | None) -> None:
         """Forgets a visitor: stops the job and removes the files."""
-        name = hashlib.sha256((key or "anonymous").encode()).hexdigest()[:24]
+        name = _name(key or "")
         with self._lock:
             session = self._sessions.pop(name, None)
         if session is not None:
@@ -117,6 +132,18 @@ class Sessions:
         for session in sessions:
             _remove(session)
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _name(key: str) -> str:
+    return hashlib.sha256(key.encode(errors="replace")).hexdigest()[:24]
+
+
+def _linked(source: Path, target: Path) -> None:
+    """Give a file a second name, which takes no room; where the system cannot, copy it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _own_folder() -> Path:

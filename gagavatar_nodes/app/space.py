@@ -15,4 +15,5 @@ def main() -> None:
     if "SPACE_ID" not in os.environ:
         serve(Serving())
         return
-    serve(Serving(listen="0.0.0.0", limits=Limits(megabytes=50, seconds=20.0, edge=768, waiting=12)))
+    names = tuple(os.environ.get("SPACE_HOST", "").split())
+    serve(Serving(listen="0.0.0.0", host_names=names, limits=Limits(megabytes=50, seconds=20.0, edge=768, waiting=12)))

@@ -31,6 +31,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--root-path", metavar="PATH", help="path under which a proxy shows the page, such as /gagavatar"
     )
+    parser.add_argument(
+        "--host-name", action="append", default=[], metavar="NAME",
+        help="name under which a proxy or a router shows the page, such as heads.example.org; may be given repeatedly",
+    )  # fmt: skip
     parser.add_argument("--no-browser", action="store_true", help="do not open the page")
     limits = parser.add_argument_group("limits")
     limits.add_argument("--max-upload", type=whole(1, 10_000), default=200, metavar="MB", help="default: 200")
@@ -57,8 +61,15 @@ def run(args: argparse.Namespace) -> int:
 
     limits = Limits(args.max_upload, args.max_seconds, args.max_size, args.max_jobs)
     serving = Serving(
-        args.listen, args.port, args.share, args.auth, args.root_path, not args.no_browser, limits
-    )  # fmt: skip
+        args.listen,
+        args.port,
+        args.share,
+        args.auth,
+        args.root_path,
+        tuple(args.host_name),
+        not args.no_browser,
+        limits,
+    )
     try:
         serve(serving)
     except OSError as error:

@@ -1,7 +1,6 @@
 """The page as others reach it: with a password, through a proxy, by many at once; skipped without Gradio."""
 
 import os
-import tempfile
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -19,25 +18,6 @@ gradio_client = pytest.importorskip("gradio_client")
 CLIENTS = 20
 SPARE = 1.5e9
 """Bytes of memory that so many visitors may take: a lifted avatar of each is kept, 20 MB."""
-
-
-@pytest.fixture
-def serving(tmp_path, monkeypatch):
-    """Function (**options of `Serving`) -> address; what is written goes to a folder of the test."""
-    from gagavatar_nodes.app.page import Serving, serve
-
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-    pages = []
-
-    def start(**options):
-        page, address = serve(Serving(**options), block=False)
-        pages.append(page)
-        return address
-
-    yield start
-    for page in pages:
-        page.close()
 
 
 def status(address, headers=None):

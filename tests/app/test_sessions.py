@@ -50,11 +50,3 @@ def test_uploads_stay_inside_the_input_folder(tmp_path, name):
 def test_a_long_driver_is_refused_with_its_length():
     with pytest.raises(MediaError, match=r"is 3 s long, but at most 1 s"):
         Limits(seconds=1.0).check_driver(asset("synthetic_driver.mp4"))
-
-
-def test_a_large_upload_is_refused(tmp_path):
-    path = tmp_path / "big.png"
-    with path.open("wb") as file:
-        file.truncate(3_000_000)
-    with pytest.raises(MediaError, match="has 3 MB, but at most 2 MB"):
-        Limits(megabytes=2).check_upload(path)

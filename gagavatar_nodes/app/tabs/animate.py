@@ -72,8 +72,7 @@ class Inputs:
         if background == "image":
             if not self.background_file:
                 raise GagavatarError("The background is a picture, but there is none: upload it under Settings")
-            context.limits.check_upload(Path(self.background_file))
-            behind = session.take_in(self.background_file)
+            behind = context.take_in(session, self.background_file)
         if background == "transparent" and self.format == "mp4":
             raise GagavatarError("MP4 cannot be transparent: choose the format webm, mov or gif under Settings")
         if max(self.width, self.height) > context.limits.edge:
@@ -155,16 +154,13 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         with show_errors():
             if not file:
                 raise GagavatarError("There is no workflow: drop a .json file that ComfyUI saved")
-            graph = read_workflow(Path(file))
+            graph = read_workflow(context.gate.admit(file, session.key))
             context.limits.check_graph(graph)
             kinds = {one["class_type"] for one in graph.values()}
-            taken = session.take_in(picture) if picture and "LoadImage" in kinds else None
-            if video and "LoadVideo" in kinds:
-                context.limits.check_driver(Path(video))
-            followed = session.take_in(video) if video and "LoadVideo" in kinds else None
-            if sound and "LoadAudio" in kinds:
-                context.limits.check_voice(Path(sound))
-            heard = session.take_in(sound) if sound and "LoadAudio" in kinds else None
+            given = {"LoadImage": picture, "LoadVideo": video, "LoadAudio": sound}
+            taken, followed, heard = (
+                context.take_in(session, upload) if upload and kind in kinds else None for kind, upload in given.items()
+            )
             yield from _running(session, with_uploads(graph, taken, followed, heard))
 
     def on_stop(request: gr.Request) -> str:
