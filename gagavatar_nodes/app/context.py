@@ -15,7 +15,7 @@ import gradio as gr
 from ..assets import path as asset
 from ..avatars import Avatar
 from ..errors import GagavatarError
-from .avatars import lifted
+from .avatars import lift_cached
 from .gate import Gate
 from .graphs import Source
 from .limits import Limits

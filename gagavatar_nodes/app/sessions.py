@@ -36,7 +36,7 @@ class Session:
     folder: Path
     key: str = ""
     """By which the browser's page calls itself."""
-    kept: Kept = field(default_factory=Kept)
+    results: ResultCache = field(default_factory=ResultCache)
     canceled: threading.Event = field(default_factory=threading.Event)
     values: dict[str, Any] = field(default_factory=dict)
     """State of the interactive tabs, by their names."""
