@@ -1,4 +1,4 @@
-"""The one gate for files that enter: uploads lie in folders of their own, and belong to the visitor who uses them first.
+"""The one gate for files that enter: uploads lie in folders of their own, and belong to who uses them first.
 
 The name of such a folder is drawn at random and told to nobody but the browser that sent the file, so it cannot be
 guessed; the first session that hands the file in owns it from then on.

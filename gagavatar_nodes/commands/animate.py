@@ -80,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
         motion = read_motion(args, args.driver, bar, driver_tracker(args, SUITED_TRACKER[model]), settings)
     warn_bridged(motion, args.driver)
     avatar = lifting.result()
-    performance = avatar.perform(edit_motion(motion, args), args.reference, args.stitch, args.seed, args.pose)
+    motion = edit_motion(motion, args)
+    performance = avatar.perform(motion, args.reference, args.stitch, args.seed, args.pose)
     is_media = pipeline.is_media(args.driver)
     film = args.driver if is_media and not pipeline.is_sound(args.driver) else None
     shown = avatar.frame_portrait(portrait) if args.stitch else portrait

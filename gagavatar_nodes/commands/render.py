@@ -93,9 +93,11 @@ def run_render(args: argparse.Namespace) -> int:
     with Bar(args, "tracking") as bar:
         motion = read_motion(args, args.motion, bar, driver_tracker(args, avatar.tracker), settings)
     warn_bridged(motion, args.motion)
-    performance = avatar.perform(edit_motion(motion, args), args.reference, seed=args.seed, pose=args.pose)
-    heard = args.audio or dub or (args.motion if driven_by_sound(args, args.motion) else None)
-    return _write(args, performance, background, heard)
+    motion = edit_motion(motion, args)
+    performance = avatar.perform(motion, args.reference, seed=args.seed, pose=args.pose)
+    sound = args.audio or dub or (args.motion if driven_by_sound(args, args.motion) else None)
+    with sound_file(motion, sound, own=not args.audio) as heard:
+        return _write(args, performance, background, heard)
 
 
 def run_orbit(args: argparse.Namespace) -> int:

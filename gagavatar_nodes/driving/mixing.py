@@ -9,7 +9,7 @@ import numpy as np
 from ..easing import smoothstep
 from ..face.bundled_face import bundled_neutral
 from ..face.topology import LOWER_LIP, LOWER_LIP_ROWS, MOUTH_CORNERS, UPPER_LIP, UPPER_LIP_ROWS
-from ..types import ARKIT_NAMES, FlameCodes, Motion
+from ..types import ARKIT_NAMES, SOUND, FlameCodes, Motion
 from .timeline import extend, resample
 
 MOUTH_COLUMNS = [i for i, name in enumerate(ARKIT_NAMES) if name.startswith(("jaw", "mouth", "tongue", "cheekPuff"))]
@@ -34,6 +34,8 @@ def replace_mouth(motion: Motion, mouth_of: Motion, shorter: str = "loop") -> Mo
     """
     mouth = resample(mouth_of, motion.fps)
     count = max(len(motion), len(mouth))
+    silence = np.arange(1, count - len(mouth) + 1) / motion.fps  # the sound's clock runs on where the mouth is held
+    times = np.append(mouth.clock, mouth.clock[-1] + silence).astype(np.float32)
     face, mouth = extend(motion, count, shorter), extend(mouth, count, "hold")
     share, closing = _lower_face(face.neutral)[:, None], _closing(face.neutral)
     deltas = np.empty((count, 478, 3), np.float16)

@@ -94,7 +94,8 @@ def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
         faded = _slerp(matrices[total - count :], matrices[:count], share)
         return np.concatenate([matrices[count : total - count], faded])
 
-    return replace(_mix(motion, fade, fade_rotations), confidence=motion.confidence[count:].copy())
+    rest = {"confidence": motion.confidence[count:].copy(), "times": motion.clock[count:].astype(np.float32)}
+    return replace(_mix(motion, fade, fade_rotations), **rest)
 
 
 def extend(motion: Motion, count: int, how: str) -> Motion:
@@ -156,7 +157,17 @@ def sample(motion: Motion, positions: np.ndarray) -> Motion:
         return _slerp(matrices[low], matrices[high], share)
 
     nearest = np.round(positions).astype(int)
-    return replace(_mix(motion, between, between_rotations), confidence=motion.confidence[nearest])
+    rest = {"confidence": motion.confidence[nearest], "times": _clock_at(motion, positions)}
+    return replace(_mix(motion, between, between_rotations), **rest)
+
+
+def _clock_at(motion: Motion, positions: np.ndarray) -> np.ndarray:
+    """[N] float32 times at fractional frame numbers [N], each counted on from the frame before it as that one plays."""
+    clock = motion.clock
+    low = np.clip(np.floor(positions), 0, len(clock) - 1).astype(int)
+    steps = np.diff(clock, append=clock[-1] + 1 / motion.fps)
+    steps[np.abs(steps) * motion.fps > 1.5] = 1 / motion.fps  # the frame before a cut
+    return (clock[low] + (positions - low) * steps[low]).astype(np.float32)
 
 
 def _mix(motion: Motion, mix: Mix, mix_rotations: Mix | None = None) -> Motion:

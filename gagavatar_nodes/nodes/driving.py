@@ -15,7 +15,7 @@ from ..types import TURNS, FrameSource, Motion
 from . import host, spec, tensors
 from .models import HeadTracker
 from .progress import NodeProgress, run_cancellable
-from .sound import read_sound, take_sound
+from .sound import heard_with, read_sound, take_sound
 
 if TYPE_CHECKING:
     import torch
@@ -106,7 +106,7 @@ class ExtractDriving:
             with file_of(video) as path, VideoReader(path) as reader:
                 motion = job.of(reader, path.name)
                 audio = audio or run_cancellable(lambda: read_sound(path))
-        return motion, audio, job.overlay(), report(motion), motion.fps
+        return heard_with(motion, audio), audio, job.overlay(), report(motion), motion.fps
 
 
 def report(motion: Motion) -> str:

@@ -20,7 +20,7 @@ from . import files, host, spec, tensors
 from .driving import file_of
 from .performing import choose_background, perform, seed_input
 from .progress import NodeProgress, iterate_cancellable, run_cancellable
-from .sound import take_sound, write_sound
+from .sound import sound_along, write_sound
 
 if TYPE_CHECKING:
     import torch
@@ -93,7 +93,8 @@ class RenderAvatar:
             tensors.put(mask, index, alpha)
             progress(index + 1, picture=picture)
         images, mask = tensors.to_comfy(images), tensors.to_comfy(mask)
-        return images, mask, host.video_from_images(images, take_sound(audio), motion.fps), motion.fps
+        sound = sound_along(motion, audio)
+        return images, mask, host.video_from_images(images, sound, motion.fps), motion.fps, sound
 
 
 class RenderAvatarToVideo:

@@ -12,7 +12,7 @@ from ..types import Motion
 from . import spec
 from .models import comfy_settings
 from .progress import NodeProgress, run_cancellable
-from .sound import take_sound
+from .sound import heard_with, take_sound
 
 
 class DriveByVoice:
@@ -104,4 +104,4 @@ class DriveByVoice:
             )
 
         motion = run_cancellable(hear)
-        return motion, heard, motion.fps, len(motion)
+        return heard_with(motion, heard), heard, motion.fps, len(motion)

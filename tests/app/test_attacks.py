@@ -14,7 +14,6 @@ pytest.importorskip("gradio")
 from page_client import Visitor
 
 PORTRAIT = asset("example_portrait.jpg").read_bytes()
-PORTRAITS = ("Portrait",)
 
 
 @pytest.fixture
@@ -29,17 +28,18 @@ def files_below(folder):
 
 
 def test_files_that_a_visitor_has_not_uploaded_do_not_enter(serving, secret, tmp_path):
-    visitor, other = Visitor(serving()), None
+    visitor = Visitor(serving())
     other = Visitor(visitor.address, "other")
     theirs = other.upload("me.jpg", PORTRAIT + b"theirs")
     assert other.animate(Portrait={"path": theirs})[0]
     link = tmp_path / "gradio" / "link.jpg"
     link.symlink_to(secret)
     folder = os.path.dirname(theirs)
+    climbing = f"{folder}/../{os.path.basename(folder)}/me.jpg"
     pipe = tmp_path / "gradio" / "pipe"
     os.mkfifo(pipe)
     outside = (
-        secret, "/etc/hostname", "/dev/zero", link, pipe, theirs, folder, f"{folder}/../{os.path.basename(folder)}/me.jpg",
+        secret, "/etc/hostname", "/dev/zero", link, pipe, theirs, folder, climbing,
         "http://127.0.0.1:1/x.jpg", "", ".", "a\0b", "\ud800", "x" * 5000, "**", 3, [], {"path": str(secret)},
     )  # fmt: skip
     for path in outside:
