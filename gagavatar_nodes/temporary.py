@@ -94,6 +94,16 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     return rest > _REST and not _runs(int(owner["process"]))
 
 
+def owner_is_gone(name: str) -> bool:
+    """Whether a name of `owned_name` is that of a process of this machine that has ended, as far as can be seen."""
+    owner = _OWNER.search(name)
+    if owner is None or owner["node"] != _node():
+        return False
+    process = int(owner["process"])
+    # In a container that was started again the new program has the number of the old one.
+    return process == os.getpid() or not _runs(process)
+
+
 def _node() -> str:
     """Return this machine, in eight hexadecimal digits."""
     return f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"

@@ -87,6 +87,8 @@ class FileEncoder:
             raise MediaError(
                 f"The installed PyAV has no encoder {self._codec.name}: pip install --force-reinstall av"
             ) from error
+        if (threads := os.environ.get("GAGAVATAR_THREADS", "")).isdecimal():
+            stream.codec_context.thread_count = int(threads)  # some encoders' bytes depend on it
         stream.height, stream.width = even_shape(size[::-1])
         stream.pix_fmt = self._codec.pixels
         if self._codec.pixels.startswith("yuv"):

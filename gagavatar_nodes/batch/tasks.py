@@ -1,0 +1,210 @@
+"""The three kinds of work, as data that any process or machine can do: lift a portrait, track a driver, render a clip.
+
+A task's spec names files by address, and its results appear whole or not at all. Doing it twice gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import FaceError, FileFormatError, GagavatarError, MediaError, WeightsError
+from ..settings import Settings
+from .storage import Files
+
+if TYPE_CHECKING:
+    from ..avatars import Avatar
+    from ..output import Look
+    from ..types import Motion, Portrait
+
+T = TypeVar("T")
+Progress = Callable[[int, "int | None"], None]
+LIFT, TRACK, RENDER = "lift", "track", "render"
+KINDS = (LIFT, TRACK, RENDER)
+HOPELESS = (FaceError, FileFormatError, WeightsError)
+"""Errors that another attempt would end in as well."""
+KEPT = 2
+"""Avatars, and motions, that a worker keeps in memory."""
+
+
+class Workbench:
+    """Does tasks one after the other, and keeps what the next one may need too."""
+
+    def __init__(self, device: str | None = None) -> None:
+        """`device` of networks, instead of the one in the tasks."""
+        self._device = device
+        self._files = Files()
+        self._kept: dict[str, OrderedDict[str, Any]] = {}
+
+    def close(self) -> None:
+        """Remove temporary files."""
+        self._files.close()
+
+    def do(self, kind: str, spec: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+        """Do one task; return what is to be known of its result, with the seconds that it took.
+
+        Raises:
+            GagavatarError: the user can mend it; files are named as in `spec["names"]`, where it has any.
+        """
+        work = {LIFT: self._lift, TRACK: self._track, RENDER: self._render}[kind]
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            result = work(spec, progress)
+        except GagavatarError as error:
+            raise type(error)(self._renamed(str(error), spec)) from error
+        return {
+            **result,
+            "seconds": round(time.perf_counter() - wall, 4),
+            "cpu_seconds": round(time.process_time() - cpu, 4),
+        }
+
+    def _lift(self, spec: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+        from .. import pipeline
+
+        portrait = self._portrait(spec)
+        avatar = pipeline.lift(portrait, spec["model"], spec["density"], self._settings(spec))
+        with self._files.publish(spec["result"]) as path:
+            avatar.save(path)
+            size = path.stat().st_size
+        self._keep("avatar", spec["result"], avatar)
+        return {"bytes": size, "gaussians": len(avatar), "model": avatar.model}
+
+    def _track(self, spec: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+        from .. import pipeline
+        from ..driving.motion_file import save_motion
+
+        source = spec["driver"] if spec.get("built_in") else self._checked_driver(spec)
+        motion = pipeline.read_driver(
+            source,
+            spec["smoothing"],
+            _face(spec["face"]),
+            spec["seconds"],
+            spec["fps"],
+            progress,
+            use_cache=False,
+            tracker=spec["tracker"],
+            settings=self._settings(spec),
+        )
+        with self._files.publish(spec["result"]) as path:
+            save_motion(motion, path)
+            size = path.stat().st_size
+        self._keep("motion", spec["result"], motion)
+        return {"bytes": size, "frames": len(motion), "fps": motion.fps, "bridged": len(motion.bridged)}
+
+    def _render(self, spec: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+        from .. import pipeline
+        from ..avatars import load_avatar
+        from ..driving.motion_file import load_motion
+        from ..driving.operations import loop, scale_expression, scale_head_pose
+        from ..media.retiming import sound_file
+
+        settings = self._settings(spec)
+        avatar: Avatar = self._get("avatar", spec["avatar"], lambda path: load_avatar(path, settings))
+        motion: Motion = self._get("motion", spec["motion"], load_motion)
+        motion = scale_head_pose(scale_expression(motion, spec["expression"]), spec["head_pose"])
+        motion = loop(motion) if spec["loop"] else motion
+        performance = avatar.perform(motion, spec["reference"], spec["stitch"], spec["seed"], spec["pose"])
+        look = self._look(spec, avatar)
+        with self._files.publish(spec["result"]) as path, sound_file(motion, self._sound(spec)) as sound:
+            frames = pipeline.render(performance, path, look, sound, progress)
+            size = 0 if spec.get("numbered") else path.stat().st_size
+        return {"bytes": size, "frames": frames, "fps": performance.fps}
+
+    def _look(self, spec: Mapping[str, Any], avatar: Avatar) -> Look:
+        from ..media.backgrounds import parse_background
+        from ..output import Look
+        from ..rendering.stitching import Stitcher
+
+        behind = spec["background"]
+        if spec.get("background_file"):
+            behind = str(self._files.fetch(behind))
+        stitcher = None
+        if spec["stitch"]:
+            portrait = self._get("portrait", spec["portrait"], lambda _: self._portrait(spec))
+            stitcher = Stitcher(avatar.frame_portrait(portrait))
+        width, height = spec["size"]
+        return Look(width, height, parse_background(behind), stitcher)
+
+    def _portrait(self, spec: Mapping[str, Any]) -> Portrait:
+        from .. import pipeline
+
+        file = self._files.fetch(spec["portrait"])
+        most = spec.get("limits", {}).get("pixels")
+        if most is not None:
+            _check_pixels(file, most)
+        size = pipeline.PUBLISHED_PORTRAIT_SIZE if spec["model"] == "gagavatar" else pipeline.PORTRAIT_SIZE
+        return pipeline.read_portrait(file, _face(spec["face"]), size)
+
+    def _checked_driver(self, spec: Mapping[str, Any]) -> Path:
+        file = self._files.fetch(spec["driver"])
+        if spec.get("limits"):
+            _check_length(file, **spec["limits"])
+        return file
+
+    def _sound(self, spec: Mapping[str, Any]) -> Path | None:
+        from .. import pipeline
+
+        if not spec.get("sound"):
+            return None
+        file = self._files.fetch(spec["sound"])
+        return file if pipeline.is_media(file) else None
+
+    def _settings(self, spec: Mapping[str, Any]) -> Settings:
+        options = dict(spec.get("published", {}))
+        if self._device is not None:
+            options["device"] = self._device
+        return Settings(**options)
+
+    def _get(self, kind: str, address: str, load: Callable[[Path], T]) -> T:
+        kept = self._kept.setdefault(kind, OrderedDict())
+        if address not in kept:
+            self._keep(kind, address, load(self._files.fetch(address)))
+        kept.move_to_end(address)
+        return kept[address]
+
+    def _keep(self, kind: str, address: str, value: Any) -> None:
+        kept = self._kept.setdefault(kind, OrderedDict())
+        kept[address] = value
+        while len(kept) > KEPT:
+            kept.popitem(last=False)
+
+    def _renamed(self, text: str, spec: Mapping[str, Any]) -> str:
+        """Return a message that names files as the user does, and no path of this machine that is not theirs."""
+        shown: dict[str, str] = spec.get("names", {})
+        for address in (value for value in spec.values() if isinstance(value, str) and value):
+            name = shown.get(address, address)
+            for path in (str(self._files.path_of(address)), address):
+                if len(path) > 1 and os.sep in path:
+                    text = text.replace(path, name)
+        return text
+
+
+def _face(value: Any) -> int | tuple[float, float] | None:
+    return (float(value[0]), float(value[1])) if isinstance(value, (list, tuple)) else value
+
+
+def _check_pixels(file: Path, most: int) -> None:
+    from ..media.images import open_image
+
+    with open_image(file) as image:
+        width, height = image.size
+    if width * height > most:
+        raise MediaError(f"{file} has {width} x {height} pixels, but at most {most} are taken: shrink it")
+
+
+def _check_length(file: Path, pixels: int, seconds: float) -> None:
+    from ..media.sniffing import stream_kind
+    from ..media.video_reader import VideoReader
+
+    if stream_kind(file) != "video":
+        return
+    with VideoReader(file) as video:
+        (width, height), frames, fps = video.size, video.frame_count, video.fps
+    if width * height > pixels:
+        raise MediaError(f"{file} has {width} x {height} pixels, but at most {pixels} are taken: shrink it")
+    if frames is not None and frames / fps > seconds + 0.5:
+        raise MediaError(f"{file} is {frames / fps:.0f} s long, but at most {seconds:g} s are taken: cut it")
