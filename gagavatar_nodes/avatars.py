@@ -14,6 +14,9 @@ from .types import Camera, Gaussians, Motion, Portrait
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from .export.rig import Rig
+    from .export.rig_file import Take
+
 Drawing = tuple[np.ndarray, np.ndarray]
 """rgb [H, W, 3] float32 multiplied by alpha, and alpha [H, W] float32 0..1."""
 
@@ -114,6 +117,22 @@ class Avatar(Protocol):
 
     def frame_portrait(self, portrait: Portrait) -> Portrait:
         """Return the portrait that was lifted with the crop that square drawings of this avatar show."""
+        ...
+
+    def rig(self) -> Rig:
+        """Return what other programs need to move it without this one: the living file.
+
+        Raises:
+            GagavatarError: a network draws it, which no rig can stand for.
+        """
+        ...
+
+    def take(self, motion: Motion, name: str = "") -> Take:
+        """Return a motion as the avatar's rig plays it; a name other than the motion's source may be given.
+
+        Raises:
+            GagavatarError: as `rig`.
+        """
         ...
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 
 from ...choices import SUITED_TRACKER
 from ...driving.retarget import HeadPlacement, Retargeter
+from ...export.rig import Rig, Shape
+from ...export.rig_file import Take
 from ...face.arkit import gaze_of
 from ...face.topology import LOWER_LIP, UPPER_LIP
 from ...rendering.drawing import draw_frames
@@ -62,6 +64,25 @@ class EmbeddedAvatar(AvatarParts):
         """Return the portrait as it is: its crop is what the source camera sees."""
         return portrait
 
+    @cached_property
+    def rig_shapes(self) -> tuple[Shape, ...]:
+        """What ARKit weights do to the controls; see `rigging.rig_shapes`."""
+        from .rigging import rig_shapes
+
+        return tuple(rig_shapes(self))
+
+    def rig(self) -> Rig:
+        """Return what other programs need to move it; see `rigging.rig_of`."""
+        from .rigging import rig_of
+
+        return rig_of(self)
+
+    def take(self, motion: Motion, name: str = "") -> Take:
+        """Return a motion as the rig plays it; see `rigging.take_of`."""
+        from .rigging import take_of
+
+        return take_of(self, self.perform(motion).retargeter, name)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the avatar's file; see `file.write_parts`."""
         write_parts(path, self)
@@ -85,8 +106,8 @@ class EmbeddedAvatar(AvatarParts):
             gaze: [2, 2] offset of the irises in eye widths, x right and y up.
             placement: pose of the head; its shift moves the head over the torso.
         """
-        layer, poser = self.layer, self._poser
-        moved = poser.points + (poser.weights @ self._controls(displacements, gaze)).T
+        layer, poser = self.layer, self.poser
+        moved = poser.points + (poser.weights @ self.controls(displacements, gaze)).T
         positions, covariances, shown = poser.pose(moved, placement)
         landmarks = self.canonical + displacements
         opacities = layer.opacities * shown
@@ -111,15 +132,24 @@ class EmbeddedAvatar(AvatarParts):
         return light
 
     @cached_property
-    def _poser(self) -> Poser:
+    def poser(self) -> Poser:
+        """What posing needs, prepared once."""
         return Poser(self.layer, self.stage)
 
-    def _controls(self, displacements: np.ndarray, gaze: np.ndarray) -> np.ndarray:
+    @cached_property
+    def gaze_range(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """[2, 2] each: the irises' own places in eye widths, and the least and the greatest that they may take.
+
+        Eyes that look aside in the portrait must not roll out of sight, nor the iris sink into the ball.
+        """
+        own = gaze_of(self.canonical)
+        return own, np.minimum(own, -_LONGEST_GAZE), np.maximum(own, _LONGEST_GAZE)
+
+    def controls(self, displacements: np.ndarray, gaze: np.ndarray) -> np.ndarray:
+        """[CONTROLS, 3] float32 displacements of all that splats are bound to, of the arguments of `gaussians`."""
         controls = np.zeros((CONTROLS, 3), np.float32)
         controls[:LANDMARKS] = displacements
-        # Eyes that look aside in the portrait must not roll out of sight, nor the iris sink into the ball.
-        own, widths = gaze_of(self.canonical), eye_widths(self.canonical)
-        low, high = np.minimum(own, -_LONGEST_GAZE), np.maximum(own, _LONGEST_GAZE)
+        (own, low, high), widths = self.gaze_range, eye_widths(self.canonical)
         seen = np.clip(own + gaze, low, high)
         eyes = slice(Handle.LEFT_GAZE, Handle.RIGHT_GAZE + 1)
         glance = np.column_stack([(seen - own) * widths[:, None] * [1, _GAZE_RISE], np.zeros(2)])

@@ -35,6 +35,12 @@ class Layer:
     def __len__(self) -> int:
         return len(self.points)
 
+    @property
+    def lattice(self) -> int:
+        """Number of splats up to the last that has neighbors: lattices come first, what follows are discs."""
+        linked = (self.neighbors != np.arange(len(self))[:, None]).any(1)
+        return int(np.flatnonzero(linked).max(initial=-1)) + 1
+
     @staticmethod
     def stack(layers: list[Layer]) -> Layer:
         """One layer of several in a row."""

@@ -37,9 +37,7 @@ class Poser:
         self._stage = stage
         self._head = layer.head
         self._rest = np.ascontiguousarray(stage.from_canonical(layer.points.astype(np.float64)).T, np.float32)
-        linked = (layer.neighbors != np.arange(len(layer))[:, None]).any(1)
-        # Lattices come first; splats after the last link are discs.
-        self._lattice = int(np.flatnonzero(linked).max(initial=-1)) + 1
+        self._lattice = layer.lattice
         self._sides = np.ascontiguousarray(layer.neighbors[: self._lattice].T)
         self._thickness = np.ascontiguousarray(layer.covariances[: self._lattice].T)
         self._discs = np.ascontiguousarray(layer.covariances[self._lattice :].T)
@@ -47,6 +45,13 @@ class Poser:
         inside = (layer.binding.weights[:, :3].sum(1) > 0.999) & (layer.binding.weights[:, 3] == 0)
         self._on_face = inside & (layer.binding.controls < LANDMARKS).all(1)
         self._find_steep()
+
+    @property
+    def steep(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows [S] of the splats that the portrait saw from their side, their normals [S, 3] in canonical space, and
+        those normals' cosines [S] to the camera.
+        """
+        return self._steep, self._normals, self._facing
 
     def pose(self, points: np.ndarray, placement: HeadPlacement) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Means [N, 3] and covariances [N, 6] in head units of canonical points [3, N] under a pose, and how far each

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...choices import SUITED_TRACKER
 from ...driving.retarget import Retargeter
-from ...errors import FileFormatError
+from ...errors import FileFormatError, GagavatarError
 from ...types import FOCAL, Camera, FlameCodes, Gaussians, Motion, Portrait
 from .forehead import FOREHEAD, pose_vertices, steady_forehead
 from .models import GagavatarModels, check_notes
@@ -26,6 +26,8 @@ from .source_pose import SourcePose
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ...export.rig import Rig
+    from ...export.rig_file import Take
     from .predictor import GAGAvatarPredictor
 
 
@@ -109,6 +111,18 @@ class GagavatarAvatar:
         from ...tracking.landmarks import frame_portrait
 
         return frame_portrait(portrait, self.portrait.extra["to_picture"])
+
+    def rig(self) -> Rig:
+        """Raise an error: there is none.
+
+        Raises:
+            GagavatarError: always.
+        """
+        raise _no_rig()
+
+    def take(self, motion: Motion, name: str = "") -> Take:
+        """Raise the error that `rig` raises."""
+        raise _no_rig()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the avatar's file; see `PortraitGaussians.save`."""
@@ -270,3 +284,9 @@ def fit_square(rgb: np.ndarray, alpha: np.ndarray, width: int, height: int) -> t
     whole = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
     whole[0][place], whole[1][place] = rgb, alpha
     return whole
+
+
+def _no_rig() -> GagavatarError:
+    return GagavatarError(
+        "A GAGAvatar has no rig, for its network draws each frame: lift the portrait with --avatar embedded"
+    )
