@@ -298,6 +298,28 @@ def test_export_writes_every_gaussian(gagavatar, avatar_file, avatar, tmp_path, 
         assert target.stat().st_size == 32 * summary["gaussians"]
 
 
+def test_export_writes_a_page_with_motions(gagavatar, avatar_file, short_driver, tmp_path):
+    target = tmp_path / "me.html"
+    done = gagavatar("export", avatar_file, "-o", target, "--motion", short_driver, "--motion", "nod", "--json")
+    summary = json.loads(done.out)
+    assert summary["motions"] == [short_driver.stem, "nod"]
+    assert summary["bytes"] == target.stat().st_size
+    assert "<title>example</title>" in target.read_text(encoding="utf-8")
+
+
+def test_export_of_a_page_says_what_is_wrong(gagavatar, avatar_file, tmp_path):
+    target = tmp_path / "me.html"
+    for option, value, complaint in [
+        ("--live", "http://localhost", "no address of a WebSocket"),
+        ("--background", "nowhere.jpg", "neither a color nor a picture"),
+        ("--motion", "nowhere.mp4", "nowhere.mp4"),
+    ]:
+        done = gagavatar("export", avatar_file, "-o", target, option, value)
+        assert done.code == 1
+        assert complaint in done.err
+        assert not target.exists()
+
+
 def test_version(gagavatar):
     from gagavatar_nodes import __version__
 

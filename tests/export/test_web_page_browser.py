@@ -1,0 +1,215 @@
+"""The page of a living avatar in a real browser; skipped where Playwright or Chromium are missing."""
+
+import io
+import shutil
+
+import numpy as np
+import pytest
+
+from gagavatar_nodes.driving.builtin import builtin_motion
+from gagavatar_nodes.driving.performing import perform_weights
+from gagavatar_nodes.driving.pose import rotation_of
+from gagavatar_nodes.export.web_page import PageOptions
+from gagavatar_nodes.living import write_page
+from gagavatar_nodes.rendering import rasterize
+from gagavatar_nodes.types import ARKIT_NAMES
+from similarity import psnr, ssim
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if CHROMIUM is None:
+    pytest.skip("there is no Chromium", allow_module_level=True)
+
+FLAGS = (
+    "--no-sandbox", "--disable-background-networking", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist", "--autoplay-policy=no-user-gesture-required",
+)  # fmt: skip
+SIZE = 320
+GRAY = (128, 128, 128)
+PATIENCE = 120_000  # milliseconds: drawing by software takes a second a frame on a busy machine
+TITLE = '<b>Ada & "Bob"</b><img src=x onerror=alert(1)>'
+BLINK = {"eyeBlinkLeft": 1, "eyeBlinkRight": 1}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def file(avatar, short_driver, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "me.html"
+    write_page(path, avatar, {"talk": builtin_motion("talk")}, short_driver, PageOptions(TITLE, GRAY))
+    return path
+
+
+@pytest.fixture(scope="module")
+def opened(browser, file):
+    """The page, offline, for a visitor who wants little motion; and what it asked for and complained of."""
+    context = browser.new_context(viewport={"width": SIZE, "height": SIZE}, offline=True, reduced_motion="reduce")
+    page, asked, complaints = context.new_page(), [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    open_page(page, file)
+    yield page, asked, complaints
+    context.close()
+
+
+@pytest.fixture
+def page(opened):
+    page, _, _ = opened
+    page.mouse.move(SIZE / 2, SIZE / 2)
+    page.evaluate("avatar.idle(false), avatar.follow(false), avatar.reset()")
+    return page
+
+
+def open_page(page, file):
+    page.set_default_timeout(PATIENCE)
+    page.goto(file.as_uri())
+    page.wait_for_selector("body[data-ready]")
+
+
+def seen(page):
+    """[H, W, 3] 0..1 of the avatar, the controls left out."""
+    data = page.evaluate("""async () => {
+        const blob = await avatar.picture();
+        return [...new Uint8Array(await blob.arrayBuffer())];
+    }""")
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(bytes(data))).convert("RGB")) / 255
+
+
+def expected(avatar, weights, yaw=0.0, size=SIZE):
+    """[H, W, 3] 0..1 of what the rasterizer draws."""
+    row = np.array([[weights.get(name, 0) for name in ARKIT_NAMES]], np.float32)
+    turn = rotation_of(np.radians([yaw]), np.zeros(1), np.zeros(1))
+    performance = avatar.perform(perform_weights(row, turn, np.zeros((1, 3)), 25.0))
+    image, alpha = rasterize(performance.gaussians(0), performance.camera(0), size, size)
+    return image + (1 - alpha[..., None]) * np.float32(GRAY[0] / 255)
+
+
+def wait_for_frames(page, count):
+    page.wait_for_function(
+        "until => avatar.status().frames >= until", arg=page.evaluate("avatar.status().frames") + count
+    )
+
+
+def test_the_page_opens_offline_without_a_request_or_a_complaint(opened, file):
+    page, asked, complaints = opened
+    assert [url for url in asked if not url.startswith("blob:")] == [file.as_uri()]
+    assert complaints == []
+    assert page.title() == TITLE
+    assert page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("weights", "yaw"), [({}, 0), ({"jawOpen": 1}, 0), (BLINK, 0), ({}, 20)], ids=["neutral", "jawOpen", "blink", "yaw"]
+)
+def test_a_face_looks_as_the_rasterizer_draws_it(page, avatar, weights, yaw):
+    page.evaluate("values => avatar.set(values)", {**weights, "yaw": yaw})
+    picture, truth = seen(page), expected(avatar, weights, yaw)
+    assert psnr(picture, truth) > 26
+    assert ssim(picture, truth) > 0.9
+
+
+def test_a_slider_moves_the_mouth(page, avatar):
+    page.evaluate("""() => {
+        const slider = document.querySelector('input[name=jawOpen]');
+        slider.value = 0.6;
+        slider.dispatchEvent(new Event('input'));
+    }""")
+    picture = seen(page)
+    assert psnr(picture, expected(avatar, {"jawOpen": 0.6})) > 26
+    assert psnr(picture, expected(avatar, {"jawOpen": 0.6})) > psnr(picture, expected(avatar, {})) + 3
+
+
+def test_eyes_and_head_follow_the_pointer(page, avatar):
+    page.evaluate("avatar.follow(true)")
+    page.mouse.move(SIZE - 4, SIZE * 0.45)
+    wait_for_frames(page, 12)
+    picture = seen(page)
+    looking = {"eyeLookOutLeft": 0.5, "eyeLookInRight": 0.5}
+    assert psnr(picture, expected(avatar, looking, 20)) > psnr(picture, expected(avatar, {}, 0)) + 2
+    assert psnr(picture, expected(avatar, looking, 20)) > psnr(picture, expected(avatar, {}, -20)) + 2
+    eyes = page.evaluate("avatar.get()")
+    assert eyes == {}
+
+
+def test_a_motion_plays_with_its_sound_and_stops(page, avatar):
+    motion = builtin_motion("talk")
+    page.evaluate("avatar.play('talk')")
+    page.wait_for_function("() => avatar.status().sound > 0.1 && avatar.status().time > 0.1")
+    page.evaluate("avatar.pause(), avatar.seek(1.2)")
+    performance = avatar.perform(motion)
+    image, alpha = rasterize(performance.gaussians(30), performance.camera(30), SIZE, SIZE)
+    assert psnr(seen(page), image + (1 - alpha[..., None]) * np.float32(GRAY[0] / 255)) > 26
+    page.evaluate("avatar.stop()")
+    assert page.evaluate("avatar.status().motion") is None
+    assert psnr(seen(page), expected(avatar, {})) > 26
+
+
+def test_nothing_moves_on_its_own_for_those_who_want_little_motion(page):
+    before = seen(page)
+    wait_for_frames(page, 4)
+    assert np.array_equal(before, seen(page))
+
+
+def test_idle_life_moves_the_head(page):
+    before = seen(page)
+    page.evaluate("avatar.idle(true)")
+    wait_for_frames(page, 6)
+    assert np.abs(seen(page) - before).mean() > 0.001
+
+
+def test_a_wrong_name_is_an_error_that_says_which(page):
+    with pytest.raises(playwright.Error, match="There is no 'jawOpened'"):
+        page.evaluate("avatar.set({jawOpened: 1})")
+
+
+def test_the_keyboard_turns_the_view_and_shows_the_sliders(page):
+    before = seen(page)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert np.abs(seen(page) - before).mean() > 0.01
+    page.keyboard.press("s")
+    assert page.is_visible("#face")
+    page.keyboard.press("s")
+    page.keyboard.press("r")
+
+
+def test_a_video_is_recorded(page):
+    page.evaluate("avatar.play('talk'), avatar.record()")
+    wait_for_frames(page, 4)
+    kind, size = page.evaluate("avatar.finish().then(blob => [blob.type, blob.size])")
+    assert kind == "video/webm"
+    assert size > 1000
+
+
+def test_two_pages_live_in_one_document(browser, file, tmp_path):
+    host = tmp_path / "two.html"
+    frames = f'<iframe src="{file.as_uri()}"></iframe>' * 2
+    host.write_text(f"""<!doctype html>{frames}<script>
+        window.answers = [];
+        addEventListener('message', ({{data, source}}) => {{
+            const which = [...document.querySelectorAll('iframe')].findIndex(f => f.contentWindow === source);
+            answers.push([which, data]);
+            if (data.avatar === 'ready')
+                source.postMessage({{avatar: 'set', values: [which ? {{jawOpen: 1}} : {{yaw: 9}}], id: 1}}, '*');
+            else if (data.id === 1) source.postMessage({{avatar: 'get', values: [], id: 2}}, '*');
+            else if (data.id === 2) source.postMessage({{avatar: 'set', values: [{{nose: 1}}], id: 3}}, '*');
+        }});
+    </script>""")
+    page = browser.new_page(viewport={"width": 700, "height": 300})
+    page.set_default_timeout(PATIENCE)
+    page.goto(host.as_uri())
+    page.wait_for_function("() => answers.filter(([, data]) => data.id === 3).length === 2")
+    answers = page.evaluate("answers")
+    assert [0, {"id": 2, "result": {"yaw": 9}}] in answers
+    assert [1, {"id": 2, "result": {"jawOpen": 1}}] in answers
+    assert all("There is no 'nose'" in data["error"] for _, data in answers if data.get("id") == 3)
+    page.close()

@@ -1,0 +1,52 @@
+"""Bundle web_viewer/ into gagavatar_nodes/assets/web_viewer.js.xz, which pages of living avatars carry.
+
+python tools/build_web_viewer.py [--check]
+
+Needs Node.js 20 or newer. Every input is pinned: package-lock.json names versions and hashes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import lzma
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent.parent / "web_viewer"
+ASSET = SOURCE.parent / "gagavatar_nodes" / "assets" / "web_viewer.js.xz"
+_FORBIDDEN = ("<!--", "eval(", "new Function")
+"""What must not stand in a script inside a page, or needs a weaker policy."""
+
+
+def build() -> str:
+    """Return the bundle, made in `SOURCE` from what its lock file names."""
+    subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=SOURCE, check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, "viewer.js")
+        subprocess.run(["node", "build.mjs", str(made)], cwd=SOURCE, check=True)
+        script = made.read_text(encoding="utf-8")
+    found = [text for text in _FORBIDDEN if text in script]
+    if found:
+        raise SystemExit(f"The bundle holds {', '.join(found)}: mend it first")
+    return script.replace("</script", "<\\/script")
+
+
+def main() -> int:
+    """Run; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare with the committed file instead of writing it")
+    args = parser.parse_args()
+    script = build()
+    if args.check:
+        same = ASSET.exists() and lzma.decompress(ASSET.read_bytes()).decode("utf-8") == script
+        print(f"{ASSET.name} is {'the bundle of' if same else 'not what comes of'} web_viewer/")
+        return 0 if same else 1
+    ASSET.write_bytes(lzma.compress(script.encode("utf-8"), preset=9))
+    print(f"{ASSET}: {len(script):,} bytes, {ASSET.stat().st_size:,} compressed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
