@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import inspect
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -112,6 +113,7 @@ def check(graph: Graph) -> None:
         for name, spec in {**types.get("required", {}), **types.get("optional", {})}.items():
             if name in node["inputs"]:
                 _check_input(graph, f"{title(kind)} (node {id_})", name, node["inputs"][name], spec)
+        _check_node(graph, id_, NODES[kind])
 
 
 def title(kind: str) -> str:
@@ -124,6 +126,26 @@ def is_link(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and type(value[1]) is int
 
 
+def _check_node(graph: Graph, id_: str, node: Any) -> None:
+    """Ask the node itself, as ComfyUI does: for the inputs that its `VALIDATE_INPUTS` names."""
+    if not hasattr(node, "VALIDATE_INPUTS"):
+        return
+    types = node.INPUT_TYPES()
+    declared = {**types.get("required", {}), **types.get("optional", {})}
+    inputs = {name: value for name, value in graph[id_]["inputs"].items() if name in declared}
+    links = {name: value for name, value in inputs.items() if is_link(value)}
+    given = {name: value for name, value in inputs.items() if name not in links}
+    given["input_types"] = {name: _type_of(graph, value) for name, value in links.items()}
+    names = inspect.signature(node.VALIDATE_INPUTS).parameters
+    answer = node.VALIDATE_INPUTS(**{name: value for name, value in given.items() if name in names})
+    if answer is not True:
+        raise GagavatarError(f"{title(graph[id_]['class_type'])} (node {id_}): {answer}")
+
+
+def _type_of(graph: Graph, link: Any) -> str:
+    return NODES[graph[link[0]]["class_type"]].RETURN_TYPES[link[1]]
+
+
 def _check_input(graph: Graph, where: str, name: str, value: Any, spec: Any) -> None:
     kind = spec[0]
     options = spec[1] if len(spec) > 1 else {}
@@ -131,7 +153,7 @@ def _check_input(graph: Graph, where: str, name: str, value: Any, spec: Any) -> 
         source, slot = value
         if source not in graph or not 0 <= slot < len(NODES[graph[source]["class_type"]].RETURN_TYPES):
             raise GagavatarError(f"{where}: the input '{name}' is connected to nothing")
-        given = NODES[graph[source]["class_type"]].RETURN_TYPES[slot]
+        given = _type_of(graph, value)
         if kind != "*" and given != kind:
             raise GagavatarError(f"{where}: the input '{name}' takes {kind}, but {given} is connected")
     elif isinstance(kind, list):

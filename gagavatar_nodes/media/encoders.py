@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,12 +38,14 @@ class FileEncoder:
         audio_from: str | os.PathLike[str] | None,
         audio_start: float,
         keyframes: int | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> None:
         import av
 
         self._codec, self._fps, self._count = codec, fps, 0
         self._palette: Palette | None = None
         self._container = av.open(plain_name(path), "w", format=form.container, options=form.options)
+        self._container.metadata.update(notes or {})
         self._audio: AudioTrack | None = None
         try:
             self._stream = self._add_stream(size, crf, keyframes)

@@ -47,13 +47,14 @@ _VP9_ALPHA = Codec("libvpx-vp9", "yuva420p", {**_VP9_OPTIONS, "auto-alt-ref": "0
 _PRORES = Codec("prores_ks", "yuva444p10le", {"profile": "4444", "vendor": "apl0"})
 _GIF = Codec("gif", "pal8")
 
-# The index goes to the front, so that browsers start before the whole file is there.
-_MP4 = Format("mp4", _H264, None, {"movflags": "+faststart"}, frozenset({"aac", "mp3"}), "aac")
+# The index goes to the front, so that browsers start before the whole file is there; notes keep their names.
+_MP4_OPTIONS = {"movflags": "+faststart+use_metadata_tags"}
+_MP4 = Format("mp4", _H264, None, _MP4_OPTIONS, frozenset({"aac", "mp3"}), "aac")
 _MOV_AUDIO = frozenset({"aac", "mp3", "alac", "pcm_s16le"})
 FORMATS: dict[str, Format] = {
     ".mp4": _MP4,
     ".m4v": _MP4,
-    ".mov": Format("mov", _H264, _PRORES, {"movflags": "+faststart"}, _MOV_AUDIO, "aac"),
+    ".mov": Format("mov", _H264, _PRORES, _MP4_OPTIONS, _MOV_AUDIO, "aac"),
     ".mkv": Format("matroska", _H264, None, {}, frozenset({"aac", "mp3", "opus", "vorbis", "flac", "ac3"}), "aac"),
     ".webm": Format("webm", _VP9, _VP9_ALPHA, {}, frozenset({"opus", "vorbis"}), "libopus"),
     ".gif": Format("gif", _GIF),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -43,6 +44,7 @@ class VideoWriter:
         audio_start: float = 0.0,
         crf: int = 18,
         keyframes: int | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> None:
         """Args:
         fps: frames a second.
@@ -52,6 +54,7 @@ class VideoWriter:
         audio_start: seconds into `audio_from` that the first frame shows.
         crf: constant rate factor of H.264, 0 (lossless) to 51; formats with another scale get its equivalent.
         keyframes: frames from one that can be decoded alone to the next, at most; None leaves it to the encoder.
+        notes: texts by name to keep in the file; GIF and PNG files have no place for them.
         """
         if not 0 <= crf <= 51:
             raise ValueError(f"Got crf {crf} but expected 0 to 51")
@@ -65,7 +68,7 @@ class VideoWriter:
         self._output = ExitStack()
         with ExitStack() as guard:
             guard.push(self._output)
-            self._encoder = self._open(rate, audio_from, audio_start, crf, keyframes)
+            self._encoder = self._open(rate, audio_from, audio_start, crf, keyframes, notes)
             guard.pop_all()
         self._encoding = Task(self._encode, "video-writer")
 
@@ -108,6 +111,7 @@ class VideoWriter:
         audio_start: float,
         crf: int,
         keyframes: int | None,
+        notes: Mapping[str, str] | None,
     ) -> FileEncoder | PngEncoder:
         import av
 
@@ -117,7 +121,9 @@ class VideoWriter:
         form, codec = choose_format(self.path, alpha=channels == 4)
         temporary = self._output.enter_context(atomic_output(self.path))
         try:
-            return FileEncoder(temporary, form, codec, fps, (width, height), crf, audio_from, audio_start, keyframes)
+            return FileEncoder(
+                temporary, form, codec, fps, (width, height), crf, audio_from, audio_start, keyframes, notes
+            )
         except (av.error.FFmpegError, ValueError) as error:
             raise MediaError(f"{self.path} cannot be encoded at {width}x{height} pixels ({error})") from error
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..choices import FACES, FPS, RATES, SMOOTHING
 from ..errors import GagavatarError
 from ..types import TURNS, FrameSource, Motion
-from . import host, spec, tensors
+from . import host, spec, tensors, validation
 from .models import HeadTracker
 from .progress import NodeProgress, run_cancellable
 from .sound import heard_with, read_sound, take_sound
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 
+_NO_DRIVER = "Extract Driving has no driver: connect 'video' (Load Video) or 'images'"
 _PREVIEW_EDGE = 512
 _SHOWN = 12
 _SAME_SECONDS = 0.1
@@ -77,6 +78,13 @@ class ExtractDriving:
             },
         }
 
+    @classmethod
+    def VALIDATE_INPUTS(cls, input_types: validation.Links | None = None) -> bool | str:  # noqa: N802
+        problem = validation.first_problem(cls, input_types)
+        if problem is None and input_types is not None and not {"video", "images"} & set(input_types):
+            problem = _NO_DRIVER
+        return problem or True
+
     def run(
         self,
         smoothing: float,
@@ -97,7 +105,7 @@ class ExtractDriving:
             images, fps, audio = parts.images, float(parts.frame_rate), audio or parts.audio
             video = None
         if video is None and images is None:
-            raise GagavatarError("Extract Driving has no driver: connect 'video' (Load Video) or 'images'")
+            raise GagavatarError(_NO_DRIVER)
         job = _Tracking(tracker or HeadTracker("embedded"), smoothing, face or None, preview_frames)
         if images is not None and video is None:
             tensors.check_images(images, "images")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -13,8 +15,17 @@ NONE = "(none)"
 """What the list of a Load node shows where nothing is chosen."""
 
 
+PREFIX_TIP = "Name in the output folder; a number is added. %date:yyyy-MM-dd%, %width% and %height% are filled in."
+
+_DATE_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
+"""As ComfyUI's own save nodes have them -> those of `time.strftime`."""
+_SHORT_DATES = {"M": "%m", "d": "%d", "h": "%H", "m": "%M", "s": "%S"}
+_ILLEGAL = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
+"""Characters that no file's name on Windows has."""
+
+
 def next_file(prefix: str, extension: str, width: int = 0, height: int = 0) -> Path:
-    """Return the next free numbered file in the output folder.
+    """Return the next free numbered file in the output folder; see `fill_in` for the prefix.
 
     Raises:
         MediaError: the prefix leaves that folder, is no name, or the folder cannot be made.
@@ -22,6 +33,7 @@ def next_file(prefix: str, extension: str, width: int = 0, height: int = 0) -> P
     _check_inside(prefix, "filename_prefix")
     if not PurePosixPath(prefix.replace("\\", "/")).name:
         raise MediaError("'filename_prefix' is empty: give a name such as gagavatar/avatar")
+    prefix = fill_in(prefix, width, height)
     try:
         folder, name, number, _ = host.next_output(prefix, width, height)
     except OSError as error:
@@ -29,6 +41,28 @@ def next_file(prefix: str, extension: str, width: int = 0, height: int = 0) -> P
             f"{host.output_folder() / prefix} cannot be written ({error.strerror}): choose another filename_prefix"
         ) from error
     return folder / f"{name}_{number:05}_{extension}"
+
+
+def fill_in(prefix: str, width: int, height: int) -> str:
+    """Return the prefix with its %date:...%, %year% and other such patterns filled in, as ComfyUI's own nodes do it.
+
+    Raises:
+        MediaError: it has characters that file names of some systems cannot have.
+    """
+    now = time.localtime()
+
+    def date(pattern: re.Match[str]) -> str:
+        shown = re.sub("yyyy|yy|MM|dd|hh|mm|ss", lambda part: time.strftime(_DATE_PARTS[part[0]], now), pattern[1])
+        shown = re.sub("[Mdhms]", lambda part: time.strftime(_SHORT_DATES[part[0]], now).lstrip("0") or "0", shown)
+        return _ILLEGAL.sub("_", shown).replace("/", "_").replace("\\", "_")
+
+    filled = re.sub(r"%date:([^%]+)%", date, prefix)
+    words = {"width": str(width), "height": str(height), "year": "%Y", "month": "%m", "day": "%d", "hour": "%H"}
+    words |= {"minute": "%M", "second": "%S"}
+    filled = re.sub(f"%({'|'.join(words)})%", lambda word: time.strftime(words[word[1]], now), filled)
+    if wrong := _ILLEGAL.search(filled):
+        raise MediaError(f"'filename_prefix' holds {wrong[0]!r}, which not every system allows: leave it out")
+    return filled
 
 
 def as_result(path: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import importlib
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -165,6 +166,28 @@ def video_from_images(images: Any, audio: dict[str, Any] | None, fps: float) -> 
     rate = Fraction(fps).limit_denominator(1001)
     parts = _require("comfy_api.util").VideoComponents(images=images, audio=audio, frame_rate=rate)
     return api.InputImpl.VideoFromComponents(parts)
+
+
+def workflow_notes(prompt: Any, extra: dict[str, Any] | None) -> dict[str, str]:
+    """Return what ComfyUI's own nodes keep in files: the graph as it runs and as the editor shows it.
+
+    Nothing where ComfyUI was started with --disable-metadata.
+    """
+    options = module("comfy.cli_args")
+    if options is not None and options.args.disable_metadata:
+        return {}
+    kept = {**(extra or {}), **({} if prompt is None else {"prompt": prompt})}
+    return {name: json.dumps(value) for name, value in kept.items()}
+
+
+def fits(given: str, wanted: Any) -> bool:
+    """Whether an output of one type may be connected to an input of another."""
+    if not isinstance(wanted, str):
+        return True
+    validation = module("comfy_execution.validation")
+    if validation is not None:
+        return bool(validation.validate_node_input(given, wanted))
+    return "*" in (given, wanted) or given == wanted
 
 
 def has_type(name: str) -> bool:

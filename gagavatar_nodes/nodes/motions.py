@@ -8,7 +8,7 @@ from ..choices import FPS, ORBIT_PITCH, ORBIT_SECONDS, ORBIT_YAW, RATES, SECONDS
 from ..driving.builtin import BUILTIN_NAMES
 from ..driving.pose import ORBITS
 from ..types import Motion
-from . import spec
+from . import spec, validation
 
 MOTIONS = "GAGAvatar/motion"
 _MOTION_TIP = "From Extract Driving, Drive by Voice, Built-in Motion, Expression or another motion node."
@@ -59,6 +59,12 @@ class EditMotion:
                 "neutral_frame": spec.whole(0, 0, 1_000_000, "Frame taken as the face at rest.", advanced=True),
             }
         }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, start: float | None = None, end: float | None = None) -> bool | str:  # noqa: N802
+        if start is not None and end and start >= end:
+            return f"'end' is second {end:g}, which is not after 'start', second {start:g}: 0 keeps it to its end"
+        return validation.first_problem(cls, None, start=start, end=end) or True
 
     def run(
         self,

@@ -75,17 +75,17 @@ def seed_input() -> spec.Spec:
 
 
 def choose_background(kind: str, color: str, images: torch.Tensor | None) -> Background:
-    """Return what stands behind the head.
+    """Return what stands behind the head: a connected picture, whatever `kind` is.
 
     Raises:
         GagavatarError: the color is none, or no picture is connected.
     """
+    if images is not None:
+        return tensors.ImageBackground(images)
     if kind == "transparent":
         return ColorBackground(None)
     if kind == "image":
-        if images is None:
-            raise GagavatarError("The background is 'image', but none is connected: connect 'background_image'")
-        return tensors.ImageBackground(images)
+        raise GagavatarError("The background is 'image', but none is connected: connect 'background_image'")
     rgb = parse_color(color)
     if rgb is None:
         raise GagavatarError(f"'{color}' is no color: give #rrggbb, or a name such as black, white or green")

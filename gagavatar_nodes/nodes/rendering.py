@@ -16,7 +16,7 @@ from ..driving.head_turn import POSES
 from ..errors import GagavatarError
 from ..media.backgrounds import Background, ColorBackground
 from ..types import Motion, Portrait
-from . import files, host, spec, tensors
+from . import files, host, spec, tensors, validation
 from .driving import file_of
 from .performing import choose_background, perform, seed_input
 from .progress import NodeProgress, iterate_cancellable, run_cancellable
@@ -63,6 +63,19 @@ class RenderAvatar:
             "required": {**_drive_inputs(), **_look_inputs(), **_finish_inputs(), "in_place": in_place},
             "optional": _optional_inputs(),
         }
+
+    @classmethod
+    def VALIDATE_INPUTS(  # noqa: N802
+        cls,
+        background: str | None = None,
+        background_color: str | None = None,
+        input_types: validation.Links | None = None,
+    ) -> bool | str:
+        return (
+            validation.first_problem(cls, input_types, background=background)
+            or validation.look_problem(input_types, background, background_color)
+            or True
+        )
 
     def run(
         self,
@@ -122,10 +135,8 @@ class RenderAvatarToVideo:
             "required": {
                 **_drive_inputs(),
                 **_look_inputs(),
-                "filename_prefix": spec.text(
-                    f"{SAVE_FOLDER}/head", "Name in the output folder; a number is added. %date:yyyy-MM-dd% works."
-                ),
-                "format": spec.choice(formats, "mp4 plays everywhere. Transparency needs webm, mov or gif."),
+                "filename_prefix": spec.text(f"{SAVE_FOLDER}/head", files.PREFIX_TIP),
+                "format": spec.choice(formats, "mp4 plays everywhere. Transparency needs webm or mov."),
                 "quality": spec.whole(
                     18, 0, 51, "0 loses nothing and is large, 18 looks like it, 28 is small.", advanced=True
                 ),
@@ -137,9 +148,31 @@ class RenderAvatarToVideo:
                     spec.PORTRAIT, "Puts the head back into this portrait's picture; size and background are its own."
                 ),
                 "beside_portrait": spec.socket(spec.PORTRAIT, "Shows this portrait to the left of the head."),
-                "beside_driver": spec.socket("VIDEO", "Shows the driver between the portrait and the head."),
+                "beside_driver": spec.socket(
+                    "VIDEO", "Shows the driver between the portrait and the head; wants beside_portrait."
+                ),
+                "save_workflow": spec.switch(
+                    True,
+                    "Keeps this graph in the file, so that dropping the file on the canvas brings it back. Not in gif.",
+                    advanced=True,
+                ),
             },
+            "hidden": {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"},
         }
+
+    @classmethod
+    def VALIDATE_INPUTS(  # noqa: N802
+        cls,
+        background: str | None = None,
+        background_color: str | None = None,
+        format: str | None = None,
+        input_types: validation.Links | None = None,
+    ) -> bool | str:
+        return (
+            validation.first_problem(cls, input_types, background=background, format=format)
+            or validation.look_problem(input_types, background, background_color, format or "")
+            or True
+        )
 
     def run(
         self,
@@ -162,6 +195,9 @@ class RenderAvatarToVideo:
         beside_portrait: Portrait | None = None,
         beside_driver: Any = None,
         pose: str = "auto",
+        save_workflow: bool = True,
+        prompt: Any = None,
+        extra_pnginfo: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Raise `MediaError` where the file cannot be written, `GagavatarError` where an input makes no sense."""
         from ..media.formats import choose_format
@@ -189,7 +225,8 @@ class RenderAvatarToVideo:
             frames = iterate_cancellable(compose_frames(performance, look))
             first = next(frames)
             size = first.shape[1], first.shape[0]
-            _write(path, chain([first], frames), motion, size, transparent, audio, quality)
+            notes = host.workflow_notes(prompt, extra_pnginfo) if save_workflow else {}
+            _write(path, chain([first], frames), motion, size, transparent, audio, quality, notes)
         result = (host.video_from_file(path), str(path))
         return {"ui": {"images": [files.as_result(path)], "animated": (path.suffix in _PLAYED,)}, "result": result}
 
@@ -213,6 +250,7 @@ def _write(
     transparent: bool,
     audio: dict[str, Any] | None,
     quality: int,
+    notes: dict[str, str],
 ) -> None:
     from ..media.video_writer import VideoWriter
 
@@ -224,7 +262,7 @@ def _write(
             sound = host.temporary_folder() / f"gagavatar_{path.stem}.wav"
             stack.callback(sound.unlink, missing_ok=True)
             write_sound(audio, sound)
-        video = stack.enter_context(VideoWriter(path, motion.fps, size, transparent, sound, crf=quality))
+        video = stack.enter_context(VideoWriter(path, motion.fps, size, transparent, sound, crf=quality, notes=notes))
         for count, frame in enumerate(frames, 1):
             video.write(frame)
             progress(count, picture=frame)
@@ -242,7 +280,8 @@ def _look_inputs() -> dict[str, spec.Spec]:
         "width": spec.whole(SIZE, *SIZES, "Pixels. The head fills the shorter edge.", step=8),
         "height": spec.whole(SIZE, *SIZES, "Pixels; as width for stitching.", step=8),
         "background": spec.choice(
-            ["color", "image", "transparent"], "A color, the connected background_image, or none at all."
+            ["color", "image", "transparent"],
+            "A color, the connected background_image, or none at all. A connected picture wins.",
         ),
         "background_color": spec.text(BACKGROUND, "#rrggbb, or a name such as black, white, gray, green or blue."),
     }
@@ -263,7 +302,9 @@ def _finish_inputs() -> dict[str, spec.Spec]:
 
 def _optional_inputs() -> dict[str, spec.Spec]:
     return {
-        "background_image": spec.socket("IMAGE", "Behind the head; a batch is played, and repeated from its start."),
+        "background_image": spec.socket(
+            "IMAGE", "Behind the head, whatever background is; a batch is played, and repeated from its start."
+        ),
         "audio": spec.socket(
             "AUDIO",
             "Sound for the video. The one that the motion came with, such as Extract Driving's, is cut, repeated and "

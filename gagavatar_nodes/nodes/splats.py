@@ -47,7 +47,7 @@ class AvatarToSplat:
         return {
             "required": {
                 "avatar": spec.socket(spec.AVATAR, "From Lift Portrait or Load Avatar."),
-                "filename_prefix": spec.text("gagavatar/splat", "Name in the output folder; a number is added."),
+                "filename_prefix": spec.text("gagavatar/splat", files.PREFIX_TIP),
                 "format": spec.choice(
                     [extension[1:] for extension in EXPORTERS],
                     "ply opens everywhere, spz is a tenth of it, splat is for web viewers.",

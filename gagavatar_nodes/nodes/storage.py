@@ -17,7 +17,6 @@ from .progress import run_cancellable
 CATEGORY = "GAGAvatar/files"
 _FILE_TIP = "Files in ComfyUI's output and input folders, newest first. 'R' refreshes the list."
 _PATH_TIP = "From Save {}, to save and go on in one workflow; takes the place of file."
-_PREFIX_TIP = "Name in the output folder; a number is added. It cannot leave that folder."
 
 
 class SaveAvatar:
@@ -38,7 +37,7 @@ class SaveAvatar:
         return {
             "required": {
                 "avatar": spec.socket(spec.AVATAR, "From Lift Portrait."),
-                "filename_prefix": spec.text("gagavatar/avatar", _PREFIX_TIP),
+                "filename_prefix": spec.text("gagavatar/avatar", files.PREFIX_TIP),
             }
         }
 
@@ -101,7 +100,7 @@ class SaveMotion:
         return {
             "required": {
                 "motion": spec.socket(spec.MOTION, "From Extract Driving or any motion node."),
-                "filename_prefix": spec.text("gagavatar/motion", _PREFIX_TIP),
+                "filename_prefix": spec.text("gagavatar/motion", files.PREFIX_TIP),
             }
         }
 

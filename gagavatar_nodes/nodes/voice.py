@@ -53,7 +53,9 @@ class DriveByVoice:
                 "seed": spec.seed("Another number is another performance of the same words; lips keep to them."),
                 "fps": spec.number(VOICE_FPS, *RATES, "Frames a second.", step=0.001),
                 "text": spec.text(
-                    "", "What is said, in English, if you know it: lips keep to it more closely. May stay empty."
+                    "",
+                    "What is said, in English, if you know it: lips keep to it more closely. May stay empty. Not used "
+                    "by artalk.",
                 ),
                 "voice": spec.choice(
                     VOICES,
@@ -63,7 +65,8 @@ class DriveByVoice:
                 ),
                 "style": spec.text(
                     "",
-                    "How the speaker talks, for artalk: a style of its own, or a motion file. Empty is natural_0.",
+                    "How the speaker talks, for artalk: a style of its own, or a motion file. Empty is natural_0. Not "
+                    "used by embedded.",
                     advanced=True,
                 ),
             }

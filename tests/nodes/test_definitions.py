@@ -38,11 +38,13 @@ def test_defaults_are_of_their_type_and_in_their_range(node):
 def test_the_function_takes_exactly_the_inputs(node):
     parameters = inspect.signature(getattr(node, node.FUNCTION)).parameters
     names = {name for name, _ in fields(node)}
+    hidden = set(node.INPUT_TYPES().get("hidden", {}))
+    names |= hidden
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         names -= set(ARKIT_NAMES)
     assert {n for n, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD} - {"self"} == names
     optional = set(node.INPUT_TYPES().get("optional", {}))
-    assert {n for n, p in parameters.items() if p.default is not p.empty} == optional
+    assert {n for n, p in parameters.items() if p.default is not p.empty} == optional | hidden
 
 
 @NODES

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -84,3 +86,20 @@ def test_splats_are_written_at_a_frame(run, avatar, motion, extension, folders):
 def test_a_frame_past_the_end_is_named(run, avatar, motion):
     with pytest.raises(GagavatarError, match="no frame 3: the motion has frames 0 to 2"):
         run("AvatarToSplat", avatar=avatar, motion=motion, frame=3)
+
+
+def test_dates_and_sizes_in_names_are_filled_in_as_comfyui_does(monkeypatch):
+    from gagavatar_nodes.nodes import files
+
+    moment = time.struct_time((2031, 4, 7, 9, 5, 3, 0, 97, 0))
+    monkeypatch.setattr(files.time, "localtime", lambda: moment)
+    assert files.fill_in("a/%date:yyyy-MM-dd%/b_%date:yy.M.d%", 0, 0) == "a/2031-04-07/b_31.4.7"
+    assert files.fill_in("%date:hh:mm:ss%_%width%x%height%_%year%%month%%day%", 640, 480) == "09_05_03_640x480_20310407"
+    assert files.fill_in("100%", 0, 0) == "100%"
+
+
+@pytest.mark.parametrize("prefix", ["a/b:c", "what?", "a|b", 'x"y', "a\x07b"])
+def test_names_that_not_every_system_allows_are_refused(run, motion, prefix, folders):
+    with pytest.raises(MediaError, match="not every system allows"):
+        run("SaveMotion", motion=motion, filename_prefix=prefix)
+    assert not [file for file in folders.rglob("*") if file.is_file()]

@@ -1,7 +1,11 @@
+import inspect
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -9,7 +13,7 @@ import torch
 from gagavatar_nodes.errors import GagavatarError, MediaError
 from gagavatar_nodes.media.sound import SoundReader
 from gagavatar_nodes.media.video_reader import VideoReader
-from gagavatar_nodes.nodes import progress, tensors
+from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS, progress, tensors
 from gagavatar_nodes.nodes.sound import heard_with
 
 
@@ -204,3 +208,75 @@ def test_a_video_is_rendered_without_the_refiner(run, avatar, motion):
     """As for GAGAvatar in a hurry: what draws the Gaussians' own colors must be drawn into files too."""
     made = run("RenderAvatarToVideo", avatar=avatar, motion=motion, width=64, height=64, refine=False)
     assert Path(made["result"][1]).stat().st_size > 0
+
+
+GRAPH = {"prompt": {"1": {"class_type": "x", "inputs": {}}}, "extra_pnginfo": {"workflow": {"nodes": [], "név": "ő"}}}
+
+
+@pytest.mark.parametrize("format", ["mp4", "mov", "webm", "mkv"])
+def test_the_graph_is_kept_in_the_file_unless_it_is_to_be_left_out(run, avatar, motion, format):
+    one = {"avatar": avatar, "motion": motion, "width": 64, "height": 64, "format": format, **GRAPH}
+    found = {}
+    for kept in (True, False):
+        with av.open(run("RenderAvatarToVideo", **one, save_workflow=kept)["result"][1]) as file:
+            found[kept] = {name.lower(): text for name, text in file.metadata.items()}
+    assert json.loads(found[True]["workflow"]) == GRAPH["extra_pnginfo"]["workflow"]
+    assert json.loads(found[True]["prompt"]) == GRAPH["prompt"]
+    assert not {"workflow", "prompt"} & set(found[False])
+
+
+def test_a_connected_picture_stands_behind_the_head_whatever_the_background_is(run, avatar, motion):
+    behind = torch.full((1, 8, 8, 3), 0.4)
+    images, mask, *_ = run(
+        "RenderAvatar", avatar=avatar, motion=motion, width=64, height=64, background="color", background_image=behind
+    )
+    assert images[mask == 0].mean().item() == pytest.approx(0.4, abs=1 / 255)
+
+
+WRONG = [
+    ("RenderAvatar", {"background": "image"}, {}, "connect 'background_image'"),
+    ("RenderAvatar", {"background": "color", "background_color": "greenish"}, {}, "'greenish' is no color"),
+    ("RenderAvatar", {"background": "sky"}, {}, "can be color, image, transparent"),
+    ("RenderAvatar", {}, {"avatar": "MODEL"}, "'avatar' takes GAGAVATAR_AVATAR"),
+    ("RenderAvatarToVideo", {"background": "transparent", "format": "mp4"}, {}, "choose the format webm or mov|mov or"),
+    ("RenderAvatarToVideo", {"background": "transparent", "format": "gif"}, {}, "gif has no transparency"),
+    ("RenderAvatarToVideo", {"format": "avi"}, {}, "can be mp4"),
+    ("RenderAvatarToVideo", {}, {"beside_driver": "VIDEO"}, "connect 'beside_portrait'"),
+    (
+        "RenderAvatarToVideo",
+        {"background": "transparent", "format": "webm"},
+        {"beside_portrait": "GAGAVATAR_PORTRAIT"},
+        "cannot be transparent",
+    ),
+    ("ExtractDriving", {}, {"audio": "AUDIO"}, "connect 'video'"),
+    ("EditMotion", {"start": 2.0, "end": 1.0}, {}, "not after 'start'"),
+    ("EditMotion", {"start": -1.0, "end": 0.0}, {}, "must be 0 to 36000"),
+]
+
+
+@pytest.mark.parametrize(("name", "values", "links", "words"), WRONG)
+def test_what_cannot_work_is_told_before_any_work(name, values, links, words):
+    answer = asked(name, values, links)
+    assert isinstance(answer, str)
+    assert re.search(words, answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "links"),
+    [
+        ("RenderAvatar", {"background": "image"}, {"background_image": "IMAGE"}),
+        ("RenderAvatar", {"background": "transparent", "background_color": "greenish"}, {}),
+        ("RenderAvatarToVideo", {"background": "transparent", "format": "webm"}, {}),
+        ("RenderAvatarToVideo", {"background": "transparent", "format": "mp4"}, {"stitch_into": "GAGAVATAR_PORTRAIT"}),
+        ("ExtractDriving", {}, {"images": "IMAGE"}),
+        ("EditMotion", {"start": 2.0, "end": 0.0}, {}),
+    ],
+)
+def test_what_works_is_let_through(name, values, links):
+    assert asked(name, values, links) is True
+
+
+def asked(name, values, links):
+    node = NODE_CLASS_MAPPINGS[f"GAGAvatar{name}"]
+    names = inspect.signature(node.VALIDATE_INPUTS).parameters
+    return node.VALIDATE_INPUTS(**values, **({"input_types": links} if "input_types" in names else {}))
