@@ -328,7 +328,9 @@ def check_model(
 
 def is_media(source: str | os.PathLike[str]) -> bool:
     """Whether a driver is a video or picture, rather than a motion file or a built-in motion."""
-    return Path(source).is_file() and Path(source).suffix.lower() not in (".safetensors", *_RESULTS)
+    from .driving.motion_file import SUFFIXES
+
+    return Path(source).is_file() and Path(source).suffix.lower() not in (*SUFFIXES, *_RESULTS)
 
 
 def is_sound(source: str | os.PathLike[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..choices import (
@@ -270,17 +270,17 @@ def picture_output(args: argparse.Namespace, *inputs: str | None) -> Background:
     return parse_background(args.background)
 
 
-def tensor_output(path: str, *inputs: str) -> None:
+def tensor_output(path: str, *inputs: str, extensions: Sequence[str] = (".safetensors",)) -> None:
     """Find out before the work that a motion or avatar file can be written.
 
     Raises:
-        MediaError: the name has another extension than .safetensors; see also `media.files.check_writable`.
+        MediaError: the name has another extension; see also `media.files.check_writable`.
     """
     from ..errors import MediaError
     from ..media.files import check_writable
 
-    if not path.lower().endswith(".safetensors"):
-        raise MediaError(f"{path}: motion and avatar files end in .safetensors, choose such a name")
+    if not path.lower().endswith(tuple(extensions)):
+        raise MediaError(f"{path}: motion and avatar files end in {' or '.join(extensions)}, choose such a name")
     check_writable(path, inputs)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
   gagavatar track talking.mp4 -o talking.safetensors
+  gagavatar track talking.mp4 -o take.csv
   gagavatar track speech.wav -o speech.safetensors
   gagavatar track talking.mp4 -o raw.safetensors --smoothing 0 --preview overlay.mp4
   gagavatar track talking.mp4 -o codes.safetensors --tracker landmarks --flame FLAME_with_eye.pt
@@ -33,7 +34,13 @@ def add_parser(subparsers: Any) -> None:
     """Add `track` to the subparsers of `gagavatar`."""
     parser = add_command(subparsers, "track", run, "track a face video, or hear a voice, into a motion file", _EXAMPLES)
     parser.add_argument("video", metavar="VIDEO", help="a video or picture of a face, or a sound")
-    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="motion file, .safetensors")
+    parser.add_argument(
+        "-o",
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="motion file: .safetensors; .csv (Live Link Face) or .json for ARKit's curves alone",
+    )
     parser.add_argument("--preview", metavar="FILE", help="also write the video with mesh, box and axes drawn on it")
     add_tracking(
         parser,
@@ -48,10 +55,10 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from .. import pipeline
-    from ..driving.motion_file import save_motion
+    from ..driving.motion_file import SUFFIXES, save_motion
     from ..trackers import choose_tracker
 
-    tensor_output(args.out, args.video)
+    tensor_output(args.out, args.video, extensions=SUFFIXES)
     if args.preview:
         pipeline.check_output(args.preview, inputs=(args.video,))
     settings = read_settings(args)

@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,11 @@ from ..media.retiming import is_retimed
 from ..media.timing import FPS_RANGE
 from ..tensor_file import Kinds, TensorFormat, TensorReader
 from ..types import FlameCodes, Motion
+from . import curve_files
 
 SUFFIX = ".safetensors"
+SUFFIXES = (SUFFIX, *curve_files.EXTENSIONS)
+"""Of all files that hold motions."""
 
 _FORMAT = TensorFormat("gagavatar.motion", 1, "motion file", "gagavatar track")
 _ROTATION_TOLERANCE = 1e-2
@@ -47,7 +51,7 @@ _BESIDE: Kinds = {"boxes": ("F32", ("T", 4)), "frames": ("I32", ("T",))}
 
 
 def save_motion(motion: Motion, path: str | os.PathLike[str], beside: Mapping[str, np.ndarray] | None = None) -> None:
-    """Write a motion to a file that appears whole or not at all.
+    """Write a motion to a file that appears whole or not at all; to .csv or .json as curves, see `curve_files`.
 
     `beside` are arrays for `load_beside`, each with a row for every frame: boxes [T, 4], frames [T].
 
@@ -55,6 +59,9 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], beside: Mapping[st
         FileFormatError: an array of the motion has another shape than `Motion` says, or impossible values.
         MediaError: the file cannot be written.
     """
+    if Path(path).suffix.lower() in curve_files.EXTENSIONS:
+        curve_files.write_curves(motion, path)
+        return
     tensors = {name: np.asarray(getattr(motion, name)) for name in _TENSORS}
     notes = {"fps": repr(float(motion.fps)), "source": motion.source, "extra": json.dumps(motion.extra)}
     kinds = dict(_TENSORS)
@@ -76,18 +83,20 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], beside: Mapping[st
 
 
 def is_motion_file(path: str | os.PathLike[str]) -> bool:
-    """Whether the file's header says that it holds a motion; of any version, and whole or not."""
-    return _FORMAT.recognizes(path)
+    """Whether the file's beginning says that it holds a motion; of any version, and whole or not."""
+    return curve_files.is_curve_file(path) or _FORMAT.recognizes(path)
 
 
 def load_motion(path: str | os.PathLike[str]) -> Motion:
-    """Read a motion file.
+    """Read a motion file, or curves of ARKit weights, see `curve_files`.
 
     Raises:
         FileFormatError: it is not a motion file, is from a newer version, is cut off, or its tensors are not as they
             should be; the line names the tensor.
         MediaError: the file does not exist or cannot be read.
     """
+    if Path(path).suffix.lower() in curve_files.EXTENSIONS:
+        return curve_files.read_curves(path)
     reader = _FORMAT.open(path)
     kinds: Kinds = {}
     if "flame_edition" in reader.notes:

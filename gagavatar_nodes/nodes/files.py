@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from ..driving.motion_file import SUFFIXES
 from ..errors import GagavatarError, MediaError
 from . import host
 
@@ -79,7 +80,7 @@ def list_files(recognizes: Callable[[Path], bool]) -> list[str]:
         for root, _, names in os.walk(folder):
             for name in names:
                 path = Path(root) / name
-                if name.endswith(".safetensors") and not name.startswith(".") and recognizes(path):
+                if name.lower().endswith(SUFFIXES) and not name.startswith(".") and recognizes(path):
                     found.append((path.stat().st_mtime, f"{path.relative_to(folder).as_posix()} [{label}]"))
     return [name for _, name in sorted(found, reverse=True)] + [NONE]
 
