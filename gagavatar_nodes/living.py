@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from .avatars import Avatar
 from .export.web_page import PageOptions, Scene, page_html
 from .media.files import atomic_output
+from .media.retiming import sound_file
 from .types import Motion
 
 _BIT_RATE = 64_000
@@ -34,11 +35,11 @@ def living_page(
         MediaError: the sound's file is missing or no media file.
     """
     rig = avatar.rig()
-    heard = None if sound is None else mp3_of(sound)
     scenes = []
     for name, motion in (motions or {}).items():
-        scenes.append(Scene(avatar.take(motion, name), heard))
-        heard = None
+        with sound_file(motion, sound) as file:
+            scenes.append(Scene(avatar.take(motion, name), None if file is None else mp3_of(file)))
+        sound = None
     return page_html(rig, scenes, options)
 
 

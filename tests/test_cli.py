@@ -287,7 +287,7 @@ def test_orbit_turns_to_both_sides(gagavatar, avatar_file, tmp_path):
     assert np.abs(back.astype(int) - front).mean() < 3
 
 
-@pytest.mark.parametrize("extension", ["ply", "splat", "spz"])
+@pytest.mark.parametrize("extension", ["ply", "splat", "spz", "glb"])
 def test_export_writes_every_gaussian(gagavatar, avatar_file, avatar, tmp_path, extension):
     target = tmp_path / f"head.{extension}"
     done = gagavatar("export", avatar_file, "-o", target, "--motion", "talk", "--frame", 5, "--json")
@@ -296,6 +296,14 @@ def test_export_writes_every_gaussian(gagavatar, avatar_file, avatar, tmp_path, 
     assert 0.5 * len(avatar) < summary["gaussians"] <= len(avatar)
     if extension == "splat":
         assert target.stat().st_size == 32 * summary["gaussians"]
+
+
+def test_export_writes_newer_spz_where_asked(gagavatar, avatar_file, tmp_path):
+    pytest.importorskip("zstandard")
+    assert gagavatar("export", avatar_file, "-o", tmp_path / "a.spz", "--spz", 4).code == 0
+    assert (tmp_path / "a.spz").read_bytes()[:5] == b"NGSP\x04"
+    done = gagavatar("export", avatar_file, "-o", tmp_path / "a.ply", "--spz", 3)
+    assert "--spz 3 is for files that end in .spz" in done.err
 
 
 def test_export_writes_a_page_with_motions(gagavatar, avatar_file, short_driver, tmp_path):

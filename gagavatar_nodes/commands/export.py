@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..choices import SPZ_VERSIONS
 from .options import add_command, add_published, finish, read_settings
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\
   gagavatar export photo.avatar.safetensors -o head.ply
   gagavatar export photo.avatar.safetensors -o laugh.splat --motion talking.safetensors --frame 40
+  gagavatar export photo.avatar.safetensors -o head.spz --spz 4
   gagavatar export photo.avatar.safetensors -o me.html --motion talking.mp4
   gagavatar export photo.avatar.safetensors -o me.html --motion smile --motion look_around --background white
 """
@@ -23,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
     """Add `export` to the subparsers of `gagavatar`."""
     parser = add_command(subparsers, "export", run, "export an avatar as a splat file or a living web page", _EXAMPLES)
     parser.add_argument("avatar", metavar="AVATAR", help="from `gagavatar lift`")
-    parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".html .ply .splat .spz")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help=".html .ply .splat .spz .glb")
     parser.add_argument(
         "--motion",
         action="append",
@@ -33,6 +35,13 @@ def add_parser(subparsers: Any) -> None:
         "face at rest)",
     )
     parser.add_argument("--frame", type=int, default=0, metavar="N", help="frame of the motion (default: 0)")
+    parser.add_argument(
+        "--spz",
+        type=int,
+        choices=SPZ_VERSIONS,
+        default=SPZ_VERSIONS[0],
+        help="version of .spz; 4 carries the rig too, which plain viewers skip (default: 2)",
+    )
     page = parser.add_argument_group("web page (.html)")
     page.add_argument("--audio", metavar="FILE", help="sound of the first motion (default: its file's own)")
     page.add_argument("--background", metavar="COLOR|FILE", help="color or picture (default: light or dark)")
@@ -62,7 +71,10 @@ def _splat(args: argparse.Namespace) -> int:
     from ..driving.operations import neutral_motion
     from ..errors import GagavatarError
     from ..export.exporters import export_gaussians
+    from ..export.spz import write_spz
 
+    if args.spz != SPZ_VERSIONS[0] and Path(args.out).suffix.lower() != ".spz":
+        raise GagavatarError(f"--spz {args.spz} is for files that end in .spz, not for {args.out}")
     if len(args.motion) > 1:
         raise GagavatarError(f"{args.out} holds one moment: give one --motion")
     settings = read_settings(args)
@@ -72,7 +84,12 @@ def _splat(args: argparse.Namespace) -> int:
     if not 0 <= args.frame < len(motion):
         has = f"{given} has frames 0 to {len(motion) - 1}" if given else "Without --motion there is frame 0"
         raise GagavatarError(f"{has}, but --frame is {args.frame}")
-    count = export_gaussians(avatar.perform(motion).gaussians(args.frame), args.out)
+    gaussians = avatar.perform(motion).gaussians(args.frame)
+    if args.spz == SPZ_VERSIONS[0]:
+        count = export_gaussians(gaussians, args.out)
+    else:
+        rig = avatar.rig() if args.spz == SPZ_VERSIONS[-1] and avatar.network is None else None
+        count = write_spz(gaussians, args.out, args.spz, rig)
     summary = {"out": str(args.out), "gaussians": count, "frame": args.frame}
     return finish(args, summary, f"{args.out}: {count:,} Gaussians")
 

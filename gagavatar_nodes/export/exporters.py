@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import MediaError
 from ..types import Gaussians
+from .glb import write_glb
 from .ply import write_ply
 from .splat import write_splat
 from .spz import write_spz
@@ -16,6 +17,7 @@ EXPORTERS: dict[str, Callable[[Gaussians, str | os.PathLike[str]], int]] = {
     ".ply": write_ply,
     ".splat": write_splat,
     ".spz": write_spz,
+    ".glb": write_glb,
 }
 """By extension."""
 

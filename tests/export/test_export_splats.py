@@ -1,5 +1,10 @@
 import gzip
+import itertools
+import json
+import shutil
 import struct
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +12,9 @@ from scipy.spatial.transform import Rotation
 
 from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.export.exporters import export_gaussians
+from gagavatar_nodes.export.glb import write_glb
 from gagavatar_nodes.export.ply import write_ply
+from gagavatar_nodes.export.rig_file import unpack_rig
 from gagavatar_nodes.export.splat import write_splat
 from gagavatar_nodes.export.spz import write_spz
 from gagavatar_nodes.types import Gaussians
@@ -31,6 +38,54 @@ def scene():
         features=rng.uniform(0, 1, (50, 32)).astype(np.float32),
     )
     return gaussians, matrices
+
+
+def read_spz_3(path):
+    """The five streams of a version that is one gzip, after its header of 16 bytes."""
+    data = gzip.decompress(path.read_bytes())
+    magic, version, count = struct.unpack_from("<III", data)
+    assert (magic, version) == (0x5053474E, 3)
+    ends = np.cumsum([16, 9 * count, count, 3 * count, 3 * count, 4 * count])
+    assert ends[-1] == len(data)
+    return [data[a:b] for a, b in itertools.pairwise(ends)]
+
+
+def read_spz_4(path):
+    """The streams, and the payloads of the records by their type."""
+    import zstandard
+
+    data = path.read_bytes()
+    magic, version, count, degree, _, flags, number, table = struct.unpack_from("<IIIBBBBI", data)
+    assert (magic, version, degree) == (0x5053474E, 4, 0)
+    assert data[20:32] == bytes(12)
+    records, at = {}, 32
+    while flags & 2 and at < table:
+        kind, length = struct.unpack_from("<II", data, at)
+        records[kind] = data[at + 8 : at + 8 + length]
+        at += 8 + length
+    assert at == table
+    streams, at = [], table + 16 * number
+    for k in range(number):
+        small, plain = struct.unpack_from("<QQ", data, table + 16 * k)
+        streams.append(zstandard.ZstdDecompressor().decompress(data[at : at + small]))
+        assert len(streams[-1]) == plain
+        at += small
+    assert at == len(data)
+    assert len(streams[1]) == count
+    return streams, records
+
+
+def smallest_three(codes):
+    """[N, 4] w, x, y, z of rotations of which the largest component is left out."""
+    xyzw = np.zeros((len(codes), 4))
+    for row, code in enumerate(codes.tolist()):
+        largest = code >> 30
+        for axis in [k for k in (3, 2, 1, 0) if k != largest]:
+            size = (code & 511) / 511 / np.sqrt(2)
+            xyzw[row, axis] = -size if code & 512 else size
+            code >>= 10
+        xyzw[row, largest] = np.sqrt(max(0, 1 - (xyzw[row] ** 2).sum()))
+    return xyzw[:, [3, 0, 1, 2]]
 
 
 def covariances(scales, quaternions_wxyz):
@@ -108,6 +163,97 @@ def test_spz_reads_back(tmp_path, scene):
     assert np.abs(read - matrices).max() < 0.08 * np.abs(matrices).max(), "8 bits of log scale are 3 percent"
 
 
+@pytest.mark.parametrize("version", [3, 4])
+def test_newer_spz_read_back(tmp_path, scene, version):
+    gaussians, matrices = scene
+    path = tmp_path / "a.spz"
+    if version == 4:
+        pytest.importorskip("zstandard")
+    assert write_spz(gaussians, path, version) == 50
+    streams, records = read_spz_4(path) if version == 4 else (read_spz_3(path), {})
+    assert records == {}
+    fixed = np.frombuffer(streams[0], np.uint8).reshape(50, 3, 3)
+    means = np.concatenate([fixed, np.where(fixed[..., 2:] > 127, 255, 0)], axis=2).astype(np.uint8).view("<i4")[..., 0]
+    np.testing.assert_allclose(means / 4096, gaussians.means, atol=0.6 / 4096)
+    scales = np.exp(np.frombuffer(streams[3], np.uint8).reshape(50, 3) / 16 - 10)
+    read = covariances(scales, smallest_three(np.frombuffer(streams[4], "<u4")))
+    assert np.abs(read - matrices).max() < 0.08 * np.abs(matrices).max()
+
+
+def test_spz_4_carries_a_rig_that_others_skip(tmp_path, avatar):
+    pytest.importorskip("zstandard")
+    path, rig = tmp_path / "a.spz", avatar.rig()
+    count = write_spz(avatar.rest(), path, 4, rig)
+    streams, records = read_spz_4(path)
+    assert len(streams[1]) == count
+    assert list(records) == [0x47410001]
+    read = unpack_rig(gzip.decompress(records[0x47410001]))
+    assert len(read) == len(rig)
+    assert np.abs(read.points - rig.points).max() < 1e-3
+
+
+def test_a_rig_needs_version_4(tmp_path, avatar):
+    with pytest.raises(ValueError, match="version 3"):
+        write_spz(avatar.rest(), tmp_path / "a.spz", 3, avatar.rig())
+    with pytest.raises(ValueError, match=r"version 5 .* expected one of \(2, 3, 4\)"):
+        write_spz(avatar.rest(), tmp_path / "a.spz", 5)
+
+
+def test_glb_reads_back(tmp_path, scene):
+    gaussians, matrices = scene
+    assert write_glb(gaussians, tmp_path / "a.glb") == 50
+    data = (tmp_path / "a.glb").read_bytes()
+    magic, version, length, json_length, _ = struct.unpack_from("<4sIIII", data)
+    assert (magic, version, length) == (b"glTF", 2, len(data))
+    document, start = json.loads(data[20 : 20 + json_length]), 28 + json_length
+    primitive = document["meshes"][0]["primitives"][0]
+    assert primitive["extensions"] == {
+        "KHR_gaussian_splatting": {"kernel": "ellipse", "colorSpace": "srgb_rec709_display"}
+    }
+    assert document["extensionsUsed"] == ["KHR_gaussian_splatting"]
+
+    def values(name):
+        accessor = document["accessors"][primitive["attributes"][name]]
+        view = document["bufferViews"][accessor["bufferView"]]
+        width = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}[accessor["type"]]
+        assert view["byteLength"] == 4 * width * accessor["count"]
+        return np.frombuffer(data, "<f4", width * 50, start + view["byteOffset"]).reshape(50, width)
+
+    np.testing.assert_allclose(values("POSITION"), gaussians.means, atol=1e-6)
+    np.testing.assert_allclose(values("KHR_gaussian_splatting:OPACITY")[:, 0], gaussians.opacities, atol=1e-6)
+    colors = 0.5 + C0 * values("KHR_gaussian_splatting:SH_DEGREE_0_COEF_0")
+    np.testing.assert_allclose(colors, gaussians.features[:, :3], atol=1e-5)
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    np.testing.assert_allclose(values("COLOR_0")[:, :3], linear, atol=1e-4)
+    rotations = values("KHR_gaussian_splatting:ROTATION")[:, [3, 0, 1, 2]]
+    read = covariances(values("KHR_gaussian_splatting:SCALE"), rotations)
+    assert np.abs(read - matrices).max() < 1e-4 * np.abs(matrices).max()
+    low = document["accessors"][primitive["attributes"]["POSITION"]]["min"]
+    np.testing.assert_allclose(low, gaussians.means.min(0), atol=1e-6)
+
+
+def test_the_validator_of_gltf_finds_no_fault(tmp_path, scene):
+    """But for what it does not know: the extension, whose names of attributes it takes for wrong ones."""
+    viewer = Path(__file__).parents[2] / "web_viewer"
+    if shutil.which("node") is None or not (viewer / "node_modules" / "gltf-validator").is_dir():
+        pytest.skip("there is no glTF validator: tools/build_web_viewer.py installs it")
+    write_glb(scene[0], tmp_path / "a.glb")
+    script = (
+        "require('gltf-validator').validateBytes(new Uint8Array(require('fs').readFileSync(process.argv[1])))"
+        ".then(report => console.log(JSON.stringify(report)))"
+    )
+    done = subprocess.run(
+        ["node", "-e", script, str(tmp_path / "a.glb")], cwd=viewer, capture_output=True, text=True, check=True
+    )
+    report = json.loads(done.stdout)
+    assert report["info"]["totalVertexCount"] == 50
+    faults = {(m["code"], m["pointer"].rpartition("/")[2].partition(":")[0]) for m in report["issues"]["messages"]}
+    assert faults <= {
+        ("UNSUPPORTED_EXTENSION", "0"),
+        ("MESH_PRIMITIVE_INVALID_ATTRIBUTE", "KHR_gaussian_splatting"),
+    }
+
+
 def test_upright_head_stays_upright_for_viewers_with_y_down(tmp_path):
     top, chin, nose = [0, 1, 0], [0, -1, 0], [0, 0, 1]
     gaussians = Gaussians(
@@ -140,7 +286,7 @@ def test_flat_opaque_and_point_gaussians_stay_finite(tmp_path):
     assert all(np.isfinite(values).all() for values in read_ply(tmp_path / "a.ply").values())
 
 
-@pytest.mark.parametrize("name", ["a.ply", "a.splat", "a.spz"])
+@pytest.mark.parametrize("name", ["a.ply", "a.splat", "a.spz", "a.glb"])
 def test_nothing_to_export_is_an_error_and_leaves_no_file(tmp_path, name):
     empty = Gaussians(*(np.zeros(shape, np.float32) for shape in [(0, 3), (0, 6), (0,), (0, 3)]))
     with pytest.raises(ValueError, match="nothing to export"):
@@ -149,7 +295,7 @@ def test_nothing_to_export_is_an_error_and_leaves_no_file(tmp_path, name):
 
 
 def test_format_is_chosen_by_extension(tmp_path, scene):
-    for name in ("a.PLY", "a.splat", "a.spz"):
+    for name in ("a.PLY", "a.splat", "a.spz", "a.glb"):
         assert export_gaussians(scene[0], tmp_path / name) == 50
     assert (tmp_path / "a.PLY").read_bytes()[:3] == b"ply"
     with pytest.raises(MediaError, match=r"a\.obj has no splat extension.*\.ply, \.splat, \.spz"):
