@@ -16,6 +16,15 @@ def has_torch() -> bool:
     return find_spec("torch") is not None
 
 
+def has_cuda() -> bool:
+    """Return whether PyTorch is installed and sees a GPU."""
+    if not has_torch():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def require_torch() -> None:
     """Check that PyTorch is installed.
 

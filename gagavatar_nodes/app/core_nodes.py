@@ -6,14 +6,11 @@ import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import MediaError
 from ..nodes import files, host, tensors
 from .core_pictures import ImageBatch, InvertMask, JoinImageWithAlpha, SaveAnimatedWEBP, SaveImage, Saver
-
-if TYPE_CHECKING:
-    import torch
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class FileVideo:
 class FrameVideo:
     """A VIDEO whose frames are in memory; its parts bear ComfyUI's names."""
 
-    images: torch.Tensor
+    images: tensors.Batch
     audio: dict[str, Any] | None
     frame_rate: float
 
@@ -55,7 +52,7 @@ class LoadImage:
     def IS_CHANGED(cls, image: str) -> str:  # noqa: N802
         return _digest(image)
 
-    def run(self, image: str) -> tuple[torch.Tensor, torch.Tensor]:
+    def run(self, image: str) -> tuple[tensors.Batch, tensors.Batch]:
         """IMAGE [1, H, W, 3] and MASK [1, H, W], 1 where the picture is transparent."""
         import numpy as np
 
@@ -66,10 +63,8 @@ class LoadImage:
         hidden = np.zeros(picture.rgb.shape[:2], np.float32) if alpha is None else 1 - alpha.astype(np.float32)
         if alpha is None:
             return tensors.stack([picture.rgb], even=False), tensors.stack([hidden], even=False)
-        import torch
-
-        rgb, opaque = tensors.stack([picture.rgb], even=False), tensors.stack([1 - hidden], even=False)
-        return torch.cat([rgb, opaque[..., None]], -1), tensors.stack([hidden], even=False)
+        images = tensors.stack([picture.rgb], even=False)
+        return tensors.with_alpha(images, [1 - hidden]), tensors.stack([hidden], even=False)
 
 
 class LoadVideo:
@@ -132,7 +127,7 @@ class CreateVideo:
             "optional": {"audio": ("AUDIO", {})},
         }
 
-    def run(self, images: torch.Tensor, fps: float, audio: dict[str, Any] | None = None) -> tuple[FrameVideo]:
+    def run(self, images: tensors.Batch, fps: float, audio: dict[str, Any] | None = None) -> tuple[FrameVideo]:
         """Return the pictures as VIDEO."""
         return (FrameVideo(images, audio, fps),)
 

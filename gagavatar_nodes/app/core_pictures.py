@@ -10,7 +10,6 @@ from ..media.backgrounds import cover
 from ..nodes import files, tensors
 
 if TYPE_CHECKING:
-    import torch
     from PIL import Image
 
 _WEBP_METHODS = {"default": 4, "fastest": 0, "slowest": 6}
@@ -35,7 +34,7 @@ class ImageBatch:
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 - ComfyUI's name
         return {"required": {"image1": ("IMAGE", {}), "image2": ("IMAGE", {})}}
 
-    def run(self, image1: torch.Tensor, image2: torch.Tensor) -> tuple[torch.Tensor]:
+    def run(self, image1: tensors.Batch, image2: tensors.Batch) -> tuple[tensors.Batch]:
         """IMAGE of both, without transparency."""
         tensors.check_images(image1, "image1")
         tensors.check_images(image2, "image2")
@@ -55,7 +54,7 @@ class InvertMask:
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         return {"required": {"mask": ("MASK", {})}}
 
-    def run(self, mask: torch.Tensor) -> tuple[torch.Tensor]:
+    def run(self, mask: tensors.Batch) -> tuple[tensors.Batch]:
         """1 minus the mask."""
         return (1 - mask,)
 
@@ -71,15 +70,13 @@ class JoinImageWithAlpha:
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         return {"required": {"image": ("IMAGE", {}), "alpha": ("MASK", {})}}
 
-    def run(self, image: torch.Tensor, alpha: torch.Tensor) -> tuple[torch.Tensor]:
+    def run(self, image: tensors.Batch, alpha: tensors.Batch) -> tuple[tensors.Batch]:
         """IMAGE [B, H, W, 4]."""
-        import torch
-
         tensors.check_images(image, "image")
         empty = np.zeros(image.shape[1:3], np.float32)
         hidden = [tensors.mask_frame(alpha, index, image.shape[1:]) for index in range(len(image))]
         opaque = [1 - (empty if mask is None else mask) for mask in hidden]
-        return (torch.cat([image[..., :3], tensors.stack(opaque, even=False)[..., None]], -1),)
+        return (tensors.with_alpha(image, opaque),)
 
 
 class SaveImage(Saver):
@@ -91,7 +88,7 @@ class SaveImage(Saver):
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         return {"required": {"images": ("IMAGE", {}), "filename_prefix": ("STRING", {"default": "ComfyUI"})}}
 
-    def run(self, images: torch.Tensor, filename_prefix: str) -> tuple[str]:
+    def run(self, images: tensors.Batch, filename_prefix: str) -> tuple[str]:
         """Path of the last picture."""
         from ..media.images import write_image
 
@@ -121,7 +118,7 @@ class SaveAnimatedWEBP(Saver):
         }
 
     def run(
-        self, images: torch.Tensor, filename_prefix: str, fps: float, lossless: bool, quality: int, method: str
+        self, images: tensors.Batch, filename_prefix: str, fps: float, lossless: bool, quality: int, method: str
     ) -> tuple[str]:
         """Path of the written file."""
         from ..media.files import atomic_output
@@ -137,7 +134,7 @@ class SaveAnimatedWEBP(Saver):
         return (str(path),)
 
 
-def _picture(images: torch.Tensor, index: int) -> np.ndarray:
+def _picture(images: tensors.Batch, index: int) -> np.ndarray:
     """[H, W, 3 or 4] uint8."""
     rgb, alpha = tensors.rgb_frame(images, index), tensors.alpha_frame(images, index)
     if alpha is None:
@@ -145,7 +142,7 @@ def _picture(images: torch.Tensor, index: int) -> np.ndarray:
     return np.dstack([rgb, (np.clip(alpha, 0, 1) * 255 + 0.5).astype(np.uint8)])
 
 
-def _pillow(images: torch.Tensor, index: int) -> Image.Image:
+def _pillow(images: tensors.Batch, index: int) -> Image.Image:
     from PIL import Image
 
     return Image.fromarray(_picture(images, index))

@@ -9,8 +9,6 @@ from typing import Any
 from ..errors import GagavatarError
 from .options import add_command, number, whole
 
-_NEEDED = {"gradio": "gradio", "torch": "torch"}
-
 
 def add_parser(subparsers: Any) -> None:
     """Add `app` to the subparsers of `gagavatar`."""
@@ -49,13 +47,10 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code.
 
     Raises:
-        GagavatarError: Gradio or PyTorch is missing, or the port is taken.
+        GagavatarError: Gradio is missing, or the port is taken.
     """
-    missing = [name for module, name in _NEEDED.items() if importlib.util.find_spec(module) is None]
-    if missing:
-        raise GagavatarError(
-            f"The demo needs {' and '.join(missing)}: install with pip install 'gagavatar-nodes[app]', then try again"
-        )
+    if importlib.util.find_spec("gradio") is None:
+        raise GagavatarError('The page needs Gradio: run pip install "gagavatar-nodes[app]", then try again')
     from ..app.limits import Limits
     from ..app.page import Serving, serve
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +16,6 @@ from . import host, spec, tensors, validation
 from .models import HeadTracker
 from .progress import NodeProgress, run_cancellable
 from .sound import heard_with, read_sound, take_sound
-
-if TYPE_CHECKING:
-    import torch
-
 
 _NO_DRIVER = "Extract Driving has no driver: connect 'video' (Load Video) or 'images'"
 _PREVIEW_EDGE = 512
@@ -92,10 +88,10 @@ class ExtractDriving:
         fps: float,
         preview_frames: int,
         video: Any = None,
-        images: torch.Tensor | None = None,
+        images: tensors.Batch | None = None,
         audio: dict[str, Any] | None = None,
         tracker: HeadTracker | None = None,
-    ) -> tuple[Motion, dict[str, Any] | None, torch.Tensor | None, str, float]:
+    ) -> tuple[Motion, dict[str, Any] | None, tensors.Batch | None, str, float]:
         """Raise `FaceError` where no frame shows a face, `GagavatarError` where nothing is connected."""
         from ..media.video_reader import VideoReader
 
@@ -133,7 +129,7 @@ def report(motion: Motion) -> str:
 class _Batch:
     """An IMAGE batch with what trackers ask of a video."""
 
-    def __init__(self, images: torch.Tensor, fps: float) -> None:
+    def __init__(self, images: tensors.Batch, fps: float) -> None:
         self.fps, self.frame_count = fps, len(images)
         self.size = images.shape[2], images.shape[1]
         self._images = images
@@ -165,7 +161,7 @@ class _Tracking:
             )[0]
         )  # fmt: skip
 
-    def overlay(self) -> torch.Tensor:
+    def overlay(self) -> tensors.Batch:
         """IMAGE of the frames to show; one black pixel where there are none, because nodes after it want an IMAGE."""
         return tensors.stack(self._shown or [np.zeros((1, 1, 3), np.uint8)])
 

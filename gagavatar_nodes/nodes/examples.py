@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +10,6 @@ from ..assets import PORTRAITS
 from ..assets import path as asset
 from . import host, spec, tensors
 from .sound import read_sound
-
-if TYPE_CHECKING:
-    import torch
 
 
 class ExampleInputs:
@@ -45,7 +42,7 @@ class ExampleInputs:
             }
         }
 
-    def run(self, person: str) -> tuple[torch.Tensor, Any, dict[str, Any] | None]:
+    def run(self, person: str) -> tuple[tensors.Batch, Any, dict[str, Any] | None]:
         """IMAGE [1, H, W, 3], VIDEO, which is None outside of ComfyUI, and AUDIO."""
         driver = asset("synthetic_driver.mp4")
         voice = read_sound(asset("example_voice.flac"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from ..types import Portrait
 from . import spec, tensors
 from .driving import file_of
 from .progress import NodeProgress, iterate_cancellable, run_cancellable
-
-if TYPE_CHECKING:
-    import torch
 
 CATEGORY = "GAGAvatar"
 
@@ -63,12 +60,12 @@ class StitchBack:
     def run(
         self,
         portrait: Portrait,
-        images: torch.Tensor,
-        mask: torch.Tensor,
+        images: tensors.Batch,
+        mask: tensors.Batch,
         max_size: int,
         feather: float,
         avatar: Avatar | None = None,
-    ) -> tuple[torch.Tensor]:
+    ) -> tuple[tensors.Batch]:
         """Raise `GagavatarError` where the images are not square."""
         from ..rendering.stitching import Stitcher
 
@@ -120,12 +117,12 @@ class CompareLayout:
 
     def run(
         self,
-        result: torch.Tensor,
+        result: tensors.Batch,
         fps: float,
-        portrait: torch.Tensor | None = None,
-        driver: torch.Tensor | None = None,
+        portrait: tensors.Batch | None = None,
+        driver: tensors.Batch | None = None,
         driver_video: Any = None,
-    ) -> tuple[torch.Tensor]:
+    ) -> tuple[tensors.Batch]:
         """Raise `MediaError` where the driver cannot be read."""
         from ..rendering.layout import comparison
 
@@ -144,7 +141,7 @@ class CompareLayout:
             return (_collect(chain([first], compared), len(result), first.shape),)
 
 
-def _repeat_last(images: torch.Tensor) -> Iterator[np.ndarray]:
+def _repeat_last(images: tensors.Batch) -> Iterator[np.ndarray]:
     """Endless: the pictures of a batch, then its last one."""
     yield from tensors.rgb_frames(images)
     last = tensors.rgb_frame(images, len(images) - 1)
@@ -163,7 +160,7 @@ def _video_frames(path: Path, fps: float) -> Iterator[np.ndarray]:
             yield frame
 
 
-def _collect(frames: Iterator[np.ndarray], count: int, shape: tuple[int, ...]) -> torch.Tensor:
+def _collect(frames: Iterator[np.ndarray], count: int, shape: tuple[int, ...]) -> tensors.Batch:
     batch, progress = tensors.new_batch(count, shape), NodeProgress(count)
     for index, frame in enumerate(iterate_cancellable(frames)):
         tensors.put(batch, index, frame)

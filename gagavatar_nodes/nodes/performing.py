@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..avatars import Avatar, Drawing, Performance
 from ..errors import GagavatarError
@@ -12,9 +11,6 @@ from ..media.backgrounds import Background, ColorBackground, parse_color
 from ..types import Camera, Gaussians, Motion
 from . import spec, tensors
 from .models import manage
-
-if TYPE_CHECKING:
-    import torch
 
 
 def perform(
@@ -74,7 +70,7 @@ def seed_input() -> spec.Spec:
     )
 
 
-def choose_background(kind: str, color: str, images: torch.Tensor | None) -> Background:
+def choose_background(kind: str, color: str, images: tensors.Batch | None) -> Background:
     """Return what stands behind the head: a connected picture, whatever `kind` is.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from ..types import Portrait
 from . import spec, tensors
 from .models import AvatarModel, default_model
 from .progress import NodeProgress, run_cancellable
-
-if TYPE_CHECKING:
-    import torch
 
 CATEGORY = "GAGAvatar"
 _FRAME = (255, 200, 0)
@@ -72,12 +69,12 @@ class TrackPortrait:
 
     def run(
         self,
-        image: torch.Tensor,
+        image: tensors.Batch,
         face: int,
         matting: str,
         size: int,
-        mask: torch.Tensor | None = None,
-    ) -> tuple[list[Portrait], torch.Tensor, torch.Tensor, torch.Tensor]:
+        mask: tensors.Batch | None = None,
+    ) -> tuple[list[Portrait], tensors.Batch, tensors.Batch, tensors.Batch]:
         """Raise `FaceError` where a picture has no such face."""
         tensors.check_images(image, "image")
         progress = NodeProgress(len(image))
@@ -93,7 +90,7 @@ class TrackPortrait:
         )
 
     def _track(
-        self, images: torch.Tensor, index: int, face: int | None, matting: str, size: int, mask: torch.Tensor | None
+        self, images: tensors.Batch, index: int, face: int | None, matting: str, size: int, mask: tensors.Batch | None
     ) -> Portrait:
         from ..tracking.portrait import track_portrait
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from .driving import file_of
 from .performing import choose_background, perform, seed_input
 from .progress import NodeProgress, iterate_cancellable, run_cancellable
 from .sound import sound_along, write_sound
-
-if TYPE_CHECKING:
-    import torch
 
 CATEGORY = "GAGAvatar"
 SAVE_FOLDER = "gagavatar"
@@ -89,11 +86,11 @@ class RenderAvatar:
         reference_frame: int,
         refine: bool,
         in_place: bool,
-        background_image: torch.Tensor | None = None,
+        background_image: tensors.Batch | None = None,
         audio: dict[str, Any] | None = None,
         seed: int = 0,
         pose: str = "auto",
-    ) -> tuple[torch.Tensor, torch.Tensor, Any, float, dict[str, Any] | None]:
+    ) -> tuple[tensors.Batch, tensors.Batch, Any, float, dict[str, Any] | None]:
         """Raise `GagavatarError` where the frames do not fit the memory or an input makes no sense."""
         behind = choose_background(background, background_color, background_image)
         count = len(motion)
@@ -105,9 +102,9 @@ class RenderAvatar:
             tensors.put(images, index, picture)
             tensors.put(mask, index, alpha)
             progress(index + 1, picture=picture)
-        images, mask = tensors.to_comfy(images), tensors.to_comfy(mask)
-        sound = sound_along(motion, audio)
-        return images, mask, host.video_from_images(images, sound, motion.fps), motion.fps, sound
+        result, sound = tensors.to_comfy(images), sound_along(motion, audio)
+        video = host.video_from_images(result, sound, motion.fps)
+        return result, tensors.to_comfy(mask), video, motion.fps, sound
 
 
 class RenderAvatarToVideo:
@@ -188,7 +185,7 @@ class RenderAvatarToVideo:
         retarget: str,
         reference_frame: int,
         refine: bool,
-        background_image: torch.Tensor | None = None,
+        background_image: tensors.Batch | None = None,
         audio: dict[str, Any] | None = None,
         seed: int = 0,
         stitch_into: Portrait | None = None,

@@ -13,14 +13,13 @@ import numpy as np
 from ..errors import MediaError
 from ..media.retiming import follows, retime, write_wav
 from ..types import SOUND, Motion
+from . import tensors
 
 _log = logging.getLogger(__name__)
 
 
 def read_sound(path: Path) -> dict[str, Any] | None:
     """AUDIO {waveform [1, C, N] float32, sample_rate} of a media file, in step with its picture; None without sound."""
-    import torch
-
     from ..media.sound import SoundReader
 
     try:
@@ -30,7 +29,7 @@ def read_sound(path: Path) -> dict[str, Any] | None:
         return None
     if not parts:  # it ended before the picture began
         return None
-    return {"waveform": torch.from_numpy(np.concatenate(parts, axis=1))[None], "sample_rate": sound.rate}
+    return {"waveform": tensors.to_tensor(np.concatenate(parts, axis=1)[None]), "sample_rate": sound.rate}
 
 
 def take_sound(audio: Mapping[str, Any] | None) -> Any:
@@ -61,10 +60,8 @@ def sound_along(motion: Motion, audio: Mapping[str, Any] | None) -> Any:
     waveform, rate = audio["waveform"], int(audio["sample_rate"])
     if not follows(motion, waveform.shape[-1] / rate):
         return audio
-    import torch
-
-    parts = [retime(samples, rate, motion.clock, motion.fps) for samples in waveform.float().cpu().numpy()]
-    return {"waveform": torch.from_numpy(np.stack(parts)), "sample_rate": rate}
+    parts = [retime(samples, rate, motion.clock, motion.fps) for samples in tensors.to_array(waveform)]
+    return {"waveform": tensors.to_tensor(np.stack(parts)), "sample_rate": rate}
 
 
 def heard_with(motion: Motion, audio: Mapping[str, Any] | None) -> Motion:
@@ -77,4 +74,4 @@ def heard_with(motion: Motion, audio: Mapping[str, Any] | None) -> Motion:
 
 def write_sound(audio: Mapping[str, Any], path: Path) -> None:
     """Write AUDIO as 16-bit WAV."""
-    write_wav(path, audio["waveform"][0].float().cpu().numpy(), int(audio["sample_rate"]))
+    write_wav(path, tensors.to_array(audio["waveform"][0]), int(audio["sample_rate"]))

@@ -9,7 +9,7 @@ from ..avatars import Avatar
 from ..errors import GagavatarError
 from ..export.exporters import EXPORTERS, export_gaussians
 from ..types import Gaussians, Motion
-from . import files, host, spec
+from . import files, host, spec, tensors
 from .progress import run_cancellable
 
 _SPLAT, _FILE = host.has_type("SPLAT"), host.has_type("File3D")
@@ -80,8 +80,6 @@ def _values(gaussians: Gaussians, path: Path) -> list[Any]:
 
 def _splat(gaussians: Gaussians) -> Any:
     """ComfyUI's SPLAT, a batch of one: y down and z away from the viewer, like the .ply."""
-    import torch
-
     from ..export.splats import SH_C0, to_splats
 
     splats = to_splats(gaussians).y_down()
@@ -92,4 +90,4 @@ def _splat(gaussians: Gaussians) -> Any:
         "opacities": splats.opacities[:, None],
         "sh": ((splats.colors - 0.5) / SH_C0)[:, None],
     }
-    return host.make_value("SPLAT", **{name: torch.from_numpy(array.copy())[None] for name, array in arrays.items()})
+    return host.make_value("SPLAT", **{name: tensors.to_tensor(array.copy()[None]) for name, array in arrays.items()})

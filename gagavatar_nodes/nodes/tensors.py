@@ -1,12 +1,17 @@
-"""IMAGE and MASK tensors to and from 8-bit pictures, a frame at a time."""
+"""IMAGE and MASK batches to and from 8-bit pictures, a frame at a time, and what batches are made of.
+
+In ComfyUI they are PyTorch's tensors. On this package's own page, and wherever there is no PyTorch, they are NumPy's
+arrays of the same shapes: nodes take both, and give what `to_comfy` makes of their arrays.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ..devices import has_torch
 from ..errors import GagavatarError
 from ..media.backgrounds import cover
 from ..media.even import even_shape, pad_to_even
@@ -15,12 +20,36 @@ from . import host
 if TYPE_CHECKING:
     import torch
 
+Batch: TypeAlias = "torch.Tensor | np.ndarray"
+"""IMAGE [B, H, W, C], MASK [B, H, W], or the waveform [B, C, N] of AUDIO; float32 0..1, or -1..1 for sound."""
 _EMPTY_MASK = 0.01
 _SPARE_MEMORY = 0.9
 """Share of the free memory that a result may take."""
 
 
-def check_images(images: torch.Tensor, name: str) -> None:
+def to_array(batch: Batch) -> np.ndarray:
+    """Return a batch, or a part of one, as float32 array in main memory."""
+    if isinstance(batch, np.ndarray):
+        return batch.astype(np.float32, copy=False)
+    return batch.float().cpu().numpy()
+
+
+def to_tensor(array: np.ndarray) -> Batch:
+    """Return an array as what the program that runs the nodes hands from one to the next, in main memory."""
+    if host.current.get() is not None or not has_torch():
+        return array
+    import torch
+
+    return torch.from_numpy(array)
+
+
+def to_comfy(array: np.ndarray) -> Batch:
+    """`to_tensor`, on the device where ComfyUI wants IMAGE and MASK."""
+    batch = to_tensor(array)
+    return batch if isinstance(batch, np.ndarray) else batch.to(host.intermediate_device())
+
+
+def check_images(images: Batch, name: str) -> None:
     """Refuses what is not [B, H, W, 1, 3 or 4] with at least one picture.
 
     Raises:
@@ -33,24 +62,24 @@ def check_images(images: torch.Tensor, name: str) -> None:
         )
 
 
-def rgb_frame(images: torch.Tensor, index: int) -> np.ndarray:
+def rgb_frame(images: Batch, index: int) -> np.ndarray:
     """[H, W, 3] uint8 of one picture; gray becomes RGB, transparency is left out."""
-    picture = images[index]
-    picture = picture.expand(-1, -1, 3) if picture.shape[2] == 1 else picture[..., :3]
-    return _bytes(picture)
+    picture = np.nan_to_num(to_array(images[index])[..., :3])
+    values = (np.clip(picture, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    return values if values.shape[2] == 3 else np.repeat(values, 3, axis=2)
 
 
-def rgb_frames(images: torch.Tensor) -> Iterator[np.ndarray]:
+def rgb_frames(images: Batch) -> Iterator[np.ndarray]:
     """`rgb_frame` of every picture, one after the other."""
     return (rgb_frame(images, index) for index in range(len(images)))
 
 
-def alpha_frame(images: torch.Tensor, index: int) -> np.ndarray | None:
+def alpha_frame(images: Batch, index: int) -> np.ndarray | None:
     """[H, W] float32 0..1, or None where the pictures have no transparency."""
-    return images[index, :, :, 3].float().cpu().numpy() if images.shape[3] == 4 else None
+    return to_array(images[index, :, :, 3]) if images.shape[3] == 4 else None
 
 
-def mask_frame(mask: torch.Tensor, index: int, shape: tuple[int, ...]) -> np.ndarray | None:
+def mask_frame(mask: Batch, index: int, shape: tuple[int, ...]) -> np.ndarray | None:
     """[H, W] float32 0..1 of one picture's mask, brought to the `shape` (H, W, ...) of the picture.
 
     None where the mask is empty, as that of a picture without transparency is.
@@ -65,14 +94,14 @@ def mask_frame(mask: torch.Tensor, index: int, shape: tuple[int, ...]) -> np.nda
         raise GagavatarError(f"The mask has the shape {list(mask.shape)}, where masks are [batch, height, width]")
     if len(masks) > 1 and index >= len(masks):
         raise GagavatarError(f"There are {len(masks)} masks but more pictures: give one mask, or one for each picture")
-    alpha = np.clip(masks[min(index, len(masks) - 1)].float().cpu().numpy(), 0, 1)
+    alpha = np.clip(to_array(masks[min(index, len(masks) - 1)]), 0, 1)
     if not alpha.max() > _EMPTY_MASK:
         return None
     size = shape[1], shape[0]
     return alpha if alpha.shape == size[::-1] else cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
 
 
-def stack(pictures: list[np.ndarray], even: bool = True) -> torch.Tensor:
+def stack(pictures: list[np.ndarray], even: bool = True) -> Batch:
     """IMAGE [B, H, W, 3] float32 0..1 of uint8 pictures, or MASK [B, H, W] of float ones, all of one size.
 
     `even` as in `new_batch`.
@@ -83,14 +112,12 @@ def stack(pictures: list[np.ndarray], even: bool = True) -> torch.Tensor:
     return to_comfy(batch)
 
 
-def new_batch(count: int, shape: tuple[int, ...], even: bool = True) -> torch.Tensor:
+def new_batch(count: int, shape: tuple[int, ...], even: bool = True) -> np.ndarray:
     """Return an empty batch for `count` pictures of `shape`, if `even` in the size that every video codec takes.
 
     Raises:
         GagavatarError: the memory is too small for it.
     """
-    import torch
-
     shape = even_shape(shape) if even else shape
     size = count * int(np.prod(shape)) * 4
     if size > _SPARE_MEMORY * host.free_memory():
@@ -98,30 +125,29 @@ def new_batch(count: int, shape: tuple[int, ...], even: bool = True) -> torch.Te
             f"{count} pictures of {shape[1]}x{shape[0]} pixels need {size / 1e9:.1f} GB as IMAGE, which is more than "
             "is free: use 'Render Avatar to Video', which holds no frames, or a shorter motion or smaller size"
         )
-    return torch.empty((count, *shape), dtype=torch.float32)
+    return np.empty((count, *shape), np.float32)
 
 
-def put(batch: torch.Tensor, index: int, picture: np.ndarray) -> None:
+def put(batch: np.ndarray, index: int, picture: np.ndarray) -> None:
     """Write one picture, uint8 0..255 or float 0..1, into a batch; see `pad_to_even` where that is even."""
-    import torch
-
     picture = picture if picture.shape[:2] == batch.shape[1:3] else pad_to_even(picture)
-    values = torch.from_numpy(np.ascontiguousarray(picture))
     if picture.dtype == np.uint8:
-        torch.mul(values, 1 / 255, out=batch[index])
+        np.multiply(picture, np.float32(1 / 255), out=batch[index])
     else:
-        batch[index] = values
+        batch[index] = picture
 
 
-def to_comfy(batch: torch.Tensor) -> torch.Tensor:
-    """Return the batch where ComfyUI wants results."""
-    return batch.to(host.intermediate_device())
+def with_alpha(images: Batch, alpha: list[np.ndarray]) -> Batch:
+    """IMAGE [B, H, W, 4] of an IMAGE and of B [H, W] float32 0..1 that take the place of its own transparency."""
+    rgb = to_array(images)[..., :3]
+    rgb = rgb if rgb.shape[3] == 3 else np.repeat(rgb, 3, axis=3)
+    return to_comfy(np.concatenate([rgb, np.stack(alpha)[..., None]], -1))
 
 
 class ImageBackground:
     """An IMAGE batch behind the head, repeated from its start; see `media.backgrounds.Background`."""
 
-    def __init__(self, images: torch.Tensor) -> None:
+    def __init__(self, images: Batch) -> None:
         check_images(images, "background_image")
         self._images = images
 
@@ -134,8 +160,3 @@ class ImageBackground:
             if len(self._images) > 1:
                 index = (index + 1) % len(self._images)
                 fitted = cover(rgb_frame(self._images, index), size)
-
-
-def _bytes(picture: Any) -> np.ndarray:
-    values = np.nan_to_num(picture.float().cpu().numpy())
-    return (np.clip(values, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)

@@ -9,7 +9,7 @@ from ..choices import RATES, STRENGTH, STRENGTHS
 from ..errors import GagavatarError
 from ..speech import VOICE_FPS, VOICES
 from ..types import Motion
-from . import spec
+from . import spec, tensors
 from .models import comfy_settings
 from .progress import NodeProgress, run_cancellable
 from .sound import heard_with, take_sound
@@ -96,7 +96,7 @@ class DriveByVoice:
             raise GagavatarError(
                 "Drive by Voice has no sound: connect 'audio' to Load Audio, or to a video that has some"
             )
-        samples = heard["waveform"][0].float().cpu().numpy()
+        samples = tensors.to_array(heard["waveform"][0])
         sound = Sound.of(samples, int(heard["sample_rate"]), "audio")
         manner, settings = Manner(mouth, head, brows, gaze, blinks, seed), comfy_settings()
         progress = NodeProgress(None if sound.seconds is None else round(sound.seconds * fps))

@@ -53,7 +53,7 @@ def space(monkeypatch):
     package.GPU, package.__spec__ = GPU, importlib.machinery.ModuleSpec("spaces", None)
     monkeypatch.setitem(sys.modules, "spaces", package)
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    monkeypatch.setattr(jobs, "_run_on_lent_gpu", zero_gpu.with_gpu(jobs._run_on_lent_gpu))
+    monkeypatch.setattr(jobs, "_run_with_gpu", zero_gpu.with_gpu(jobs._run_with_gpu))
     monkeypatch.setattr(jobs, "uses_network", lambda graph: True)
     return asked
 

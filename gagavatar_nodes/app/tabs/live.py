@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from ...devices import has_cuda
 from ...errors import GagavatarError
 from ...speech.live import LiveVoice
 from ...tracking.live import LiveTracker
@@ -124,9 +125,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
 
 def _model() -> str:
     """Which avatar follows: GAGAvatar, where its files are, needs a GPU to keep up."""
-    import torch
-
-    return "auto" if torch.cuda.is_available() else "embedded"
+    return "auto" if has_cuda() else "embedded"
 
 
 def _live(context: Context, session: Any, path: str | None, follows: str) -> tuple[Live, Meter]:

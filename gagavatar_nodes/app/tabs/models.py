@@ -8,11 +8,17 @@ from functools import partial
 import gradio as gr
 
 from ...background import Task
+from ...devices import has_torch
 from ...errors import GagavatarError
 from ...weights import WeightFile, find_weight, manifest, weight
 from ..context import Context, show_errors
 
 _REPORT_SECONDS = 0.5
+_WITHOUT_TORCH = """
+
+**PyTorch is not installed here.** The embedded avatar and its tracker do without. GAGAvatar, the other trackers and
+the voice of ARTalk need it: run
+`pip install "gagavatar-nodes[gagavatar]"` in this page's Python, then start it again."""
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
@@ -46,9 +52,10 @@ def choices() -> str:
 
     model, why = choose_model("auto")
     tracker, because = choose_tracker("auto", Settings())
+    missing = "" if has_torch() else _WITHOUT_TORCH
     return (
         f"**Avatar model**: {model} ({why}). **Tracker**: {tracker} ({because}). The embedded model and tracker are "
-        f"part of the package. Files placed by hand go to a folder that `gagavatar weights path` names."
+        f"part of the package. Files placed by hand go to a folder that `gagavatar weights path` names.{missing}"
     )
 
 
