@@ -48,7 +48,7 @@ def main() -> int:
 
 def _builders() -> dict[str, Callable[[Path, Path], None]]:
     from make_example_portrait import make_example_portrait
-    from rebuild import canonical, driver, head, models, portraits, speech, voice, words
+    from rebuild import canonical, driver, head, models, perceptual, portraits, speech, voice, words
 
     return {
         "canonical.npz": canonical.build,
@@ -59,6 +59,7 @@ def _builders() -> dict[str, Callable[[Path, Path], None]]:
         "speech_phones.npz": speech.build,
         "english_words.txt.xz": words.build,
         "example_voice.flac": voice.build,
+        "lpips_heads.npz": perceptual.build,
         **dict.fromkeys(portraits.PORTRAITS, portraits.build),
         "example_portrait.jpg": lambda _, out: make_example_portrait(out / "example_portrait.jpg"),
     }

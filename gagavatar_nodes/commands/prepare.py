@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     settings = PrepareSettings(
         args.tracker, args.flame, args.weights, args.device, args.matting, args.smoothing, args.smallest, args.fewest
     )
-    with _Bars(args) as bars:
+    with Bars(args) as bars:
         report = prepare(args.videos, args.out, settings, args.workers, args.held_out, args.share, bars)
     for video in report["videos"]:
         if "error" in video:
@@ -71,14 +71,14 @@ def run(args: argparse.Namespace) -> int:
     return 0 if any("name" in clip for video in report["videos"] for clip in video.get("clips", ())) else 1
 
 
-class _Bars:
+class Bars:
     """A progress bar for each video at work."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
         self._bars: dict[str, Bar] = {}
 
-    def __enter__(self) -> _Bars:
+    def __enter__(self) -> Bars:
         return self
 
     def __call__(self, name: str, done: int, total: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -28,11 +29,16 @@ def session(name: str) -> onnxruntime.InferenceSession:
     """
     with _lock:
         if name not in _sessions:
-            _sessions[name] = _open(name)
+            _sessions[name] = open_session(assets.path(name))
         return _sessions[name]
 
 
-def _open(name: str) -> onnxruntime.InferenceSession:
+def open_session(path: str | os.PathLike[str]) -> onnxruntime.InferenceSession:
+    """Return a new session of a model file, on one thread.
+
+    Raises:
+        GagavatarError: no flavor of onnxruntime is installed, or it cannot be loaded.
+    """
     remedy = "run `pip install onnxruntime` (onnxruntime-gpu or onnxruntime-directml do as well)"
     onnxruntime = load_package("onnxruntime", "Tracking", "onnxruntime", remedy)
     options = onnxruntime.SessionOptions()
@@ -40,4 +46,4 @@ def _open(name: str) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(assets.path(name)), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

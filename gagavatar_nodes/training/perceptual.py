@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from ..errors import FileFormatError, GagavatarError
 from ..lifting.gagavatar.backbone import normalize
 from ..lifting.gagavatar.checkpoint import load_perceptual_weights
+from ..settings import Settings
+from .lpips import Lpips, load_lpips
 
 KINDS = ("published", "lpips", "none")
 _LAYER_WEIGHTS = (0.1, 0.1, 1.0, 1.0, 1.0, 0.05, 0.05, 0.5, 0.5, 0.5)
@@ -101,34 +103,6 @@ class FacePerceptualLoss(nn.Module):
         return self.net(image) + self.vggface(image)
 
 
-class Lpips(nn.Module):
-    """LPIPS (arXiv 1801.03924) with AlexNet, by torchmetrics; torchvision fetches AlexNet's weights once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        try:
-            from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
-
-            self.metric = LearnedPerceptualImagePatchSimilarity("alex", normalize=False)
-        except ImportError:
-            raise GagavatarError(
-                'perceptual = "lpips" needs torchmetrics and torchvision: pip install "gagavatar-nodes[lpips]"'
-            ) from None
-        except OSError as error:
-            raise GagavatarError(
-                f"AlexNet's weights for LPIPS cannot be fetched ({error}): go online once, or choose perceptual = "
-                '"published" or "none"'
-            ) from error
-
-    def forward(self, image: Tensor, target: Tensor) -> Tensor:
-        """Distance of pictures [B, 3, H, W] 0..1, averaged over them; `image` is clamped, which LPIPS asks for."""
-        return self.metric.net(image.clamp(0, 1) * 2 - 1, target * 2 - 1).mean()
-
-    def against(self, target: Tensor) -> Callable[[Tensor], Tensor]:
-        """Return the distance of pictures from `target`."""
-        return lambda image: self(image, target)
-
-
 def make_perceptual(
     kind: Literal["published", "lpips", "none"] = "published", checkpoint: str | Path | None = None
 ) -> FacePerceptualLoss | Lpips | None:
@@ -138,7 +112,7 @@ def make_perceptual(
     fiftieth of its values; weigh them accordingly.
 
     Raises:
-        GagavatarError: unknown kind; "published" without a checkpoint; "lpips" without its packages.
+        GagavatarError: unknown kind; "published" without a checkpoint; "lpips" without AlexNet.
         FileFormatError: the checkpoint is missing, damaged or without perceptual networks.
     """
     if kind not in KINDS:
@@ -148,7 +122,7 @@ def make_perceptual(
         return None
     if kind == "lpips":
         _log.warning('The perceptual loss is LPIPS (perceptual = "lpips"), not the published one of faces.')
-        return _frozen(Lpips())
+        return load_lpips("alex", Settings(weights=checkpoint))
     if checkpoint is None:
         raise GagavatarError(
             'perceptual = "published" reads its networks from the published GAGAvatar.pt: name that file, or choose '

@@ -6,6 +6,7 @@ import torch
 
 from gagavatar_nodes.errors import FileFormatError
 from gagavatar_nodes.heads.flame import Flame
+from gagavatar_nodes.tracking import arcface
 from gagavatar_nodes.tracking.emica import crops, scrfd, vgghead
 from parity_recipe import synthetic_flame
 
@@ -148,10 +149,10 @@ def test_scrfd_is_fed_and_read_as_the_published_file_is(monkeypatch):
 def test_arcface_alignment_undoes_a_similarity():
     turn = 0.3
     matrix = 2.5 * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    points = crops._ARCFACE_POINTS @ matrix.T + [40, -10]
-    found = crops.arcface_similarity(points)
+    points = arcface._POINTS @ matrix.T + [40, -10]
+    found = arcface.arcface_similarity(points)
     np.testing.assert_allclose(found[:, :2] @ matrix, np.eye(2), atol=1e-9)
-    np.testing.assert_allclose(points @ found[:, :2].T + found[:, 2], crops._ARCFACE_POINTS, atol=1e-9)
+    np.testing.assert_allclose(points @ found[:, :2].T + found[:, 2], arcface._POINTS, atol=1e-9)
 
 
 def test_crops_hold_what_their_boxes_frame():

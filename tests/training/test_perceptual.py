@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 import torch
@@ -76,9 +75,9 @@ def test_choices_are_named():
         make_perceptual("published")
 
 
-def test_lpips_without_its_packages_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torchmetrics.image.lpip", None)
-    with pytest.raises(GagavatarError, match=r"pip install \"gagavatar-nodes\[lpips\]\""):
+def test_lpips_without_alexnet_says_where_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("GAGAVATAR_WEIGHTS", str(tmp_path))
+    with pytest.raises(GagavatarError, match=r"place the file from .*alexnet-owt-7be5be79.pth at .*, or GAGAvatar.pt"):
         make_perceptual("lpips")
 
 

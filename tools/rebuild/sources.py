@@ -63,6 +63,12 @@ FREECOL = Source(
     ("apt-get", "download", "freecol=1.0.0-1"),
 )
 
+LPIPS = Source(
+    "lpips-0.1.4-py3-none-any.whl",
+    "fd537af5828b69d2e6ffc0a397bd506dbc28ca183543617690844c08e102ec5e",
+    (*_PIP, "lpips==0.1.4"),
+)
+
 
 class Archive:
     """A verified source, member by member."""

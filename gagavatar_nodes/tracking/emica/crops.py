@@ -7,16 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ..arcface import arcface_picture
 from .geometry import IMAGE
 
 HEAD_SCALE = 1.65
 LANDMARK_SCALE, LANDMARK_CROP = 1.38, 256
 FACE_SCALES, FACE_CROP = (1.1, 1.25), 224
-ARCFACE_CROP = 112
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
-_ARCFACE_POINTS = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
-)  # eyes, nose, mouth corners in the 112 crop that ArcFace was trained on
 
 
 def resize(picture: Tensor, height: int, width: int) -> Tensor:
@@ -76,19 +73,7 @@ def face_crop(crop: Tensor, landmarks: np.ndarray) -> Tensor:
     return resize(cut(crop, left, top, edge, edge), FACE_CROP, FACE_CROP) / 255
 
 
-def arcface_similarity(points: np.ndarray) -> np.ndarray:
-    """[2, 3] similarity that brings eyes, nose and mouth corners [5, 2] nearest to ArcFace's (Umeyama 1991)."""
-    source, target = points - points.mean(0), _ARCFACE_POINTS - _ARCFACE_POINTS.mean(0)
-    U, S, Vt = np.linalg.svd(target.T @ source)
-    signs = np.array([1.0, np.sign(np.linalg.det(U @ Vt))])
-    matrix = (S * signs).sum() / (source**2).sum() * (U * signs) @ Vt
-    return np.column_stack([matrix, _ARCFACE_POINTS.mean(0) - matrix @ points.mean(0)])
-
-
 def arcface_crop(crop: Tensor, points: np.ndarray) -> Tensor:
     """MICA's [3, 112, 112] -1..1 from a picture [3, H, W] 0..255 and five points [5, 2] in its pixels."""
-    from ..opencv import opencv
-
-    picture = np.ascontiguousarray(crop.permute(1, 2, 0).cpu().numpy())
-    warped = opencv().warpAffine(picture, arcface_similarity(points), (ARCFACE_CROP, ARCFACE_CROP))
+    warped = arcface_picture(np.ascontiguousarray(crop.permute(1, 2, 0).cpu().numpy()), points)
     return (torch.from_numpy(warped).permute(2, 0, 1).to(crop.device) - 127.5) / 127.5

@@ -77,8 +77,8 @@ class _ShapeRegressor(nn.Module):
         return self.output(x)
 
 
-class _ResNet50(nn.Module):
-    """224x224 picture -> 2048 features."""
+class ResNet50(nn.Module):
+    """ResNet-50 without its last layer: 224x224 picture -> 2048 features. Names are the published ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class _ResNet50(nn.Module):
 class _Encoder(nn.Module):
     def __init__(self, outputs: int) -> None:
         super().__init__()
-        self.encoder = _ResNet50()
+        self.encoder = ResNet50()
         self.layers = nn.Sequential(nn.Linear(2048, 1024), nn.ReLU(), nn.Linear(1024, outputs))
 
     def forward(self, x: Tensor) -> Tensor:

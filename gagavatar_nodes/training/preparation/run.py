@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...errors import GagavatarError, MediaError
 from ...media.files import readable_file
+from ...processes import JobProgress, run_jobs, usual_workers
+from ...types import Progress
 from ..layout import REPORT, VIDEOS, is_whole, read_json, write_json
 from .codes import TrackerFactory
 from .settings import PrepareSettings, clip_prefix
@@ -23,9 +22,6 @@ EXTENSIONS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", 
 """Of the files that are taken out of a folder."""
 _WORK = ".work"
 
-VideoProgress = Callable[[str, int, "int | None"], None]
-"""Called with a video's name, the number of its frames done and how many there are, if that is known."""
-
 
 def prepare(
     videos: Iterable[str | os.PathLike[str]],
@@ -34,7 +30,7 @@ def prepare(
     workers: int = 0,
     held_out: str = "auto",
     share: float = 0.1,
-    progress: VideoProgress | None = None,
+    progress: JobProgress | None = None,
 ) -> dict[str, Any]:
     """Prepare raw videos for training, see `layout`; return the report.
 
@@ -61,7 +57,17 @@ def prepare(
     shutil.rmtree(folder / _WORK, ignore_errors=True)
     names = _prefixes(found)
     waiting = [(path, names[path]) for path in found if not _is_done(path, names[path], folder, settings)]
-    _run_all(waiting, folder, settings, workers or max(1, (os.cpu_count() or 1) // 2), progress)
+    paths = {prefix: path for path, prefix in waiting}
+    jobs = {prefix: (path, folder, prefix, settings) for prefix, path in paths.items()}
+
+    def told(prefix: str, done: int, total: int | None) -> None:
+        if progress is not None:
+            progress(paths[prefix].name, done, total)
+
+    def ended(prefix: str, code: int | None) -> None:
+        _conclude(code, paths[prefix], prefix, folder, settings)
+
+    run_jobs(_work, jobs, workers or usual_workers(), told, ended)
     shutil.rmtree(folder / _WORK, ignore_errors=True)
     report = {"videos": [read_json(file) for file in sorted((folder / VIDEOS).glob("*.json"))]}
     write_json(folder / REPORT, report)
@@ -146,43 +152,6 @@ def _is_done(path: Path, prefix: str, folder: Path, settings: PrepareSettings) -
     return False
 
 
-def _run_all(
-    waiting: list[tuple[Path, str]],
-    folder: Path,
-    settings: PrepareSettings,
-    workers: int,
-    progress: VideoProgress | None,
-) -> None:
-    """Run a process for each video, `workers` at a time: a decoder that crashes takes nothing else with it."""
-    context = multiprocessing.get_context("spawn")
-    waiting = waiting[::-1]
-    running: dict[Connection, tuple[BaseProcess, Path, str]] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                path, prefix = waiting.pop()
-                mine, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(path, folder, prefix, settings, theirs), daemon=True)
-                process.start()
-                theirs.close()
-                running[mine] = process, path, prefix
-            ready = wait(list(running))
-            for connection in [one for one in running if one in ready]:
-                worker, path, prefix = running[connection]
-                try:
-                    done, total = connection.recv()
-                    if progress is not None:
-                        progress(path.name, done, total)
-                except EOFError:
-                    worker.join()
-                    del running[connection]
-                    _conclude(worker.exitcode, path, prefix, folder, settings)
-    finally:
-        for worker, _, _ in running.values():
-            worker.kill()
-            worker.join()
-
-
 def _conclude(code: int | None, path: Path, prefix: str, folder: Path, settings: PrepareSettings) -> None:
     """Report on a video whose process died without a word."""
     file = folder / VIDEOS / f"{prefix}.json"
@@ -191,28 +160,19 @@ def _conclude(code: int | None, path: Path, prefix: str, folder: Path, settings:
         write_json(file, {"video": str(path), "stamp": _stamp(path, settings), "error": why})
 
 
-def _work(path: Path, folder: Path, prefix: str, settings: PrepareSettings, pipe: Connection) -> None:
+def _work(path: Path, folder: Path, prefix: str, settings: PrepareSettings, progress: Progress) -> None:
     """In the process of its own: the video's clips, moved into place when all are whole; then its report."""
-    _single_threaded()
     report: dict[str, Any] = {"video": str(path), "stamp": _stamp(path, settings)}
     work = folder / _WORK / prefix
     try:
         work.mkdir(parents=True)
-        report |= prepare_video(path, work, prefix, settings, lambda done, total: pipe.send((done, total)))
+        report |= prepare_video(path, work, prefix, settings, progress)
         for clip in sorted(work.iterdir()):
             os.replace(clip, folder / clip.name)
     except (GagavatarError, OSError, MemoryError) as error:
         report["error"] = " ".join(str(error).splitlines()) or type(error).__name__
         shutil.rmtree(work, ignore_errors=True)
     write_json(folder / VIDEOS / f"{prefix}.json", report)
-
-
-def _single_threaded() -> None:
-    """Videos are worked on side by side, so each keeps to one thread."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def _finished_clips(report: dict[str, Any]) -> dict[str, int]:

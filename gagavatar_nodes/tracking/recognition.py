@@ -1,0 +1,46 @@
+"""Face recognition: a picture and its landmarks to an embedding, whose cosines tell how alike two faces are.
+
+SFace (Zhong et al., arXiv 2205.12010; OpenCV Zoo) may be used for anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ..weights import require_weight
+from .arcface import arcface_picture, five_points
+from .onnx_session import open_session
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+SFACE = "face_recognition_sface_2021dec.onnx"
+
+
+class Embedder(Protocol):
+    """A network of face recognition."""
+
+    def __call__(self, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """Embedding [D] float32 of norm 1 of the face with `landmarks` [478, 3] in `picture` [H, W, 3] uint8 RGB."""
+        ...
+
+
+class SFace:
+    """OpenCV Zoo's SFace: 128 numbers."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises WeightsError where its file is missing, truncated or changed."""
+        self._session = open_session(require_weight(SFACE, settings.folders))
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """See `Embedder`."""
+        face = arcface_picture(picture, five_points(landmarks)).astype(np.float32)  # RGB 0..255
+        return unit(self._session.run(None, {self._input: face.transpose(2, 0, 1)[None]})[0].reshape(-1))
+
+
+def unit(embedding: np.ndarray) -> np.ndarray:
+    """Return a vector [D] of norm 1."""
+    return embedding / max(float(np.linalg.norm(embedding)), 1e-12)
