@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _pairs(args: argparse.Namespace) -> list[Pair]:
     from ..errors import GagavatarError
-    from ..evaluation.pairs import find_videos, make_pairs, read_pairs, with_results
+    from ..evaluation.pairs import add_results, find_videos, make_pairs, read_pairs
 
     if args.pairs and args.videos:
         raise GagavatarError("Give videos or --pairs, not both")
@@ -107,7 +107,7 @@ def _pairs(args: argparse.Namespace) -> list[Pair]:
     pairs = (
         read_pairs(Path(args.pairs)) if args.pairs else make_pairs(find_videos(map(Path, args.videos)), args.protocol)
     )
-    return with_results(pairs, Path(args.results)) if args.results else pairs
+    return add_results(pairs, Path(args.results)) if args.results else pairs
 
 
 def _line(protocol: str, methods: dict[str, Any]) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..packages import load_package
 from ..settings import Settings
-from .insight import insight_face, load_insight
+from ..tracking.insight import load_insight
+from .insight import insight_face
 from .sights import Moment, Sight
 from .variants import SELF, Variant
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from ..settings import Settings
+from ..tracking.insight import load_insight
 from ..tracking.recognition import SFace
 from .emica_codes import Mica
-from .insight import insight_face, load_insight
+from .insight import insight_face
 from .sights import Sight
 from .variants import Maker, Variant
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..tracking.arcface import five_points
+from ..tracking.insight import load_insight
 from ..tracking.opencv import opencv
-from .insight import insight_five, load_insight
+from .insight import insight_five
 from .sights import SCALE, Moment
 from .variants import SELF, Maker, Variant
 

@@ -49,9 +49,7 @@ class Work:
     """NumPy file [T, 4] with the driver's yaw and pitch in radians, jaw opening and blink."""
 
 
-def score_pair(
-    pair: Pair, work: Work, gallery: Path | None = None, report: Progress | None = None
-) -> dict[str, Any]:
+def score_pair(pair: Pair, work: Work, gallery: Path | None = None, report: Progress | None = None) -> dict[str, Any]:
     """Scores of one pair, as JSON has them.
 
     Args:

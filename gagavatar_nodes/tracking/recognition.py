@@ -11,11 +11,13 @@ import numpy as np
 
 from ..weights import require_weight
 from .arcface import arcface_picture, five_points
+from .insight import load_insight
 from .onnx_session import open_session
 
 if TYPE_CHECKING:
     from ..settings import Settings
 
+KINDS = ("sface", "insightface")
 SFACE = "face_recognition_sface_2021dec.onnx"
 
 
@@ -39,6 +41,29 @@ class SFace:
         """See `Embedder`."""
         face = arcface_picture(picture, five_points(landmarks)).astype(np.float32)  # RGB 0..255
         return unit(self._session.run(None, {self._input: face.transpose(2, 0, 1)[None]})[0].reshape(-1))
+
+
+class InsightFace:
+    """insightface's ArcFace: 512 numbers, aligned by the bundled landmarks."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises as `insight.load_insight`."""
+        self._analysis = load_insight(settings)
+
+    def __call__(self, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """See `Embedder`."""
+        face = arcface_picture(picture, five_points(landmarks))
+        return unit(self._analysis.models["recognition"].get_feat(np.ascontiguousarray(face[..., ::-1]))[0])
+
+
+def embedder(kind: str, settings: Settings) -> Embedder:
+    """Return the recognizer `kind` of `KINDS`.
+
+    Raises:
+        WeightsError: its file is not here; the message says how to get it.
+        GagavatarError: it needs a package that is not installed.
+    """
+    return {"sface": SFace, "insightface": InsightFace}[kind](settings)
 
 
 def unit(embedding: np.ndarray) -> np.ndarray:

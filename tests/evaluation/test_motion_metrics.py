@@ -133,7 +133,7 @@ def test_correlations():
     assert np.isnan(correlation(wave, np.ones(50)))
     assert np.isnan(correlation(wave[:2], wave[:2]))
     curves = np.stack([wave, np.cos(np.arange(50) / 5)], 1)
-    assert agreement(curves, curves + [1, 5]) == pytest.approx(1)
+    assert agreement(curves, curves + np.array([1, 5])) == pytest.approx(1)
 
 
 def test_blinks_are_read_from_the_lids():

@@ -5,7 +5,7 @@ import pytest
 
 from gagavatar_nodes.errors import FileFormatError, MediaError
 from gagavatar_nodes.evaluation.frames import open_frames
-from gagavatar_nodes.evaluation.pairs import find_videos, make_pairs, read_pairs, add_results
+from gagavatar_nodes.evaluation.pairs import add_results, find_videos, make_pairs, read_pairs
 from gagavatar_nodes.media.images import write_image
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from gagavatar_nodes.errors import WeightsError
 from gagavatar_nodes.evaluation.csim import cosine, embed_by_insight, load_sface
-from gagavatar_nodes.evaluation.insight import load_insight
 from gagavatar_nodes.evaluation.sights import Sight
 from gagavatar_nodes.evaluation.variants import Instruments
 from gagavatar_nodes.settings import Settings
 from gagavatar_nodes.tracking.arcface import arcface_picture, five_points
+from gagavatar_nodes.tracking.insight import load_insight
 from gagavatar_nodes.tracking.recognition import SFACE, SFace
 
 

@@ -34,7 +34,8 @@ def test_manifest_names_every_published_file_and_only_flame_needs_consent():
     entries = read_manifest(ROOT / "weights_manifest.json")
     assert list(manifest()) == list(entries)
     assert list(entries)[:4] == ["GAGAvatar.pt", "FLAME_with_eye.pt", "track_resources.tar", "ARTalk_wav2vec.pt"]
-    assert all(entry.path == f"style_motion/{name}" for name, entry in list(entries.items())[4:])
+    assert all(entry.path == f"style_motion/{name}" for name, entry in list(entries.items())[4:-1])
+    assert list(entries)[-1] == "face_recognition_sface_2021dec.onnx"
     assert [entry.name for entry in entries.values() if entry.gated] == ["FLAME_with_eye.pt"]
     assert all(entry.license_url.startswith("https://") for entry in entries.values())
     assert (entries["GAGAvatar.pt"].size, entries["FLAME_with_eye.pt"].size) == (747_434_426, 26_819_643)
