@@ -5,6 +5,7 @@ SFace (Zhong et al., arXiv 2205.12010; OpenCV Zoo) may be used for anything.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -63,7 +64,8 @@ def embedder(kind: str, settings: Settings) -> Embedder:
         WeightsError: its file is not here; the message says how to get it.
         GagavatarError: it needs a package that is not installed.
     """
-    return {"sface": SFace, "insightface": InsightFace}[kind](settings)
+    makers: dict[str, Callable[[Settings], Embedder]] = {"sface": SFace, "insightface": InsightFace}
+    return makers[kind](settings)
 
 
 def unit(embedding: np.ndarray) -> np.ndarray:
