@@ -16,6 +16,7 @@ from .progress import NodeProgress, run_cancellable
 
 CATEGORY = "GAGAvatar"
 _FRAME = (255, 200, 0)
+_BACKDROP = (44, 46, 50)
 
 
 class TrackPortrait:
@@ -81,7 +82,7 @@ class TrackPortrait:
         portraits: list[Portrait] = []
         for index in range(len(image)):
             portraits.append(self._track(image, index, face or None, matting, size, mask))
-            progress(index + 1, picture=portraits[-1].crop)
+            progress(index + 1, picture=_cut_out(portraits[-1]))
         return (
             portraits,
             tensors.stack([_crop(portrait) for portrait in portraits]),
@@ -132,8 +133,16 @@ class LiftPortrait:
         progress = NodeProgress(1)
         chosen = model or default_model()
         avatar = run_cancellable(lambda: chosen.lift(portrait))
-        progress(1, picture=portrait.crop)
+        progress(1, picture=_cut_out(portrait))
         return avatar, f"{avatar.model} avatar"
+
+
+def _cut_out(portrait: Portrait) -> np.ndarray:
+    """[S, S, 3] uint8 the person before gray: `Portrait.crop` alone has the person's colors far beyond its edge."""
+    from ..rendering.compositing import composite
+
+    alpha = portrait.alpha.astype(np.float32)
+    return composite(portrait.crop.astype(np.float32) / 255 * alpha[..., None], alpha, _BACKDROP)
 
 
 def _crop(portrait: Portrait) -> np.ndarray:

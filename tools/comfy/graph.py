@@ -11,6 +11,12 @@ from typing import Any
 
 CORE_NODES = Path(__file__).parents[2] / "tests" / "data" / "workflows" / "core_nodes.json"
 WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN")
+PREVIEWING = (
+    "TrackPortrait", "LiftPortrait", "ExtractDriving", "RenderAvatar", "RenderAvatarToVideo", "StitchBack",
+    "CompareLayout",
+)  # fmt: skip
+"""Nodes that show pictures while they run, and so grow: they are given room for that."""
+_PREVIEW = 260
 _WIDTH, _GAP, _MARGIN, _TITLE = 330, 40, 20, 60
 _SLOT, _WIDGET, _HEADER = 20, 24, 34
 
@@ -97,12 +103,13 @@ class Graph:
     def add(self, kind: str, title: str | None = None, extra: float = 0, **values: Any) -> dict[str, Any]:
         """Return a node of one type.
 
-        `values` are its widgets' values, or outputs of other nodes; `extra` is room below.
+        `values` are its widgets' values, or outputs of other nodes; `extra` is room below, at least that for a preview.
         """
         definition = self.known[kind]
         unknown = set(values) - set(definition.inputs)
         if unknown:
             raise ValueError(f"{kind} has no inputs {sorted(unknown)}")
+        extra = max(extra, _PREVIEW if kind.removeprefix("GAGAvatar") in PREVIEWING else 0)
         linked = {name: value for name, value in values.items() if isinstance(value, Output)}
         node = self._node(kind, title, self._height(definition, linked) + extra)
         for name in definition.inputs:

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,28 @@ _READY = (
     "!!window.LiteGraph?.registered_node_types?.SaveImage && !!window.app?.api?.clientId"
     " && !!window.app.extensionManager?.workflow?.activeWorkflow"
 )
+_RUN = """async limit => {
+    const ended = new Promise((resolve, reject) => {
+        app.api.addEventListener('execution_success', () => resolve(''));
+        app.api.addEventListener('execution_error', event => resolve(event.detail.exception_message));
+        setTimeout(() => resolve('took too long'), limit * 1000);
+    });
+    document.querySelector('[data-testid=queue-button]').click();
+    return await ended;
+}"""
+_BOXES = """() => app.graph.nodes.map(node => {
+    const drawn = document.querySelector(`[data-node-id="${node.id}"]`)?.getBoundingClientRect();
+    const scale = app.canvas.ds.scale;
+    const size = drawn ? [drawn.width / scale, drawn.height / scale] : [node.size[0], node.size[1] + 30];
+    return [`${node.id} ${node.type}`, node.pos[0], node.pos[1] - 30, ...size];
+})"""
+_DROP = """async ([url, name]) => {
+    const file = new File([await (await fetch(url)).blob()], name);
+    const transfer = new DataTransfer();
+    transfer.items.add(file);
+    const event = { dataTransfer: transfer, bubbles: true, cancelable: true, clientX: 900, clientY: 900 };
+    app.canvas.canvas.dispatchEvent(new DragEvent('drop', event));
+}"""
 _LOAD = "async ([graph, name]) => { await app.loadGraphData(graph, true, true, name); }"
 
 
@@ -65,8 +87,9 @@ class Server:
         pack_name: str = "gagavatar",
         python: str = sys.executable,
         device: tuple[str, ...] = ("--cpu",),
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
-        """`device`: ComfyUI's options for where it computes; none for its own choice."""
+        """`device`: ComfyUI's options for where it computes; none for its own choice. `settings`: of its page."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -76,7 +99,7 @@ class Server:
         link = base / "custom_nodes" / pack_name
         if not link.is_symlink():
             link.symlink_to(ROOT, target_is_directory=True)
-        (base / "user/default/comfy.settings.json").write_text(json.dumps(_SETTINGS))
+        (base / "user/default/comfy.settings.json").write_text(json.dumps(_SETTINGS | dict(settings or {})))
         command = [
             python, "main.py", *device, "--listen", "127.0.0.1", "--port", str(self.port), "--disable-auto-launch",
             "--disable-api-nodes", "--base-directory", str(base), "--database-url", "sqlite:///:memory:",
@@ -207,6 +230,24 @@ class Page:
         """Types of nodes that the frontend does not know."""
         return self.page.evaluate("app.graph.nodes.filter(n => n.has_errors || !n.constructor.type).map(n => n.type)")
 
+    def click_run(self, limit: float = 300) -> str:
+        """Press the editor's own button and wait for the end of the run; return the error, if there was one."""
+        problem = self.page.evaluate(_RUN, limit)
+        self.page.wait_for_timeout(2500)
+        return problem
+
+    def overlaps(self) -> list[tuple[str, str]]:
+        """Pairs of nodes that cover each other as they are drawn, in either of the frontend's ways."""
+        boxes = self.page.evaluate(_BOXES)
+        return [(one[0], other[0]) for i, one in enumerate(boxes) for other in boxes[:i] if _cross(one, other)]
+
+    def drop(self, url: str, name: str) -> list[str]:
+        """Drop a file of the server on the canvas; return the types of the nodes that are there then."""
+        self.page.evaluate("app.graph.clear()")
+        self.page.evaluate(_DROP, [url, name])
+        self.page.wait_for_timeout(2500)
+        return self.page.evaluate("app.graph.nodes.map(n => n.type).sort()")
+
     def show_results(self, server: Server) -> None:
         """Run the graph, whose nodes are cached by now, so that the page shows what comes out."""
         client = self.page.evaluate("app.api.clientId")
@@ -230,6 +271,14 @@ class Page:
         ours = "gagavatar" in f"{message.text} {place}".lower() and "api.comfy.org" not in message.text
         if message.type == "error" and ours:
             self.errors.append(f"{message.text} ({place})")
+
+
+def _cross(one: list[Any], other: list[Any]) -> bool:
+    """Whether two boxes [name, left, top, width, height] have more than a line in common."""
+    return all(
+        min(one[side] + one[side + 2], other[side] + other[side + 2]) - max(one[side], other[side]) > 1
+        for side in (1, 2)
+    )
 
 
 class MemoryWatch:
