@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import importlib
 import re
+import sys
+import sysconfig
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -24,6 +27,17 @@ _LACK = re.compile(
     re.IGNORECASE,
 )
 """How compiled libraries and the loaders of operating systems say it."""
+
+
+@cache
+def program() -> str:
+    """Return how this program is started in a terminal: `gagavatar`, or by its checkout where it was not installed."""
+    scripts = Path(sysconfig.get_path("scripts"))
+    if any((scripts / name).exists() for name in ("gagavatar", "gagavatar.exe")):
+        return "gagavatar"
+    checkout = Path(__file__).parents[1]
+    words = [sys.executable, *([str(checkout)] if (checkout / "__main__.py").is_file() else ["-m", "gagavatar_nodes"])]
+    return " ".join(f'"{word}"' if " " in word else word for word in words)
 
 
 def load_package(module: str, purpose: str, title: str, remedy: str) -> ModuleType:

@@ -14,6 +14,7 @@ from .choices import PORTRAIT_TRACKERS
 from .devices import has_torch, require_torch, resolve_device
 from .errors import GagavatarError, WeightsError
 from .heads.editions import BUNDLED_HEAD, EMBEDDED_HEAD
+from .packages import program
 from .tensor_file import header_notes
 from .weights import find_weight, require_flame, require_weight
 from .weights.locations import IMPORTED_FLAME, Folders, default_folder, named_folders
@@ -126,7 +127,7 @@ def availability(settings: Settings) -> tuple[bool, str]:
     missing = [name for name, path in found.items() if path is None]
     if missing:
         verb = "is" if len(missing) == 1 else "are"
-        return False, f"{' and '.join(missing)} of GAGAvatar {verb} not here, see 'gagavatar weights status'"
+        return False, f"{' and '.join(missing)} of GAGAvatar {verb} not here, see '{program()} weights status'"
     return True, " and ".join(path.name for path in found.values() if path) + " are here"
 
 

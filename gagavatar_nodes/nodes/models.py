@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ..avatars import Avatar, ManagedNetwork
 from ..choices import DENSITIES, DENSITY, MODELS, PORTRAIT_TRACKERS, PRECISIONS, TRACKERS
 from ..errors import WeightsError
-from ..settings import Settings
+from ..settings import CHECKPOINT, FLAME, Settings
+from ..trackers import ARCHIVE
 from ..types import Portrait
 from . import host, spec
+from .fetching import download_inputs, fetch_missing
 from .progress import run_cancellable
 
 if TYPE_CHECKING:
@@ -68,7 +70,8 @@ class LoadAvatarModel:
     CATEGORY = LOAD
     DESCRIPTION = (
         "Chooses what lifts portraits. The embedded model needs nothing downloaded. GAGAvatar is the published "
-        "network: its files go into ComfyUI's models/gagavatar folder. Without this node, Lift Portrait uses 'auto'."
+        "network: its files go into ComfyUI's models/gagavatar folder, and download fetches them. Without this node, "
+        "Lift Portrait uses 'auto'."
     )
     SEARCH_ALIASES = ("gagavatar", "gaussian head", "checkpoint", "talking head model")
     RETURN_TYPES = (spec.MODEL, "STRING")
@@ -106,16 +109,27 @@ class LoadAvatarModel:
                     "What fits FLAME to portraits for GAGAvatar. landmarks: built in. emica: the published tracker, "
                     "slow, for the same numbers as the published program.",
                     advanced=True,
-                )
+                ),
+                **download_inputs([CHECKPOINT, FLAME, ARCHIVE]),
             },
         }
 
     def run(
-        self, model: str, checkpoint: str, precision: str, density: int, portrait_tracker: str = PORTRAIT_TRACKERS[0]
+        self,
+        model: str,
+        checkpoint: str,
+        precision: str,
+        density: int,
+        portrait_tracker: str = PORTRAIT_TRACKERS[0],
+        download: bool = False,
+        accept_licenses: bool = False,
     ) -> tuple[AvatarModel, str]:
-        """Raise `WeightsError` where a file of the chosen model is missing."""
+        """Raise `WeightsError` where a file of the chosen model is missing, and not to be downloaded."""
         from .. import pipeline
 
+        if download and model != "embedded":
+            needed = [FLAME] + [CHECKPOINT] * (checkpoint == AUTO) + [ARCHIVE] * (portrait_tracker == "emica")
+            fetch_missing(needed, host.models_folders(), accept_licenses)
         settings = replace(comfy_settings(checkpoint), precision=precision, portrait_tracker=portrait_tracker)
         name, why = run_cancellable(lambda: pipeline.check_model(model, settings))
         return AvatarModel(name, density, settings), f"{name}: {why}"
@@ -145,14 +159,17 @@ class LoadHeadTracker:
                     "embedded: built in. landmarks: FLAME codes as well, which suit GAGAvatar best. emica: the "
                     "published networks, slow. auto: landmarks where a FLAME file is, else embedded.",
                 )
-            }
+            },
+            "optional": download_inputs([FLAME, ARCHIVE]),
         }
 
-    def run(self, tracker: str) -> tuple[HeadTracker, str]:
-        """Raise `WeightsError` where a file of the chosen tracker is missing."""
-        from ..trackers import ARCHIVE, choose_tracker
+    def run(self, tracker: str, download: bool = False, accept_licenses: bool = False) -> tuple[HeadTracker, str]:
+        """Raise `WeightsError` where a file of the chosen tracker is missing, and not to be downloaded."""
+        from ..trackers import choose_tracker
         from ..weights import require_weight
 
+        if download and tracker != "embedded":
+            fetch_missing([FLAME] + [ARCHIVE] * (tracker == "emica"), host.models_folders(), accept_licenses)
         settings = comfy_settings()
         name, why = choose_tracker(tracker, settings)
         if name != "embedded":
@@ -180,7 +197,6 @@ def default_model() -> AvatarModel:
 
 def checkpoints() -> list[str]:
     """`auto` and the files in models/gagavatar that may be checkpoints."""
-    from ..settings import CHECKPOINT
     from ..weights import manifest
 
     others = manifest().keys() - {CHECKPOINT}

@@ -7,12 +7,16 @@ from typing import Any
 
 from ..choices import RATES, STRENGTH, STRENGTHS
 from ..errors import GagavatarError
+from ..settings import FLAME
 from ..speech import VOICE_FPS, VOICES
 from ..types import Motion
-from . import spec, tensors
+from . import host, spec, tensors
+from .fetching import download_inputs, fetch_missing
 from .models import comfy_settings
 from .progress import NodeProgress, run_cancellable
 from .sound import heard_with, take_sound
+
+_ARTALK_FILES = ("ARTalk_wav2vec.pt", "natural_0.pt", FLAME)
 
 
 class DriveByVoice:
@@ -69,7 +73,8 @@ class DriveByVoice:
                     "used by embedded.",
                     advanced=True,
                 ),
-            }
+            },
+            "optional": download_inputs(_ARTALK_FILES),
         }
 
     def run(
@@ -85,6 +90,8 @@ class DriveByVoice:
         text: str,
         voice: str,
         style: str,
+        download: bool = False,
+        accept_licenses: bool = False,
     ) -> tuple[Motion, Mapping[str, Any], float, int]:
         """Raise `GagavatarError` where there is no sound, a text that is too long for it, or no weights."""
         from ..speech.manner import Manner
@@ -96,6 +103,8 @@ class DriveByVoice:
             raise GagavatarError(
                 "Drive by Voice has no sound: connect 'audio' to Load Audio, or to a video that has some"
             )
+        if download and voice == "artalk":
+            fetch_missing(_ARTALK_FILES, host.models_folders(), accept_licenses)
         samples = tensors.to_array(heard["waveform"][0])
         sound = Sound.of(samples, int(heard["sample_rate"]), "audio")
         manner, settings = Manner(mouth, head, brows, gaze, blinks, seed), comfy_settings()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import WeightsError
+from ..packages import program
 from .explain import explain
 from .locations import Folders, find_weight, hand_path, target_folder
 from .lockfile import LockFile, cache_name, check, lock_folder, published_sha256, sha256_of
@@ -74,7 +75,7 @@ def download(
         return found
     if entry.gated and not (accept_license or (ask is not None and ask(entry))):
         raise WeightsError(
-            f"{entry.name} is under the {entry.license}: read it at {entry.license_url}, then run `gagavatar weights "
+            f"{entry.name} is under the {entry.license}: read it at {entry.license_url}, then run `{program()} weights "
             f"download {entry.name} --accept-license`, or place the file at {hand_path(entry.name, folder)}."
         )
     try:
@@ -156,7 +157,7 @@ def _check_hash(entry: WeightFile, found: str, known: list[str | None]) -> None:
             raise WeightsError(
                 f"The download of {entry.name} has SHA-256 {found} instead of {expected}: it was damaged on its "
                 f"way, or the hub serves another file than before. Try again; to take a changed file on purpose, "
-                f"first run `gagavatar weights verify {entry.name} --relock`."
+                f"first run `{program()} weights verify {entry.name} --relock`."
             )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import WeightsError
+from ..packages import program
 from .lockfile import LockFile, cache_name, check, lock_folder
 from .manifest import WeightFile, weight
 
@@ -95,9 +96,11 @@ def missing_message(entry: WeightFile, folder: Folders = None) -> str:
     """Return what to tell a user who lacks a file: the command, the address, the license and the place."""
     accept = " --accept-license" if entry.gated else ""
     terms = f"once you have accepted its license ({entry.license_url})" if entry.gated else f"license: {entry.license}"
-    official = ", or import an official one by `gagavatar weights import-flame PATH`" if "FLAME" in entry.name else ""
+    place = "".join(f' --folder "{one}"' for one in named_folders(folder)[:1])
+    convert = f", or import an official one by `{program()} weights import-flame PATH`"
+    official = convert if "FLAME" in entry.name else ""
     return (
-        f"{entry.name} is missing. Run `gagavatar weights download {entry.name}{accept}` ({terms}), "
+        f"{entry.name} is missing. Run `{program()} weights download {entry.name}{accept}{place}` ({terms}), "
         f"or place the file from {entry.address} at {hand_path(entry.name, folder)}{official}."
     )
 

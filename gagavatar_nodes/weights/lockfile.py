@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import WeightsError
+from ..packages import program
 from ..temporary import replacement
 from .manifest import WeightFile
 
@@ -119,8 +120,8 @@ def check(weight: WeightFile, path: Path, full: bool = False) -> str:
         if known and known != found:
             raise WeightsError(
                 f"{path} has SHA-256 {found}, but {known} is {origin}: it is damaged or was replaced. Delete it and "
-                f"run `gagavatar weights download {weight.name}`, or, if you replaced it on purpose, "
-                f"`gagavatar weights verify {weight.name} --relock`."
+                f"run `{program()} weights download {weight.name}`, or, if you replaced it on purpose, "
+                f"`{program()} weights verify {weight.name} --relock`."
             )
     if recorded:
         lock.mark_verified(weight.name, path)
@@ -166,7 +167,7 @@ def _check_size(weight: WeightFile, path: Path, expected: int | None) -> None:
     if size == 0 or (expected is not None and size != expected):
         raise WeightsError(
             f"{path} has {size:,} bytes instead of {'some' if expected is None else f'{expected:,}'}: it is "
-            f"truncated or another file. Delete it and run `gagavatar weights download {weight.name}`, or, if you "
+            f"truncated or another file. Delete it and run `{program()} weights download {weight.name}`, or, if you "
             f"replaced it on purpose, `gagavatar weights verify {weight.name} --relock`."
         )
 

@@ -133,7 +133,7 @@ def test_missing_file_names_place_address_and_command(folder):
     message = str(caught.value)
     assert str(folder / "FLAME_with_eye.pt") in message
     assert "https://flame.is.tue.mpg.de" in message
-    assert "gagavatar weights download FLAME_with_eye.pt --accept-license" in message
+    assert "weights download FLAME_with_eye.pt --accept-license" in message
 
 
 def test_folders_are_searched_in_order_and_a_clone_of_the_repository_serves(folder):

@@ -19,9 +19,10 @@ HINTS = {
         "For your own picture, video and voice, put **Load Image**, **Load Video** and **Load Audio** in its place."
     ),
     "LoadAvatarModel": (
-        "`GAGAvatar.pt` and `FLAME_with_eye.pt` go into ComfyUI's `models/gagavatar` folder; `gagavatar weights list` "
-        "names their addresses and licenses. The `info` output says which model was taken and why; show it with "
-        "**Preview Any**. Where a file of the chosen model is missing, the error names its place and address."
+        "`GAGAvatar.pt` and `FLAME_with_eye.pt` go into ComfyUI's `models/gagavatar` folder. With **download** on, the "
+        "node fetches what is missing; it wants **accept_licenses** on too, so read them first: the tooltip and the "
+        "error name each file's size, license and address. A canceled download goes on the next time. The `info` "
+        "output says which model was taken and why; show it with **Preview Any**."
     ),
     "LoadHeadTracker": (
         "Only GAGAvatar profits from FLAME codes; the embedded avatar is driven by landmarks. **emica** wants "

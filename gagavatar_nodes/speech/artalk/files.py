@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import FileFormatError, GagavatarError
+from ...packages import program
 from ...torch_file import fill_network, load_torch_file
 from ...weights import find_weight, manifest, require_weight
 from ...weights.locations import Folders
@@ -29,7 +30,7 @@ def load_network(folders: Folders = None) -> ARTalk:
         FileFormatError: it is no ARTalk checkpoint.
     """
     path = require_weight(CHECKPOINT, folders)
-    advice = f"Download it again: gagavatar weights download {CHECKPOINT}"
+    advice = f"Download it again: {program()} weights download {CHECKPOINT}"
     state = load_torch_file(path, advice)
     if not isinstance(state, dict):
         raise FileFormatError(f"{path} holds no state dict. {advice}")

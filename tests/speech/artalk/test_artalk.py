@@ -183,7 +183,7 @@ def test_a_style_is_a_name_a_file_or_none(weights):
     style = files.load_style(path)
     assert style.shape == (50, 106)
     assert relative_error(style[12:24], recipe.inputs(0)["drive"]) < 1e-6
-    with pytest.raises(WeightsError, match=r"natural_0\.pt is missing.*gagavatar weights download natural_0\.pt"):
+    with pytest.raises(WeightsError, match=r"natural_0\.pt is missing.*weights download natural_0\.pt"):
         files.find_style(None)
     with pytest.raises(GagavatarError, match="no style or file 'cheerful': take none, angry_0"):
         files.find_style("cheerful")
@@ -241,7 +241,7 @@ def test_a_checkpoint_of_another_network_is_named(weights, monkeypatch):
     path = weights / files.CHECKPOINT
     monkeypatch.setattr(files, "require_weight", lambda name, folders: path)
     torch.save({"pos_embed": torch.zeros(1, 181, 768)}, path)
-    with pytest.raises(FileFormatError, match=r"tensor null_style_cond is missing.*gagavatar weights download ARTalk"):
+    with pytest.raises(FileFormatError, match=r"tensor null_style_cond is missing.*weights download ARTalk"):
         files.load_network()
     torch.save([1], path)
     with pytest.raises(FileFormatError, match="holds no state dict"):
@@ -254,7 +254,7 @@ def test_a_checkpoint_of_another_network_is_named(weights, monkeypatch):
 
 def test_missing_files_are_named_before_the_work(weights):
     sound = Sound(lambda: 1 / 0, "voice.wav")
-    with pytest.raises(WeightsError, match=r"ARTalk_wav2vec\.pt is missing.*gagavatar weights download ARTalk_wav2vec"):
+    with pytest.raises(WeightsError, match=r"ARTalk_wav2vec\.pt is missing.*weights download ARTalk_wav2vec"):
         drive_artalk(sound)
 
 
@@ -286,6 +286,6 @@ def test_the_command_names_the_missing_file_and_how_to_get_it(weights, gagavatar
     portrait, speech = assets.path("example_portrait.jpg"), recipe.DATA / "speech.flac"
     done = gagavatar("animate", portrait, speech, "-o", tmp_path / "o.mp4", "--voice", "artalk", "--avatar", "embedded")
     assert done.code == 1
-    assert "gagavatar weights download ARTalk_wav2vec.pt" in done.err
+    assert "weights download ARTalk_wav2vec.pt" in done.err
     assert done.err.count("\n") == 1
     assert not (tmp_path / "o.mp4").exists()
