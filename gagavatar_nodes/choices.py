@@ -5,9 +5,9 @@ Nothing is imported here, so that a command's help is there at once.
 
 MODELS = ("auto", "embedded", "gagavatar")
 """Avatar models; "auto" is GAGAvatar where its files are, else the embedded one."""
-TRACKERS = ("auto", "embedded", "landmarks", "emica")
+TRACKERS = ("auto", "embedded", "landmarks", "emica", "deca")
 """embedded: landmarks, pose and ARKit weights. landmarks: FLAME codes fitted to these as well. emica: the published
-networks."""
+networks. deca: FLAME codes by DECA's encoder, frame by frame."""
 PORTRAIT_TRACKERS = ("landmarks", "emica")
 """What fits FLAME to portraits: the bundled tracker's landmarks, or the published tracker, for exact agreement."""
 SUITED_TRACKER = {"embedded": "embedded", "gagavatar": "landmarks"}

@@ -355,7 +355,8 @@ def _track_driver(
     settings: Settings,
 ) -> Motion:
     from .driving.motion_file import load_motion, save_motion
-    from .trackers import choose_tracker, tracker_folder
+    from .trackers import DECA, choose_tracker, tracker_folder
+    from .weights import require_weight
 
     name, _ = choose_tracker(tracker, settings)
 
@@ -367,6 +368,8 @@ def _track_driver(
     how: list[object] = [smoothing, face]
     if name != "embedded":
         files = [settings.require_flame()]
+        if name == "deca":
+            files.append(require_weight(DECA, settings.folders))
         if name == "emica":
             files += sorted(path for path in tracker_folder(settings).rglob("*") if path.is_file())
         how += [name, *((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)]

@@ -15,12 +15,14 @@ from .devices import has_torch, require_torch
 from .errors import FaceError, GagavatarError
 from .settings import Settings, load_flame_model
 from .types import SOUND, FrameSource, Motion
+from .weights import require_weight
 
 if TYPE_CHECKING:
     from .heads.flame import Flame
     from .tracking.faces import FaceChoice
 
-ARCHIVE = "track_resources.tar"
+ARCHIVE, DECA = "track_resources.tar", "deca_model.tar"
+"""Files of the trackers emica and deca."""
 
 OnFrame = Callable[[int, np.ndarray, "np.ndarray | None", bool], None]
 Square = tuple[np.ndarray, float]
@@ -51,7 +53,7 @@ def track_file(
 ) -> tuple[Motion, list[Square] | None]:
     """A video's motion by one of `TRACKERS` other than "auto", and its cameras' squares where they differ by frame.
 
-    `on_frame` is for the two that track landmarks; see `video.track_video`.
+    `on_frame` is for those that track landmarks; see `video.track_video`.
 
     Raises:
         FaceError: no frame shows a face, or none at that index or point; or the tracker cannot choose among faces.
@@ -84,6 +86,11 @@ def _tracked(
 
     flame = load_flame_model(settings)
     flame.landmarks(flame.template[None])  # says what to do where there are none, before the video is tracked
+    if tracker == "deca":
+        from .tracking.emica.deca import Deca, track_deca
+
+        deca = Deca(require_weight(DECA, settings.folders), flame.template.device)
+        return track_deca(video, video.fps, flame, deca, smoothing, face, on_frame, progress, source), None
     return track_flame(video, video.fps, flame, None, smoothing, face, on_frame, progress, source), None
 
 
@@ -104,7 +111,7 @@ def tracker_folder(settings: Settings) -> Path:
     from .cache import cache_folder
     from .tracking.emica import archive
     from .tracking.emica.torchscript import check_recorded
-    from .weights import default_folder, require_weight
+    from .weights import default_folder
 
     name = Path(ARCHIVE).stem
     places = (folder / name for folder in (*settings.folders, default_folder()))

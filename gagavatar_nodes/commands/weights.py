@@ -122,7 +122,8 @@ def _download(args: argparse.Namespace) -> int:
     from ..weights import manifest
     from ..weights.download import download
 
-    names = list(manifest()) if args.names == ["all"] else args.names
+    everything = [name for name, entry in manifest().items() if entry.repo is not None]
+    names = everything if args.names == ["all"] else args.names
     done = {}
     for name in names:
         with Bar(args, name, "B", unit_scale=True, leave=True) as bar:

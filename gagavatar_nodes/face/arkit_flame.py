@@ -94,10 +94,12 @@ def fit_arkit_flame(flame: Flame) -> ArkitFlame:
     deviations = np.concatenate([np.ones(EXPRESSIONS), _JAW_DEVIATIONS])
     scaled = moves * deviations[:, None]
     solved = np.linalg.solve(scaled @ scaled.T + np.eye(len(scaled)), scaled @ targets.T).T * deviations
-    eyes = np.zeros((len(ARKIT_NAMES), 6))
-    for k, (eye, axis, angle) in _eye_targets().items():
-        eyes[k, 3 * eye + axis] = angle
-    return ArkitFlame(flame.edition, solved[:, :EXPRESSIONS], solved[:, EXPRESSIONS:], eyes, moves, targets)
+    return ArkitFlame(flame.edition, solved[:, :EXPRESSIONS], solved[:, EXPRESSIONS:], _eye_rows(), moves, targets)
+
+
+def eye_codes(arkit: np.ndarray) -> np.ndarray:
+    """Return FLAME's eye rotations [T, 6] float32 of ARKit weights [T, 52]."""
+    return (arkit @ _eye_rows()).astype(np.float32)
 
 
 def with_arkit(motion: Motion, arkit_flame: ArkitFlame) -> Motion:
@@ -145,6 +147,14 @@ def _landmark_moves(flame: Flame) -> np.ndarray:
     linear = points[:EXPRESSIONS] - points[-1]
     turns = points[EXPRESSIONS:-1].reshape(3, 2, -1)
     return np.concatenate([linear, (turns[:, 0] - turns[:, 1]) / (2 * _JAW_STEP)])
+
+
+def _eye_rows() -> np.ndarray:
+    """[52, 6] radians of both eyes' axes at weight 1."""
+    rows = np.zeros((len(ARKIT_NAMES), 6))
+    for k, (eye, axis, angle) in _eye_targets().items():
+        rows[k, 3 * eye + axis] = angle
+    return rows
 
 
 def _eye_targets() -> dict[int, tuple[int, int, float]]:

@@ -10,7 +10,7 @@ from ..avatars import Avatar, ManagedNetwork
 from ..choices import DENSITIES, DENSITY, MODELS, PORTRAIT_TRACKERS, PRECISIONS, TRACKERS
 from ..errors import WeightsError
 from ..settings import CHECKPOINT, FLAME, Settings
-from ..trackers import ARCHIVE
+from ..trackers import ARCHIVE, DECA
 from ..types import Portrait
 from . import host, spec
 from .fetching import download_inputs, fetch_missing
@@ -144,7 +144,7 @@ class LoadHeadTracker:
         "Chooses what follows the face in driving videos. 'embedded' is built in and fast. 'landmarks' also fits FLAME "
         "codes, and needs a FLAME file. 'emica' is the published tracker. Files go into ComfyUI's models/gagavatar."
     )
-    SEARCH_ALIASES = ("emica", "face tracking", "landmarks", "flame tracker", "mediapipe")
+    SEARCH_ALIASES = ("emica", "deca", "face tracking", "landmarks", "flame tracker", "mediapipe")
     RETURN_TYPES = (spec.TRACKER, "STRING")
     RETURN_NAMES = ("tracker", "info")
     OUTPUT_TOOLTIPS = ("For Extract Driving.", "Which tracker was chosen, and why.")
@@ -157,7 +157,8 @@ class LoadHeadTracker:
                 "tracker": spec.choice(
                     TRACKERS,
                     "embedded: built in. landmarks: FLAME codes as well, which suit GAGAvatar best. emica: the "
-                    "published networks, slow. auto: landmarks where a FLAME file is, else embedded.",
+                    "published networks, slow. deca: FLAME codes by DECA, frame by frame. auto: landmarks where a "
+                    "FLAME file is, else embedded.",
                 )
             },
             "optional": download_inputs([FLAME, ARCHIVE]),
@@ -174,8 +175,8 @@ class LoadHeadTracker:
         name, why = choose_tracker(tracker, settings)
         if name != "embedded":
             settings.require_flame()
-        if name == "emica":
-            run_cancellable(lambda: require_weight(ARCHIVE, settings.folders))
+        if (needed := {"emica": ARCHIVE, "deca": DECA}.get(name)) is not None:
+            run_cancellable(lambda: require_weight(needed, settings.folders))
         return HeadTracker(name, settings), f"{name}: {why}"
 
 

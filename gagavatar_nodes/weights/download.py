@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..errors import WeightsError
 from ..packages import program
 from .explain import explain
-from .locations import Folders, find_weight, hand_path, target_folder
+from .locations import Folders, find_weight, hand_path, missing_message, target_folder
 from .lockfile import LockFile, cache_name, check, lock_folder, published_sha256, sha256_of
 from .manifest import WeightFile, weight
 from .transfer import transfer
@@ -73,6 +73,8 @@ def download(
     if found := find_weight(name, folder):
         check(entry, found)
         return found
+    if entry.repo is None:
+        raise WeightsError(missing_message(entry, folder))
     if entry.gated and not (accept_license or (ask is not None and ask(entry))):
         raise WeightsError(
             f"{entry.name} is under the {entry.license}: read it at {entry.license_url}, then run `{program()} weights "
@@ -117,6 +119,7 @@ def _fetch(entry: WeightFile, target: Path, progress: Progress | None) -> Path:
 def _describe(entry: WeightFile, revision: str) -> RemoteFile:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
+    assert entry.repo is not None  # `download` has refused it
     metadata = get_hf_file_metadata(hf_hub_url(entry.repo, entry.path, revision=revision))
     if metadata.commit_hash is None or metadata.etag is None:
         raise WeightsError(
@@ -173,6 +176,7 @@ def _settle(entry: WeightFile, target: Path, remote: RemoteFile, partial: Path) 
     blob.parent.mkdir(exist_ok=True)
     os.replace(partial, blob)
     # The library finds the blob and only makes the snapshot's entry for it.
+    assert entry.repo is not None
     path = Path(hf_hub_download(entry.repo, entry.path, revision=remote.commit, cache_dir=target.parent))
     if not path.is_symlink():
         blob.unlink()  # the file system has no symbolic links: the snapshot holds a copy

@@ -94,6 +94,11 @@ def require_flame(folder: Folders = None) -> Path:
 
 def missing_message(entry: WeightFile, folder: Folders = None) -> str:
     """Return what to tell a user who lacks a file: the command, the address, the license and the place."""
+    if entry.repo is None:
+        return (
+            f"{entry.name} is missing. It is under the {entry.license} ({entry.license_url}) and is given out by its "
+            f"authors: get it there and place it at {hand_path(entry.name, folder)}."
+        )
     accept = " --accept-license" if entry.gated else ""
     terms = f"once you have accepted its license ({entry.license_url})" if entry.gated else f"license: {entry.license}"
     place = "".join(f' --folder "{one}"' for one in named_folders(folder)[:1])
@@ -107,6 +112,8 @@ def missing_message(entry: WeightFile, folder: Folders = None) -> str:
 
 def cached_path(entry: WeightFile) -> Path | None:
     """Return the file in the hub cache, at the pinned, locked or newest cached commit; None if it is not there."""
+    if entry.repo is None:
+        return None
     try:
         from huggingface_hub import constants, try_to_load_from_cache
     except ImportError:

@@ -144,7 +144,7 @@ def lock_folder(weight: WeightFile, path: Path) -> Path:
 
 def cache_name(weight: WeightFile) -> str:
     """Name of the repository's folder in the hub cache."""
-    return "models--" + weight.repo.replace("/", "--")
+    return "models--" + (weight.repo or weight.name).replace("/", "--")
 
 
 def commit_of(path: Path) -> str | None:

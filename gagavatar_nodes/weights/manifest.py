@@ -20,8 +20,8 @@ class WeightFile:
     name: str
     """File name, unique in the manifest."""
     purpose: str
-    repo: str
-    """Repository on the Hugging Face hub."""
+    repo: str | None
+    """Repository on the Hugging Face hub; None for a file that its authors give out elsewhere."""
     revision: str | None
     """Pinned commit, or None: the first download takes the newest and the lock file pins it."""
     path: str
@@ -37,7 +37,9 @@ class WeightFile:
 
     @property
     def address(self) -> str:
-        """Web page of the file, for people."""
+        """Web page of the file, or of its authors' terms, for people."""
+        if self.repo is None:
+            return self.license_url
         return f"https://huggingface.co/{self.repo}/blob/{self.revision or 'main'}/{self.path}"
 
 

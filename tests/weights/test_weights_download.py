@@ -272,3 +272,18 @@ def _wait_for_partial(cache, size):
 def _sha256(path):
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
+
+
+def test_a_file_that_its_authors_give_out_is_never_fetched_and_its_place_is_told(weights, tmp_path):
+    with serve(Hub({NETWORK: CONTENTS})) as hub:
+        run = weights(hub.url)
+        code, _, err = run("download", "deca_model.tar", "--accept-license", "--folder", str(tmp_path / "w"))
+        assert code == 1
+        assert "given out by its authors" in err
+        assert "https://deca.is.tue.mpg.de/license.html" in err
+        assert str(tmp_path / "w" / "deca_model.tar") in err
+        assert hub.requests == []
+        (tmp_path / "w").mkdir()
+        (tmp_path / "w" / "deca_model.tar").write_bytes(CONTENTS)
+        code, out, err = run("verify", "deca_model.tar", "--folder", str(tmp_path / "w"), "--json")
+        assert (code, json.loads(out)[0]["sha256"]) == (0, hashlib.sha256(CONTENTS).hexdigest()), err

@@ -26,7 +26,8 @@ HINTS = {
     ),
     "LoadHeadTracker": (
         "Only GAGAvatar profits from FLAME codes; the embedded avatar is driven by landmarks. **emica** wants "
-        "`track_resources.tar` in `models/gagavatar`, and its license forbids commercial use."
+        "`track_resources.tar` in `models/gagavatar`, **deca** `deca_model.tar` of DECA's authors; their licenses "
+        "forbid commercial use."
     ),
     "TrackPortrait": (
         "Connect **overlay** to **Preview Image** to see what was found. Where there are several faces, count up "

@@ -99,7 +99,9 @@ class ResNet50(nn.Module):
         return self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3))
 
 
-class _Encoder(nn.Module):
+class Encoder(nn.Module):
+    """ResNet-50 and two linear layers: faces [B, 3, 224, 224] RGB 0..1 -> codes [B, outputs]."""
+
     def __init__(self, outputs: int) -> None:
         super().__init__()
         self.encoder = ResNet50()
@@ -116,8 +118,8 @@ class Emica(nn.Module):
         super().__init__()
         mica = container(arcface=_ArcFace(), flameModel=container(regressor=_ShapeRegressor()))
         self.mica_encoder = container(E_mica=mica)
-        self.deca_encoder = container(encoder=_Encoder(sum(_DECA_PARTS.values())))
-        self.expression_encoder = container(encoder=_Encoder(100))
+        self.deca_encoder = container(encoder=Encoder(sum(_DECA_PARTS.values())))
+        self.expression_encoder = container(encoder=Encoder(100))
 
     @staticmethod
     def load(state_dict: Mapping[str, Any], name: str = "EMICA weights") -> Emica:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ...errors import GagavatarError
 from ...tracking.face_mesh import Landmarks
 from ...tracking.recorder import MotionRecorder
 from ...tracking.smoothing import PASS_SHARE, OneEuroFilter
@@ -115,6 +116,10 @@ class TrackerFactory:
         self.name, _ = choose_tracker(
             "landmarks" if settings.tracker == "auto" else settings.tracker, settings.published
         )
+        if self.name == "deca":
+            raise GagavatarError(
+                "Training data are tracked by landmarks or emica: DECA's cameras are too coarse for it"
+            )
         self._smoothing, self._flame = settings.smoothing, None
         self._networks: EmicaTracker | None = None
         if self.name != "embedded":
