@@ -34,9 +34,10 @@ def test_manifest_names_every_published_file_and_only_flame_needs_consent():
     entries = read_manifest(ROOT / "weights_manifest.json")
     assert list(manifest()) == list(entries)
     assert list(entries)[:4] == ["GAGAvatar.pt", "FLAME_with_eye.pt", "track_resources.tar", "ARTalk_wav2vec.pt"]
-    assert all(entry.path == f"style_motion/{name}" for name, entry in list(entries.items())[4:-1])
-    assert list(entries)[-1] == "face_recognition_sface_2021dec.onnx"
-    assert [entry.name for entry in entries.values() if entry.gated] == ["FLAME_with_eye.pt"]
+    assert all(entry.path == f"style_motion/{name}" for name, entry in list(entries.items())[4:-2])
+    assert list(entries)[-2:] == ["face_recognition_sface_2021dec.onnx", "deca_model.tar"]
+    assert [entry.name for entry in entries.values() if entry.repo is None] == ["deca_model.tar"]  # placed by hand
+    assert [entry.name for entry in entries.values() if entry.gated] == ["FLAME_with_eye.pt", "deca_model.tar"]
     assert all(entry.license_url.startswith("https://") for entry in entries.values())
     assert (entries["GAGAvatar.pt"].size, entries["FLAME_with_eye.pt"].size) == (747_434_426, 26_819_643)
     assert entries["GAGAvatar.pt"].sha256 == "75d449fd1d67dd7bbc613cef17f0196b1c84766935adc75d5231bc89e33950f8"
