@@ -38,7 +38,7 @@ BACKGROUND, PAGE_BACKGROUND = "black", "#202428"
 """Of renderings, and of those on the page, where black is hard to see."""
 SMOOTHING = 0.25
 """Strength of the One-Euro filter on tracked landmarks, 0..1. More takes away likeness in fast speech and in blinks
-(tools/measure_reenactment.py), less shows jitter."""
+(`gagavatar evaluate`), less shows jitter."""
 SPZ_VERSIONS = (2, 3, 4)
 """Of .spz files: the one that every viewer reads, one with finer rotations, and one with room for a rig."""
 ORBITS = ("sweep", "circle", "figure8")

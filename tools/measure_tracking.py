@@ -2,10 +2,9 @@
 
     python tools/measure_tracking.py talking.mp4 [--flame FLAME_with_eye.pt] [--preview out.mp4]
 
-Without a FLAME file a stand-in of that structure is fitted, made of the bundled head. Jitter is the second
-difference of the landmarks in pixels of the 512 crop, root mean square, over still stretches: landmarks that stay
-within 0.6 % of the crop for 9 raw frames; null where there are none. It is compared with that of the raw landmarks,
-and so is the range of the lids' opening. The preview shows the fit on the frames. FLAME needs PyTorch.
+Without a FLAME file a stand-in of that structure is fitted, made of the bundled head. Jitter is that of `gagavatar
+evaluate`, in pixels of the 512 crop, where the raw landmarks are still; null where they never are. It is compared with
+that of the raw landmarks, and so is the range of the lids' opening. The preview shows the fit on the frames. FLAME needs PyTorch.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from flame_standin import standin_flame
+from gagavatar_nodes.evaluation.jitter import jitter, still_stretches
 from gagavatar_nodes.heads.flame import Flame
 from gagavatar_nodes.heads.flame_files import load_flame
 from gagavatar_nodes.media.video_reader import VideoReader
@@ -28,7 +27,7 @@ from gagavatar_nodes.tracking.landmarks import FlameOverlay, fit_motion, flame_s
 from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import Motion
 
-CROP, WINDOW, STILL = 512, 9, 3.0
+CROP = 512
 UPPER, LOWER = [37, 38, 43, 44], [41, 40, 47, 46]
 """Lid points among the 70 landmarks."""
 
@@ -58,8 +57,7 @@ def measure(path: Path, flame: Flame, smoothing: float, preview: Path | None) ->
     }
     scale = CROP / 2 / flame_square(smooth)[1]
     paths = {name: points * scale for name, points in paths.items()}
-    spans = sliding_window_view(paths["raw"], WINDOW, axis=0)
-    still = np.linalg.norm(spans.max(-1) - spans.min(-1), axis=-1) < STILL
+    still = still_stretches(paths["raw"])
     jitters = {name: jitter(points, still) for name, points in paths.items()} if still.any() else {}
     opening = {name: np.ptp((p[:, LOWER, 1] - p[:, UPPER, 1]).mean(1)) for name, p in paths.items()}
     if preview:
@@ -90,13 +88,6 @@ def timed(run):
 def tracked(path: Path, smoothing: float) -> Motion:
     with VideoReader(path) as video:
         return track_video(video, video.fps, smoothing)
-
-
-def jitter(points: np.ndarray, still: np.ndarray) -> float:
-    """Root mean square second difference over the middles of still windows."""
-    squared = (np.diff(points, 2, axis=0) ** 2).sum(-1)
-    margin = WINDOW // 2 - 1
-    return float(np.sqrt(squared[margin : len(squared) - margin][still].mean()))
 
 
 def write_preview(path: Path, out: Path, overlay: FlameOverlay) -> None:

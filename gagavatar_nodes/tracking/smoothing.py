@@ -7,7 +7,7 @@ import numpy as np
 from ..choices import SMOOTHING
 
 DEFAULT_STRENGTH = SMOOTHING
-"""More takes away likeness in fast speech and in blinks (tools/measure_reenactment.py), less shows jitter."""
+"""More takes away likeness in fast speech and in blinks (`gagavatar evaluate`), less shows jitter."""
 PASS_SHARE = 0.6
 """Strength of each of two passes, forward and backward, that smooth as much as one."""
 _DERIVATIVE_CUTOFF = 1.0
