@@ -10,7 +10,22 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import animate, app, batch, demo, evaluate, export, info, lift, prepare, render, track, train, weights
+from .commands import (
+    animate,
+    app,
+    batch,
+    bench,
+    demo,
+    evaluate,
+    export,
+    info,
+    lift,
+    prepare,
+    render,
+    track,
+    train,
+    weights,
+)
 from .commands.options import Parser
 from .errors import GagavatarError
 from .packages import NO_MEMORY, check_memory, lacks_memory
@@ -96,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         prepare.add_parser,
         train.add_parser,
         evaluate.add_parser,
+        bench.add_parser,
         info.add_parser,
         demo.add_parser,
         app.add_parser,

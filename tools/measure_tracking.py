@@ -4,7 +4,8 @@
 
 Without a FLAME file a stand-in of that structure is fitted, made of the bundled head. Jitter is that of `gagavatar
 evaluate`, in pixels of the 512 crop, where the raw landmarks are still; null where they never are. It is compared with
-that of the raw landmarks, and so is the range of the lids' opening. The preview shows the fit on the frames. FLAME needs PyTorch.
+that of the raw landmarks, and so is the range of the lids' opening. The preview shows the fit on the frames. FLAME
+needs PyTorch.
 """
 
 from __future__ import annotations
