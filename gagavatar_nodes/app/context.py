@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from ..assets import PORTRAITS
 from ..assets import path as asset
 from ..avatars import Avatar
 from ..errors import GagavatarError
@@ -66,8 +67,9 @@ class Context:
         if not upload:
             raise GagavatarError("There is no portrait: upload one, take one with the webcam, or choose the example")
         path = self.gate.admit(upload, session.key)
-        if same_file(path, asset(EXAMPLE_PORTRAIT)):
-            return Source("example")
+        for name, file in PORTRAITS.items():
+            if same_file(path, asset(file)):
+                return Source("example", name)
         return Source("file", session.take_in(path))
 
     def driver(self, session: Session, upload: str | None) -> Source:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..driving.macros import MACROS, macro_angles, macro_weights
 from ..driving.operations import add_arkit, neutral_motion
 from ..driving.pose import rotation_of
 from ..easing import smoothstep
@@ -15,25 +16,26 @@ from ..errors import FileFormatError, GagavatarError
 from ..nodes.expression import REGIONS
 from ..types import ARKIT_NAMES, Motion
 
-POSE: dict[str, tuple[float, str]] = {
-    "yaw": (60.0, "Turn"),
-    "pitch": (45.0, "Nod"),
-    "roll": (45.0, "Tilt"),
-}
-"""Slider -> its largest angle in degrees, and its label."""
-GAZE = {"gazeX": "Look sideways", "gazeY": "Look up and down"}
-"""Slider from -1 to 1 -> its label."""
-NAMES = (*POSE, *GAZE, *ARKIT_NAMES)
-"""Every slider."""
 GROUPS = {region: [name for name in ARKIT_NAMES if name.startswith(start)] for region, start in REGIONS.items()}
 """Region of the face -> its blendshapes."""
-LOW, HIGH = 0.0, 1.0
-
-_LOOKS = {
-    "gazeX": (("eyeLookInLeft", "eyeLookOutRight"), ("eyeLookOutLeft", "eyeLookInRight")),
-    "gazeY": (("eyeLookDownLeft", "eyeLookDownRight"), ("eyeLookUpLeft", "eyeLookUpRight")),
+NAMES = (*MACROS, "roll", "gazeY", *ARKIT_NAMES)
+"""Every slider: the macros, what they leave out of pose and gaze, and the blendshapes."""
+LABELS = {"roll": "Tilt (degrees)", "gazeY": "Look up and down"}
+PAIRS = {
+    left: right
+    for left in ARKIT_NAMES
+    if (right := left.removesuffix("Left") + "Right") in ARKIT_NAMES
+    and left.endswith("Left")
+    and left not in ("jawLeft", "mouthLeft", "eyeLookInLeft", "eyeLookOutLeft")
 }
-"""Blendshapes of a gaze below 0 and above 0. Right is the image's, which is the subject's left."""
+"""Blendshape of the left half of the face -> that of the right half, where both mean the same."""
+
+_ANGLES = ("yaw", "pitch", "roll")
+_BOUNDS = {name: (macro.low, macro.high) for name, macro in MACROS.items()} | {"roll": (-45.0, 45.0), "gazeY": (-1, 1)}
+_LOOKS = {False: ("eyeLookDownLeft", "eyeLookDownRight"), True: ("eyeLookUpLeft", "eyeLookUpRight")}
+"""Blendshapes of a gaze down and up."""
+_EARLIER = {"yaw": "turn", "pitch": "nod", "gazeX": "gaze"}
+"""Names that sliders once had, in files that people keep."""
 _MOST_KEYS, _LONGEST = 200, 60.0
 
 
@@ -43,19 +45,29 @@ def pose_face(values: Mapping[str, float]) -> Motion:
 
 
 def blendshapes(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the ARKit weights of the sliders, the gaze included, without those that are 0."""
-    weights = {name: float(values.get(name, 0.0)) for name in ARKIT_NAMES}
-    for name, sides in _LOOKS.items():
-        amount = float(values.get(name, 0.0))
-        for look in sides[amount > 0]:
-            weights[look] += abs(amount)
-    return {name: weight for name, weight in weights.items() if weight}
+    """Return the ARKit weights of the sliders, macros and gaze included, at most 1, without those that are 0."""
+    weights = macro_weights(values)
+    up = float(values.get("gazeY", 0.0))
+    for look in _LOOKS[up > 0]:
+        weights[look] = weights.get(look, 0.0) + abs(up)
+    for name in ARKIT_NAMES:
+        weights[name] = weights.get(name, 0.0) + float(values.get(name, 0.0))
+    return {name: min(1.0, weight) for name, weight in weights.items() if weight}
 
 
 def node_inputs(values: Mapping[str, float]) -> dict[str, float]:
     """Return the inputs of the node Expression that mean the same."""
-    pose = {name: float(values.get(name, 0.0)) for name in POSE}
-    return pose | {name: min(1.0, weight) for name, weight in blendshapes(values).items()}
+    return _angles(values) | blendshapes(values)
+
+
+def linked(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the sliders with the right half of the face as the left one."""
+    return {**values, **{right: values[left] for left, right in PAIRS.items() if left in values}}
+
+
+def is_even(values: Mapping[str, float]) -> bool:
+    """Whether both halves of the face do the same."""
+    return all(values.get(left, 0.0) == values.get(right, 0.0) for left, right in PAIRS.items())
 
 
 def interpolate_keys(keys: Sequence[Mapping[str, float]], seconds: float, fps: float) -> Motion:
@@ -76,8 +88,8 @@ def interpolate_keys(keys: Sequence[Mapping[str, float]], seconds: float, fps: f
     part = smoothstep(place - index)[:, None]
     table = np.array([_row(key) for key in keys])
     rows = table[index] + part * (table[np.minimum(index + 1, len(keys) - 1)] - table[index])
-    motion = add_arkit(neutral_motion(count, fps), rows[:, len(POSE) :].astype(np.float32))
-    turned = rotation_of(*np.radians(rows[:, : len(POSE)]).T)
+    motion = add_arkit(neutral_motion(count, fps), rows[:, len(_ANGLES) :].astype(np.float32))
+    turned = rotation_of(*np.radians(rows[:, : len(_ANGLES)]).T)
     return replace(motion, rotation=turned, source="key frames")
 
 
@@ -94,35 +106,38 @@ def from_json(text: str) -> dict[str, float]:
     """
     try:
         given = json.loads(text)
-        values = {str(name): float(value) for name, value in given.items()}
+        values = {_EARLIER.get(name, str(name)): float(value) for name, value in given.items()}
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise FileFormatError('This is no expression: paste JSON such as {"jawOpen": 0.4, "yaw": 10}') from error
+        raise FileFormatError('This is no expression: paste JSON such as {"smile": 0.4, "turn": 10}') from error
     unknown = [name for name in values if name not in NAMES]
     if unknown:
         raise FileFormatError(
-            f"There is no slider '{unknown[0]}': names are those of ARKit, {', '.join((*POSE, *GAZE))}"
+            f"There is no slider '{unknown[0]}': names are {', '.join(MACROS)}, roll, gazeY and those of ARKit"
         )
     return {name: float(np.clip(np.nan_to_num(values.get(name, 0.0)), *bounds(name))) for name in NAMES}
 
 
 def random(rng: np.random.Generator) -> dict[str, float]:
-    """Yield a face that nobody is hurt by: a few blendshapes, the same on both sides, and a turned head."""
+    """Yield a face that nobody is hurt by: some macros and blendshapes, the same on both sides, and a turned head."""
     values = dict.fromkeys(NAMES, 0.0)
-    for name in rng.choice([name for name in ARKIT_NAMES if not name.endswith(("Left", "Right"))], 2, replace=False):
-        values[name] = float(rng.uniform(0, 0.5))
-    for name in rng.choice([name for name in ARKIT_NAMES if name.endswith("Left")], 3, replace=False):
-        values[name] = values[name.removesuffix("Left") + "Right"] = float(rng.uniform(0, 0.8))
-    values |= {name: float(rng.uniform(-0.4, 0.4) * bound) for name, (bound, _) in POSE.items()}
+    for name in rng.choice(["blink", "smile", "jaw", "aaa", "eee", "ooo", "brows", "gaze"], 3, replace=False):
+        values[name] = float(rng.uniform(0.3 * bounds(name)[0], 0.7))
+    for name in rng.choice(list(PAIRS), 2, replace=False):
+        values[name] = values[PAIRS[name]] = float(rng.uniform(0, 0.6))
+    for name in ("turn", "nod", "roll"):
+        values[name] = float(rng.uniform(-0.4, 0.4) * bounds(name)[1])
     return {name: round(value, 2) for name, value in values.items()}
 
 
 def bounds(name: str) -> tuple[float, float]:
     """Smallest and largest value of a slider."""
-    if name in POSE:
-        return -POSE[name][0], POSE[name][0]
-    return (-1.0, 1.0) if name in GAZE else (LOW, HIGH)
+    return _BOUNDS.get(name, (0.0, 1.0))
+
+
+def _angles(key: Mapping[str, float]) -> dict[str, float]:
+    return macro_angles(key) | {"roll": float(key.get("roll", 0.0))}
 
 
 def _row(key: Mapping[str, float]) -> list[float]:
-    weights = blendshapes(key)
-    return [float(key.get(name, 0.0)) for name in POSE] + [weights.get(name, 0.0) for name in ARKIT_NAMES]
+    angles, weights = _angles(key), blendshapes(key)
+    return [angles[name] for name in _ANGLES] + [weights.get(name, 0.0) for name in ARKIT_NAMES]

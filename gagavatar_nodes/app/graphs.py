@@ -22,7 +22,7 @@ class Source:
     kind: str
     """"example", "file", "builtin" for motions, or "voice" for sounds."""
     name: str = ""
-    """Of the file in the input folder, or of the built-in motion; empty for the bundled voice."""
+    """Of the file in the input folder, the bundled portrait or the built-in motion; empty for the bundled voice."""
 
 
 @dataclass(frozen=True)

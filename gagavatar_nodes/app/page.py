@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 
+from ..assets import PORTRAITS
 from .context import EXAMPLE_PORTRAIT, Context, picture_input
 from .edge import Edge, Hosts
 from .gate import Gate, UploadFolder
@@ -21,57 +24,19 @@ from .guarded import GuardedBlocks
 from .limits import Limits
 from .sessions import Sessions
 from .tabs import animate, live, models, studio, viewer3d
+from .tabs.parts import MEDIA, tile_styles, tiles
 
 TITLE = "GAGAvatar"
+_FOLDER = Path(__file__).parent
 _ALONE = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this machine can reach."""
 _HEADER = """# GAGAvatar
 One photo becomes a 3D head that any face can drive."""
 _TABS = {"Animate": animate, "Expression studio": studio, "Live": live, "3D": viewer3d, "Models": models}
+_EXAMPLES = {"photo": "Astronaut", "admiral": "Admiral", "pocahontas": "Pocahontas", "franklin": "Franklin"}
 _HINT = "A photo of one face, best from the front with hair and shoulders."
 _PRIVATE = " It stays on this machine."
 _SHARED = " It goes to the machine that serves this page, and is removed after you leave."
-CSS = """
-.gradio-container { width: 100%; max-width: 1360px !important; margin: auto; --input-border-color: var(--neutral-200);
-  --checkbox-border-color: var(--neutral-500); --block-info-text-color: var(--neutral-600);
-  --body-text-color-subdued: var(--neutral-600); --block-title-text-color: var(--primary-700);
-  --block-label-text-color: var(--primary-700); --thumb-edge: var(--neutral-500);
-  --button-primary-background-fill: var(--primary-600); --checkbox-label-background-fill-selected: var(--primary-600); }
-.tab-container button.selected { color: var(--primary-700); }
-.dark .gradio-container { --input-border-color: var(--neutral-600); --checkbox-border-color: var(--neutral-400);
-  --block-info-text-color: var(--neutral-300); --body-text-color-subdued: var(--neutral-300);
-  --block-title-text-color: white; --block-label-text-color: white; --link-text-color: var(--primary-300);
-  --link-text-color-hover: var(--primary-200); }
-.dark .tab-container button.selected { color: var(--primary-300); }
-.html-container:has(.live-picture) { padding: 0 !important; }
-.gradio-container .row > button { min-width: max-content !important; white-space: nowrap; }
-input[type=range]::-webkit-slider-thumb { outline: 1px solid var(--thumb-edge); }
-input[type=range]::-moz-range-thumb { outline: 1px solid var(--thumb-edge); }
-footer .divider:last-child { display: none; }
-.live-picture { display: block; width: 100%; max-width: 512px; aspect-ratio: 1; margin: auto; border-radius: 8px; }
-.live-picture.empty { display: grid; place-items: center; background: var(--background-fill-secondary);
-  color: var(--body-text-color-subdued); border: 1px solid var(--border-color-primary); }
-#status { min-height: 1.6em; }
-button:focus-visible, input:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
-@media (max-width: 640px) {
-  .gradio-container, .gradio-container .main, .gradio-container main {
-    width: 100%; max-width: 100vw !important; min-width: 0 !important; box-sizing: border-box;
-  }
-  .gradio-container .main, .gradio-container .wrap:has(> main) {
-    padding: 6px !important; max-width: 100vw; min-width: 0; box-sizing: border-box;
-  }
-  .gradio-container .column, .tabs, .tab-wrapper, .tab-container { min-width: 0 !important; max-width: 100%; }
-  .gradio-container .row:has(> .column) { flex-direction: column; }
-  .gradio-container .row > .column { width: 100%; }
-}
-"""
-NAMES = """
-new MutationObserver(() => document.querySelectorAll('.block img[alt=""]').forEach(image => {
-  const label = image.closest('.block').querySelector('[data-testid=block-label]');
-  if (label) image.alt = label.innerText.trim();
-})).observe(document, {childList: true, subtree: true});
-"""
-"""Gradio leaves the alternative text of pictures empty: they take that of their label."""
 
 
 @dataclass(frozen=True)
@@ -107,15 +72,15 @@ def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
                 portrait = picture_input(
                     label="Portrait", value=context.example(EXAMPLE_PORTRAIT), height=300, elem_id="portrait"
                 )
-                example = gr.Button("Use the example", size="sm", elem_id="example")
+                examples = tiles(_EXAMPLES, "photo", "Or one of these", "examples")
                 gr.Markdown(_HINT + (_PRIVATE if may_download else _SHARED))
             with gr.Column(scale=4, min_width=320), gr.Tabs():
                 for name, module in _TABS.items():
                     with gr.Tab(name) as tab:
                         module.build(context, portrait, tab)
-        example.click(
-            lambda: context.example(EXAMPLE_PORTRAIT), None, portrait, show_progress="hidden", api_visibility="private"
-        )
+        shown: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+        examples.input(lambda name: context.example(PORTRAITS[name]), examples, portrait, **shown)
+        gr.on([portrait.upload, portrait.clear], lambda: None, None, examples, **shown)
 
         def forget(request: gr.Request) -> None:
             sessions.close(request.session_hash)
@@ -144,11 +109,12 @@ def options(page: GuardedBlocks, limits: Limits, hosts: Hosts | None = None) -> 
         app.middleware_stack = Edge(app.middleware_stack, page, hosts or Hosts(), page.gate, lambda: None)
         yield
 
+    style, script = ((_FOLDER / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     return {
-        "app_kwargs": {"lifespan": lifespan},
+        "app_kwargs": {"lifespan": lifespan, "routes": [Mount("/media", StaticFiles(directory=MEDIA))]},
         "theme": gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         # As `css`, Gradio would not let the style reach the page's frame.
-        "head": f"<style>{CSS}</style><script>{NAMES}</script>",
+        "head": f"<style>{style}\n{tile_styles()}</style><script>{script}</script>",
         "max_file_size": limits.megabytes * 1_000_000,
         "show_error": False,
         "footer_links": ["api"],

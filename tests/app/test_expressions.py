@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes.app import expressions
+from gagavatar_nodes.driving.macros import EXPRESSIONS
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS
 from gagavatar_nodes.types import ARKIT_NAMES
@@ -12,7 +13,7 @@ def test_every_blendshape_has_one_slider():
 
 
 def test_sliders_mean_what_the_node_expression_means():
-    values = {"yaw": 20.0, "pitch": -5.0, "jawOpen": 0.5, "mouthSmileLeft": 0.3}
+    values = {"turn": 20.0, "nod": -5.0, "roll": 4.0, "smile": 0.6, "jawOpen": 0.5, "mouthSmileLeft": 0.3}
     node = NODE_CLASS_MAPPINGS["GAGAvatarExpression"]
     required = node.INPUT_TYPES()["required"]
     inputs = {name: spec[1]["default"] for name, spec in required.items()} | expressions.node_inputs(values)
@@ -23,12 +24,12 @@ def test_sliders_mean_what_the_node_expression_means():
 
 
 def test_a_glance_to_the_image_right_moves_both_irises_there():
-    ahead, right = expressions.pose_face({}).gaze[0], expressions.pose_face({"gazeX": 0.8}).gaze[0]
+    ahead, right = expressions.pose_face({}).gaze[0], expressions.pose_face({"gaze": 0.8}).gaze[0]
     assert (right[:, 0] > ahead[:, 0] + 0.02).all()
 
 
 def test_a_motion_passes_through_its_key_frames():
-    keys = [{"jawOpen": 0.0}, {"jawOpen": 0.8, "yaw": 30.0}, {"yaw": -10.0}]
+    keys = [{"jawOpen": 0.0}, {"jawOpen": 0.8, "turn": 30.0}, {"turn": -10.0}]
     motion = expressions.interpolate_keys(keys, 0.4, 25.0)
     assert len(motion) == 21
     jaw = motion.arkit[:, ARKIT_NAMES.index("jawOpen")]
@@ -43,7 +44,7 @@ def test_json_brings_the_sliders_back():
     assert back == pytest.approx(values, abs=1e-3)
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"jawOpen": "wide"}', '{"smile": 1}', '{"yaw": null}'])
+@pytest.mark.parametrize("text", ["", "[1]", '{"jawOpen": "wide"}', '{"grin": 1}', '{"turn": null}'])
 def test_what_is_no_expression_is_refused(text):
     with pytest.raises(GagavatarError):
         expressions.from_json(text)
@@ -51,7 +52,14 @@ def test_what_is_no_expression_is_refused(text):
 
 def test_values_out_of_range_are_brought_into_it():
     values = expressions.from_json('{"yaw": 500, "jawOpen": -3, "gazeX": NaN}')
-    assert (values["yaw"], values["jawOpen"], values["gazeX"]) == (60.0, 0.0, 0.0)
+    assert (values["turn"], values["jawOpen"], values["gaze"]) == (60.0, 0.0, 0.0)
+
+
+def test_one_half_of_the_face_follows_the_other():
+    values = expressions.linked({"mouthSmileLeft": 0.4, "mouthSmileRight": 0.1, "jawLeft": 0.3, "jawRight": 0.0})
+    assert values == {"mouthSmileLeft": 0.4, "mouthSmileRight": 0.4, "jawLeft": 0.3, "jawRight": 0.0}
+    assert expressions.is_even(values)
+    assert not expressions.is_even(EXPRESSIONS["wink"])
 
 
 def test_too_long_motions_are_refused():

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from ...driving.builtin import BUILTIN_NAMES
-from ...driving.head_turn import POSES
 from ...errors import GagavatarError
-from ...pipeline import MODELS
-from ...trackers import TRACKERS
-from ..context import EXAMPLE_DRIVER, EXAMPLE_VOICE, JOBS, Context, picture_input, show_errors
+from ..context import EXAMPLE_DRIVER, EXAMPLE_VOICE, JOBS, Context, show_errors
 from ..executor import Graph
 from ..graphs import RESULT, AnimateOptions, Source, animate, with_uploads
 from ..jobs import Report, run_job
 from ..sessions import CanceledError, Session
 from ..workflows import note_for, read_workflow, to_ui
+from . import settings
+from .parts import MEDIA, tiles
+from .settings import BACKGROUNDS, BUILTIN, VIDEO, VOICE
 
-_BUILTIN, _VIDEO, _VOICE = "Built-in motion", "Video or webcam", "Voice"
-_BACKGROUNDS = {
-    "Color": "color",
-    "Picture": "image",
-    "The portrait's own (head put back)": "original",
-    "Transparent": "transparent",
-}
 _PLAYED, _PICTURES = (".mp4", ".webm"), (".gif", ".png", ".jpg", ".webp")
 """What browsers show of itself, as a film and as a picture."""
 _READY = "Ready: press **Animate**."
+_STAGE = 420
+"""Pixels of height of the result, and of the preview that stands in its place."""
+_MOTIONS = {name: name.replace("_", " ").capitalize() for name in BUILTIN_NAMES}
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class Inputs:
         """
         portrait = context.portrait(session, self.portrait)
         driver = self._driver(context, session)
-        background = _BACKGROUNDS[self.background]
+        background = BACKGROUNDS[self.background]
         behind = None
         if background == "image":
             if not self.background_file:
@@ -89,9 +86,9 @@ class Inputs:
         return animate(portrait, driver, look)
 
     def _driver(self, context: Context, session: Session) -> Source:
-        if self.driven_by == _BUILTIN:
+        if self.driven_by == BUILTIN:
             return Source("builtin", self.motion)
-        if self.driven_by == _VOICE:
+        if self.driven_by == VOICE:
             return context.voice(session, self.voice)
         return context.driver(session, self.driver)
 
@@ -100,13 +97,15 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     """Lays the tab out."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            driven_by = gr.Radio([_BUILTIN, _VIDEO, _VOICE], value=_BUILTIN, label="What moves it", elem_id="driven-by")
-            motion = gr.Dropdown(list(BUILTIN_NAMES), value="talk", label="Motion", elem_id="motion")
-            driver = gr.Video(
-                label="Driving video: a face, its expression and sound", value=context.example(EXAMPLE_DRIVER),
-                height=260, sources=["upload", "webcam"], visible=False, elem_id="driver",
-                webcam_options=gr.WebcamOptions(mirror=False),
-            )  # fmt: skip
+            driven_by = gr.Radio([BUILTIN, VIDEO, VOICE], value=BUILTIN, label="What moves it", elem_id="driven-by")
+            motion = tiles(_MOTIONS, "talk", "Motion", "motion")
+            with gr.Column(visible=False) as filmed:
+                driver = gr.Video(
+                    label="Driving video", value=context.example(EXAMPLE_DRIVER),
+                    height=300, sources=["upload", "webcam"], elem_id="driver",
+                    webcam_options=gr.WebcamOptions(mirror=False),
+                )  # fmt: skip
+                drivers = tiles({"driver": "Synthetic head"}, "driver", "Or this one", "drivers")
             with gr.Column(visible=False) as spoken:
                 voice = gr.Audio(
                     label="Voice: speech of any language", value=context.example(EXAMPLE_VOICE), type="filepath",
@@ -116,21 +115,22 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                     label="What is said", placeholder="English; may stay empty", elem_id="text",
                     info="Where it is known, lips keep to it more closely.",
                 )  # fmt: skip
-            settings = _settings(context)
+            look = settings.build(context, driven_by)
         with gr.Column(scale=1, min_width=300):
             with gr.Row():
                 start = gr.Button("Animate", variant="primary", elem_id="animate", scale=3)
                 stop = gr.Button("Stop", elem_id="stop", scale=1)
             status = gr.Markdown(_READY, elem_id="status")
             preview = gr.Image(
-                label="Preview", visible=False, interactive=False, height=300, format="jpeg", elem_id="preview"
+                label="Preview", visible=False, interactive=False, height=_STAGE, format="jpeg", elem_id="preview"
             )
             result = gr.Video(
-                label="Result", interactive=False, height=420, autoplay=True, elem_id="result", buttons=["download"]
-            )
+                label="Example of a result", value=str(MEDIA / "welcome.mp4"), interactive=False,
+                height=_STAGE, autoplay=True, loop=True, elem_id="result", buttons=["download"],
+            )  # fmt: skip
             with gr.Row(equal_height=True):
-                download = gr.DownloadButton("Download", interactive=False, elem_id="download")
-                workflow = gr.DownloadButton("Download as ComfyUI workflow", interactive=False, elem_id="workflow")
+                download = gr.DownloadButton("Download", interactive=False, elem_id="download", min_width=120)
+                workflow = gr.DownloadButton("ComfyUI workflow", interactive=False, elem_id="workflow", min_width=120)
             with gr.Accordion("Run a ComfyUI workflow", open=False):
                 gr.Markdown(
                     "A workflow made of this package's nodes. Its *Load Image*, *Load Video* and *Load Audio* take the "
@@ -138,7 +138,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                 )
                 dropped = gr.File(label="Workflow (.json)", file_types=[".json"], height=110, elem_id="dropped")
                 run_dropped = gr.Button("Run workflow", elem_id="run-workflow")
-    inputs = [portrait, driven_by, motion, driver, voice, text, *settings]
+    inputs = [portrait, driven_by, motion, driver, voice, text, *look]
     outputs = [status, preview, result, download, workflow]
 
     def on_animate(request: gr.Request, *values: Any) -> Iterator[Any]:
@@ -147,17 +147,19 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             graph = Inputs(*values).graph(context, session)
             yield from _running(session, graph)
 
+    on_animate.__signature__ = _named_after_inputs()  # type: ignore[attr-defined]
+
     def on_run(
-        request: gr.Request, file: str | None, picture: str | None, video: str | None, sound: str | None
+        request: gr.Request, workflow: str | None, portrait: str | None, driver: str | None, voice: str | None
     ) -> Iterator[Any]:
         session = context.session(request)
         with show_errors():
-            if not file:
+            if not workflow:
                 raise GagavatarError("There is no workflow: drop a .json file that ComfyUI saved")
-            graph = read_workflow(context.gate.admit(file, session.key))
+            graph = read_workflow(context.gate.admit(workflow, session.key))
             context.limits.check_graph(graph)
             kinds = {one["class_type"] for one in graph.values()}
-            given = {"LoadImage": picture, "LoadVideo": video, "LoadAudio": sound}
+            given = {"LoadImage": portrait, "LoadVideo": driver, "LoadAudio": voice}
             taken, followed, heard = (
                 context.take_in(session, upload) if upload and kind in kinds else None for kind, upload in given.items()
             )
@@ -168,50 +170,31 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         return "Stopping …"
 
     driven_by.change(
-        lambda choice: tuple(gr.update(visible=choice == one) for one in (_BUILTIN, _VIDEO, _VOICE)),
-        driven_by, [motion, driver, spoken], queue=False, show_progress="hidden", api_visibility="private",
+        lambda choice: tuple(gr.update(visible=choice == one) for one in (BUILTIN, VIDEO, VOICE)),
+        driven_by, [motion, filmed, spoken], queue=False, show_progress="hidden", api_visibility="private",
     )  # fmt: skip
+    shown: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    drivers.input(lambda _: context.example(EXAMPLE_DRIVER), drivers, driver, **shown)
+    gr.on([driver.upload, driver.clear], lambda: None, None, drivers, **shown)
     queued = {"concurrency_id": JOBS, "concurrency_limit": 1, "show_progress": "hidden"}
     start.click(on_animate, inputs, outputs, api_name="animate", **queued)
     run_dropped.click(on_run, [dropped, portrait, driver, voice], outputs, api_name="run_workflow", **queued)
     stop.click(on_stop, None, status, queue=False, show_progress="hidden", api_visibility="private")
 
 
-def _settings(context: Context) -> list[Any]:
-    formats = ["mp4", "webm", "mov", "gif"]
-    with gr.Accordion("Settings", open=False, elem_id="settings"):
-        with gr.Row():
-            width = gr.Slider(128, context.limits.edge, 512, step=8, label="Width", min_width=140)
-            height = gr.Slider(128, context.limits.edge, 512, step=8, label="Height", min_width=140)
-        background = gr.Dropdown(list(_BACKGROUNDS), value="Color", label="Background", elem_id="background")
-        color = gr.ColorPicker("#202428", label="Background color")
-        behind = picture_input(label="Background picture", height=160)
-        compare = gr.Checkbox(False, label="Side by side", info="Portrait, driver and result in one video.")
-        expression = gr.Slider(0, 2, 1, step=0.05, label="Expression", info="0 is a face at rest, 1 as filmed.")
-        head_pose = gr.Slider(0, 2, 1, step=0.05, label="Head movement", info="0 holds the head still.")
-        smoothing = gr.Slider(0, 1, 0.25, step=0.05, label="Smoothing", info="Takes jitter out of a driving video.")
-        seconds = gr.Slider(
-            0, context.limits.seconds, 0, step=0.5, label="Seconds",
-            info="Length of a built-in motion, or where the driving video ends; 0 for all of it.",
-        )  # fmt: skip
-        with gr.Row():
-            format_ = gr.Dropdown(formats, value="mp4", label="Format", info="Transparency: webm, mov, gif.")
-            model = gr.Dropdown(list(MODELS), value="auto", label="Avatar model", info="See the tab Models.")
-            tracker = gr.Dropdown(list(TRACKERS), value="embedded", label="Tracker", info="See the tab Models.")
-        pose = gr.Dropdown(
-            list(POSES), value="auto", label="Head pose",
-            info="The driver's (absolute), or the portrait's own turned by the driver's change (relative).",
-        )  # fmt: skip
-    return [
-        width, height, background, color, behind, compare, expression, head_pose, smoothing, seconds, format_, model,
-        tracker, pose,
-    ]  # fmt: skip
+def _named_after_inputs() -> inspect.Signature:
+    """Return the signature that gives the parameters of the page's API the names of `Inputs`."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = [field.name for field in fields(Inputs)]
+    request = inspect.Parameter("request", kind, annotation=gr.Request)
+    return inspect.Signature([request, *(inspect.Parameter(name, kind) for name in names)])
 
 
 def _running(session: Session, graph: Graph) -> Iterator[Any]:
     """Updates of status, preview, result, download and workflow while a graph runs."""
-    yield "Starting …", None, gr.skip(), gr.update(interactive=False), gr.update(interactive=False)
+    yield "Starting …", gr.skip(), gr.skip(), gr.skip(), gr.skip()
     shown = None
+    hidden, back = gr.update(visible=False), gr.update(visible=True)
     try:
         for report in run_job(session, graph):
             if report.outputs is not None:
@@ -220,11 +203,11 @@ def _running(session: Session, graph: Graph) -> Iterator[Any]:
             fresh = report.picture is not None and report.picture is not shown
             shown = report.picture
             picture = gr.update(value=shown, label="Preview", visible=True) if fresh else gr.skip()
-            yield report.line, picture, gr.skip(), gr.skip(), gr.skip()
+            yield report.line, picture, hidden if fresh else gr.skip(), gr.skip(), gr.skip()
     except CanceledError:
-        yield "Stopped. " + _READY, gr.update(visible=False), gr.skip(), gr.skip(), gr.skip()
+        yield "Stopped. " + _READY, hidden, back, gr.skip(), gr.skip()
     except GagavatarError:
-        yield _READY, gr.update(visible=False), gr.skip(), gr.skip(), gr.skip()
+        yield _READY, hidden, back, gr.skip(), gr.skip()
         raise
 
 
@@ -233,15 +216,16 @@ def _finished(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]
     document = session.folder / "output" / "gagavatar_workflow.json"
     document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
     saved = gr.update(value=str(document), interactive=True)
-    hidden = gr.update(visible=False)
+    hidden, empty = gr.update(visible=False), gr.update(value=None, label="Result", visible=True)
     if path is None:
-        return "Done.", hidden, None, gr.skip(), saved
+        return "Done.", hidden, empty, gr.update(interactive=False), saved
     got = gr.update(value=str(path), interactive=True)
     if path.suffix in _PLAYED:
-        return "Done.", hidden, str(path), got, saved
+        heard = any("audio" in one["inputs"] for one in graph.values())
+        return "Done.", hidden, gr.update(value=str(path), label="Result", loop=not heard, visible=True), got, saved
     if path.suffix in _PICTURES:
-        return "Done.", gr.update(value=str(path), label=path.name, visible=True), None, got, saved
-    return f"Done. Browsers do not show {path.suffix}: download it.", hidden, None, got, saved
+        return "Done.", gr.update(value=str(path), label=path.name, visible=True), hidden, got, saved
+    return f"Done. Browsers do not show {path.suffix}: download it.", hidden, empty, got, saved
 
 
 def _written(graph: Graph, report: Report) -> Path | None:

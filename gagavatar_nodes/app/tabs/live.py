@@ -24,8 +24,8 @@ _LONGEST = 600
 _SOUND_EVERY = 0.08
 """Seconds of a piece of sound."""
 _CAMERA, _MICROPHONE = "Webcam", "Microphone"
-_HINT = "Press the record button of the webcam, look into it with a calm face, and move."
-_HINT_SOUND = "Press the record button of the microphone, and speak."
+_HINT = "Press **Start**, look into the camera with a calm face, and move."
+_HINT_SOUND = "Press **Start**, and speak."
 
 
 class Meter:
@@ -44,20 +44,21 @@ class Meter:
         self._interval += weight * (interval - self._interval)
         self._taken += weight * (taken - self._taken)
         self._last = now
-        return f"**{1 / max(self._interval, 1e-3):.0f} pictures a second**, each taking {self._taken * 1e3:.0f} ms"
+        rate = round(1 / max(self._interval, 1e-3))
+        return f"**{rate} picture{'s' * (rate != 1)} a second**, each taking {self._taken * 1e3:.0f} ms"
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     """Lays the tab out."""
+    follows = gr.Radio([_CAMERA, _MICROPHONE], value=_CAMERA, label="What it follows", elem_id="live-follows")
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
-            follows = gr.Radio([_CAMERA, _MICROPHONE], value=_CAMERA, label="What it follows", elem_id="live-follows")
             microphone = gr.Audio(
                 label="Microphone", sources=["microphone"], streaming=True, type="numpy", visible=False,
                 elem_id="live-microphone",
             )  # fmt: skip
             camera = gr.Image(
-                label="Webcam", sources=["webcam"], streaming=True, type="numpy", height=380, elem_id="live-camera",
+                label="Webcam", sources=["webcam"], streaming=True, type="numpy", elem_id="live-camera",
                 webcam_options=gr.WebcamOptions(
                     mirror=False, constraints={"video": {"width": {"ideal": 480}, "height": {"ideal": 360}}}
                 ),
@@ -65,7 +66,9 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         with gr.Column(scale=1, min_width=280):
             head = live_picture("The avatar appears here.", "live-head")
     status = gr.Markdown(_HINT, elem_id="live-status")
-    neutral = gr.Button("This is my neutral face", elem_id="live-neutral")
+    with gr.Row(equal_height=True) as calm:
+        neutral = gr.Button("This is my neutral face", elem_id="live-neutral", scale=0)
+        confirmed = gr.Markdown("", elem_id="live-confirmed")
 
     def on_frame(request: gr.Request, frame: np.ndarray | None, path: str | None) -> tuple[Any, str]:
         if frame is None:
@@ -106,10 +109,10 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             if "live" not in session.values or session.values["live"][0][1] != _CAMERA:
                 raise GagavatarError("The webcam is not running: start it first")
             session.values["live"][1].tracker.reset_neutral()
-        return "This face is neutral from now on."
+        return f"The face at {time.strftime('%H:%M:%S')} is neutral."
 
     follows.change(
-        on_choice, follows, [camera, microphone, neutral, status], queue=False, show_progress="hidden",
+        on_choice, follows, [camera, microphone, calm, status], queue=False, show_progress="hidden",
         api_visibility="private",
     )  # fmt: skip
     microphone.stream(
@@ -120,7 +123,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         on_frame, [camera, portrait], [head, status], stream_every=_EVERY, time_limit=_LONGEST, concurrency_limit=4,
         show_progress="hidden", api_visibility="private",
     )  # fmt: skip
-    neutral.click(on_neutral, None, status, show_progress="hidden", api_visibility="private")
+    neutral.click(on_neutral, None, confirmed, show_progress="hidden", api_visibility="private")
 
 
 def _model() -> str:

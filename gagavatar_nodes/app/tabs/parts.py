@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
+MEDIA = Path(__file__).parents[1] / "media"
+"""Moving thumbnails and the result that plays on arrival, made by tools/make_app_media.py."""
 _QUALITY = 88
 _JUST_SHOWN = 200
 """Milliseconds after which the page has the new file behind its button."""
@@ -32,6 +35,29 @@ def picture_html(image: np.ndarray, alt: str) -> str:
         raise ValueError(f"Got a picture {image.shape} that cannot be encoded")
     data = base64.b64encode(jpeg.tobytes()).decode("ascii")
     return f'<img class="live-picture" alt="{html.escape(alt)}" src="data:image/jpeg;base64,{data}">'
+
+
+def tiles(choices: Mapping[str, str], chosen: str, label: str, elem_id: str) -> gr.Radio:
+    """Return a choice by pictures, `media/<name>.webp` of each name; `choices` are names and their labels."""
+    named = [(text, name) for name, text in choices.items()]
+    return gr.Radio(named, value=chosen, label=label, elem_id=elem_id, elem_classes="tiles")
+
+
+def tile_styles() -> str:
+    """Return the style sheet that gives each tile its picture."""
+    rule = ".tiles label:has(input[value={0}])::before {{ background-image: url(media/{0}.webp); }}"
+    return "\n".join(rule.format(path.stem) for path in sorted(MEDIA.glob("*.webp")))
+
+
+def shows_portrait(portrait: gr.Image, draw: Callable[..., str], inputs: Sequence[Any], picture: gr.HTML) -> None:
+    """Draw anew when the portrait changes while its tab is open; a tab that is not open draws when it is opened."""
+    again = gr.Button(visible="hidden", elem_id=f"{picture.elem_id}-again")
+    again.click(draw, list(inputs), picture, concurrency_limit=4, api_visibility="private")
+    press = f"""() => {{
+        if (document.querySelector('#{picture.elem_id}').checkVisibility())
+            document.querySelector('#{again.elem_id}').click();
+    }}"""
+    portrait.change(None, None, None, js=press, api_visibility="private")
 
 
 def saver(label: str, elem_id: str, make: Callable[..., str], inputs: Sequence[Any]) -> gr.Button:

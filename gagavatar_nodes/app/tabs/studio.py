@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
+from ...driving.macros import EXPRESSIONS, MACROS
 from ...driving.motion_file import save_motion
 from ...media.images import write_image
 from .. import expressions
@@ -16,24 +19,32 @@ from ..avatars import picture_of
 from ..context import Context, show_errors
 from ..graphs import expression
 from ..workflows import note_for, to_ui
-from .parts import live_picture, picture_html, saver
+from .parts import live_picture, picture_html, saver, shows_portrait
 
 _FAST, _SHARP = 256, 512
 _FPS = 25.0
 _ALT = "The portrait with the expression of the sliders"
-_OPEN = ("eyes", "jaw", "mouth")
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     """Lays the tab out."""
     keys = gr.State([])
     with gr.Row(equal_height=False):
-        with gr.Column(scale=1, min_width=300):
+        with gr.Column(scale=1, min_width=300, elem_classes="stays"):
             picture = live_picture("The face appears here.", "studio-picture")
-            with gr.Row():
-                reset = gr.Button("Reset", elem_id="studio-reset", min_width=80)
-                dice = gr.Button("Random", elem_id="studio-random", min_width=80)
+        with gr.Column(scale=1, min_width=300):
+            with gr.Row(elem_classes="chips"):
+                presets = {
+                    name: gr.Button(name.capitalize(), size="sm", min_width=0, elem_id=f"studio-{name}")
+                    for name in EXPRESSIONS
+                }
+                dice = gr.Button("Random", size="sm", min_width=0, elem_id="studio-random")
+            with gr.Column(elem_classes="pairs"):
+                sliders = {name: _slider(name) for name in MACROS}
             saving = gr.Row(equal_height=True)
+            with gr.Accordion("All sliders", open=False, elem_id="studio-all"):
+                even = gr.Checkbox(True, label="Left and right together", elem_id="studio-linked")
+                sliders |= _fine_sliders()
             with gr.Accordion("Key frames", open=False):
                 gr.Markdown("Set a face, add it, set the next one: the motion goes from one to the next.")
                 seconds = gr.Slider(0.1, 5, 0.8, step=0.1, label="Seconds between two")
@@ -47,9 +58,9 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                 with gr.Row():
                     copy = gr.Button("From the sliders", min_width=110)
                     paste = gr.Button("To the sliders", min_width=110)
-        with gr.Column(scale=1, min_width=300):
-            sliders = _sliders()
     boxes = [sliders[name] for name in expressions.NAMES]
+    state = [even, *boxes]
+    lefts, rights = ([sliders[name] for name in half] for half in (expressions.PAIRS, expressions.PAIRS.values()))
 
     def draw(request: gr.Request, path: str | None, size: int, values: tuple[float, ...]) -> np.ndarray:
         with show_errors():
@@ -62,10 +73,14 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     def sharp(request: gr.Request, path: str | None, *values: float) -> str:
         return picture_html(draw(request, path, _SHARP, values), _ALT)
 
-    def set_all(values: dict[str, float]) -> list[float]:
-        return [values.get(name, 0.0) for name in expressions.NAMES]
+    def set_all(values: Mapping[str, float]) -> list[Any]:
+        return [expressions.is_even(values), *(values.get(name, 0.0) for name in expressions.NAMES)]
 
-    def on_paste(given: str) -> list[float]:
+    def show_halves(together: bool) -> list[Any]:
+        labels = [gr.update(label=_words(left, together)) for left in expressions.PAIRS]
+        return [*labels, *(gr.update(visible=not together) for _ in rights)]
+
+    def on_paste(given: str) -> list[Any]:
         with show_errors():
             return set_all(expressions.from_json(given))
 
@@ -93,19 +108,23 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         return longer, f"{len(longer)} key frames." if len(longer) > 1 else "1 key frame."
 
     quick: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 4, "api_visibility": "private"}
-    given = [portrait, *boxes]
+    given = [portrait, *state]
     gr.on(
-        [box.input for box in boxes], fast, given, picture, trigger_mode="always_last", queue=False,
+        [box.input for box in state], fast, given, picture, trigger_mode="always_last", queue=False,
         show_progress="hidden", api_visibility="private",
     )  # fmt: skip
     gr.on([box.release for box in boxes], sharp, given, picture, trigger_mode="always_last", **quick)
     tab.select(sharp, given, picture, api_visibility="private", concurrency_limit=4)
-    reset.click(lambda: set_all({}), None, boxes, **quick).then(sharp, given, picture, **quick)
+    even.change(show_halves, even, lefts + rights, **quick)
+    even.input(lambda *values: values, lefts, rights, **quick)
+    shows_portrait(portrait, sharp, given, picture)
+    for name, button in presets.items():
+        button.click(partial(set_all, EXPRESSIONS[name]), None, state, **quick).then(sharp, given, picture, **quick)
     rng = np.random.default_rng()
-    dice.click(lambda: set_all(expressions.random(rng)), None, boxes, **quick).then(sharp, given, picture, **quick)
-    copy.click(lambda *values: expressions.to_json(_named(values)), boxes, text, **quick)
-    paste.click(on_paste, text, boxes, **quick).success(sharp, given, picture, **quick)
-    add.click(on_add, [keys, *boxes], [keys, count], **quick)
+    dice.click(lambda: set_all(expressions.random(rng)), None, state, **quick).then(sharp, given, picture, **quick)
+    copy.click(lambda *values: expressions.to_json(_named(values)), state, text, **quick)
+    paste.click(on_paste, text, state, **quick).success(sharp, given, picture, **quick)
+    add.click(on_add, [keys, *state], [keys, count], **quick)
     clear.click(lambda: ([], "No key frames."), None, [keys, count], **quick)
     with saving:
         saver("Save picture", "studio-save", on_save, given)
@@ -114,25 +133,34 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         saver("Save motion file", "studio-motion", on_motion, [keys, seconds])
 
 
-def _sliders() -> dict[str, gr.Slider]:
-    found: dict[str, gr.Slider] = {}
-    with gr.Accordion("Head and gaze"):
-        for name, (bound, label) in expressions.POSE.items():
-            found[name] = gr.Slider(-bound, bound, 0, step=1, label=f"{label} (degrees)", elem_id=f"slider-{name}")
-        for name, label in expressions.GAZE.items():
-            found[name] = gr.Slider(-1, 1, 0, step=0.02, label=label, elem_id=f"slider-{name}")
+def _slider(name: str) -> gr.Slider:
+    low, high = expressions.bounds(name)
+    if name in MACROS:
+        label = MACROS[name].label + (" (degrees)" if MACROS[name].angle else "")
+    else:
+        label = expressions.LABELS.get(name) or _words(name, name in expressions.PAIRS)
+    step = 1 if high > 1 else 0.01
+    hidden = name in expressions.PAIRS.values()
+    return gr.Slider(low, high, 0, step=step, label=label, visible=not hidden, elem_id=f"slider-{name}")
+
+
+def _fine_sliders() -> dict[str, gr.Slider]:
+    found = {name: _slider(name) for name in expressions.LABELS}
     for region, names in expressions.GROUPS.items():
-        with gr.Accordion(region.capitalize(), open=region in _OPEN):
-            for name in names:
-                found[name] = gr.Slider(0, 1, 0, step=0.01, label=_words(name), elem_id=f"slider-{name}")
+        with gr.Accordion(region.capitalize(), open=False):
+            found |= {name: _slider(name) for name in names}
     return found
 
 
 def _named(values: tuple[float, ...]) -> dict[str, float]:
-    return dict(zip(expressions.NAMES, values, strict=True))
+    """Return the sliders by name; the first value says whether both halves of the face go together."""
+    together, *rest = values
+    named = dict(zip(expressions.NAMES, rest, strict=True))
+    return expressions.linked(named) if together else named
 
 
-def _words(name: str) -> str:
-    """`mouthSmileLeft` -> `Mouth smile left`."""
-    spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
+def _words(name: str, together: bool = False) -> str:
+    """`mouthSmileLeft` -> `Mouth smile left`, or `Mouth smile` for both halves."""
+    stem = name.removesuffix("Left") if together else name
+    spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in stem)
     return spaced[0].upper() + spaced[1:]

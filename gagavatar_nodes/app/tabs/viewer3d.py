@@ -17,7 +17,7 @@ from ..context import JOBS, Context, show_errors
 from ..executor import execute
 from ..graphs import splat
 from ..workflows import note_for, to_ui
-from .parts import live_picture, picture_html
+from .parts import live_picture, picture_html, shows_portrait
 
 _FAST, _SHARP = 384, 768
 _FORMATS = ("ply", "splat", "spz")
@@ -43,7 +43,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     def draw(request: gr.Request, path: str | None, turn: float, nod: float, size: int) -> str:
         with show_errors():
             avatar = context.avatar(context.session(request), path)
-            drawn = picture_of(avatar, expressions.pose_face({"yaw": turn, "pitch": nod}), size)
+            drawn = picture_of(avatar, expressions.pose_face({"turn": turn, "nod": nod}), size)
         return picture_html(drawn, f"The head, seen {turn:g} degrees from the side and {nod:g} from above")
 
     def fast(request: gr.Request, path: str | None, turn: float, nod: float) -> str:
@@ -52,15 +52,15 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     def sharp(request: gr.Request, path: str | None, turn: float, nod: float) -> str:
         return draw(request, path, turn, nod, _SHARP)
 
-    def on_make(request: gr.Request, path: str | None, chosen: str) -> tuple[object, object, object]:
+    def on_make(request: gr.Request, portrait: str | None, format: str) -> tuple[object, object, object]:
         session = context.session(request)
         with show_errors():
-            source = context.portrait(session, path)
+            source = context.portrait(session, portrait)
             session.canceled.clear()
             program = session.program(lambda done, total, picture: None)
-            graph = splat(source, chosen)
+            graph = splat(source, format)
             made = program.output / execute(graph, program, session.results)["save"][0][0]
-            viewed = _for_viewer(context.avatar(session, path), context.result(request, "viewer.ply"))
+            viewed = _for_viewer(context.avatar(session, portrait), context.result(request, "viewer.ply"))
             document = context.result(request, "splat_workflow.json")
             document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
         return (
@@ -77,6 +77,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     )  # fmt: skip
     gr.on([yaw.release, pitch.release], sharp, given, picture, trigger_mode="always_last", **quick)
     tab.select(sharp, given, picture, concurrency_limit=4, api_visibility="private")
+    shows_portrait(portrait, sharp, given, picture)
     make.click(
         on_make, [portrait, format_], [file, workflow, viewer], concurrency_id=JOBS, concurrency_limit=1,
         api_name="splat",

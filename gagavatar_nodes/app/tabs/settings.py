@@ -1,0 +1,99 @@
+"""The settings of the Animate tab, in groups; what does not apply is hidden."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from ...choices import MODELS, POSES, TRACKERS
+from ...settings import Settings, availability
+from ..context import Context, picture_input
+
+BUILTIN, VIDEO, VOICE = "Built-in motion", "Video or webcam", "Voice"
+COLOR, PICTURE, ORIGINAL, TRANSPARENT = "Color", "Picture", "The portrait's own (head put back)", "Transparent"
+BACKGROUNDS = {COLOR: "color", PICTURE: "image", ORIGINAL: "original", TRANSPARENT: "transparent"}
+FORMATS = ("mp4", "webm", "mov", "gif")
+_OPAQUE = "mp4"
+_CUSTOM = "Custom"
+SIZES = {
+    "Square, 512": (512, 512),
+    "Square, 768": (768, 768),
+    "Upright, 432 × 768": (432, 768),
+    "Wide, 768 × 432": (768, 432),
+}
+"""Name of a size -> width and height in pixels."""
+
+
+def build(context: Context, driven_by: gr.Radio) -> list[Any]:
+    """Lay the settings out; return their components in the order of `animate.Inputs`."""
+    edge, seconds_most = context.limits.edge, context.limits.seconds
+    network = availability(Settings())[0]
+    flame = Settings().find_flame() is not None
+    with gr.Accordion("Settings", open=False, elem_id="settings"):
+        with gr.Group():
+            gr.Markdown("#### Picture", padding=True)
+            sizes = [name for name, size in SIZES.items() if max(size) <= edge]
+            size = gr.Dropdown([*sizes, _CUSTOM], value=sizes[0], label="Size", elem_id="size")
+            with gr.Row(visible=False) as custom:
+                width = gr.Slider(128, edge, 512, step=8, label="Width", min_width=140)
+                height = gr.Slider(128, edge, 512, step=8, label="Height", min_width=140)
+            background = gr.Dropdown(list(BACKGROUNDS), value=COLOR, label="Background", elem_id="background")
+            color = gr.ColorPicker("#202428", label="Background color", elem_id="color")
+            behind = picture_input(label="Background picture", height=160, visible=False, elem_id="behind")
+            compare = gr.Checkbox(False, label="Side by side", info="Portrait, driver and result in one video.")
+            format_ = gr.Dropdown(list(FORMATS), value=_OPAQUE, label="Format", elem_id="format")
+        with gr.Group():
+            gr.Markdown("#### Motion", padding=True)
+            expression = gr.Slider(0, 2, 1, step=0.05, label="Expression", info="0 is a face at rest, 1 as filmed.")
+            head_pose = gr.Slider(0, 2, 1, step=0.05, label="Head movement", info="0 holds the head still.")
+            pose = gr.Dropdown(
+                list(POSES), value="auto", label="Head pose", elem_id="pose",
+                info="The driver's (absolute), or the portrait's own turned by the driver's change (relative).",
+            )  # fmt: skip
+            smoothing = gr.Slider(
+                0, 1, 0.25, step=0.05, label="Smoothing", info="Takes jitter out of a driving video.", visible=False,
+                elem_id="smoothing",
+            )  # fmt: skip
+            seconds = gr.Slider(
+                0, seconds_most, 0, step=0.5, label="Seconds", info="Where the motion ends; 0 for all of it."
+            )
+        with gr.Group(visible=network or flame):
+            gr.Markdown("#### Model", padding=True)
+            model = gr.Dropdown(
+                list(MODELS), value="auto", label="Avatar model", info="See the tab Models.", visible=network,
+                elem_id="model",
+            )  # fmt: skip
+            tracker = gr.Dropdown(
+                list(TRACKERS), value="embedded", label="Tracker", info="See the tab Models.", visible=False,
+                elem_id="tracker",
+            )  # fmt: skip
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    size.input(lambda name: _sized(name, edge), size, [custom, width, height], **quiet)
+    background.input(_for_background, [background, format_], [color, behind, custom, size, format_], **quiet)
+    driven_by.change(
+        lambda source: (gr.update(visible=source == VIDEO), gr.update(visible=source == VIDEO and flame)),
+        driven_by, [smoothing, tracker], **quiet,
+    )  # fmt: skip
+    return [
+        width, height, background, color, behind, compare, expression, head_pose, smoothing, seconds, format_, model,
+        tracker, pose,
+    ]  # fmt: skip
+
+
+def _sized(name: str, edge: int) -> tuple[Any, Any, Any]:
+    if name == _CUSTOM:
+        return gr.update(visible=True), gr.skip(), gr.skip()
+    return gr.update(visible=False), *SIZES[name]
+
+
+def _for_background(background: str, format_: str) -> tuple[Any, ...]:
+    """Show what this background asks for; a head that is put back has its picture's size."""
+    transparent, original = background == TRANSPARENT, background == ORIGINAL
+    return (
+        gr.update(visible=background == COLOR),
+        gr.update(visible=background == PICTURE),
+        gr.update(visible=False) if original else gr.skip(),
+        gr.update(visible=not original),
+        "webm" if transparent and format_ == _OPAQUE else gr.skip(),
+    )
