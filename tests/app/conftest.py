@@ -1,10 +1,14 @@
-"""A visitor's session in a folder of the test's own."""
+"""A visitor's session in a folder of the test's own, and the page in a browser."""
 
+import shutil
 import tempfile
 
 import pytest
 
+from gagavatar_nodes.app.limits import Limits
 from gagavatar_nodes.app.sessions import Sessions
+from gagavatar_nodes.assets import path as asset
+from gagavatar_nodes.media.video_reader import VideoReader
 
 
 @pytest.fixture
@@ -36,3 +40,78 @@ def serving(tmp_path, monkeypatch):
     yield start
     for page in pages:
         page.close()
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The folder to which the server writes."""
+    folder = tmp_path_factory.mktemp("app")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def address(written):
+    from gagavatar_nodes.app.page import Serving, serve
+
+    page, url = serve(Serving(limits=Limits(seconds=5.0, megabytes=1)), block=False)
+    yield url
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory):
+    import cv2
+
+    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+    with VideoReader(asset("synthetic_driver.mp4")) as video, path.open("wb") as file:
+        for frame in video:
+            file.write(cv2.imencode(".jpg", frame[..., ::-1])[1].tobytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def microphone(tmp_path_factory):
+    """The bundled voice as WAV, over and over."""
+    from gagavatar_nodes.nodes.sound import read_sound, write_sound
+
+    path = tmp_path_factory.mktemp("microphone") / "voice.wav"
+    write_sound(read_sound(asset("example_voice.flac")), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(camera, microphone):
+    """Chromium whose webcam and microphone are files; skips where it, Playwright or Gradio are missing."""
+    pytest.importorskip("gradio")
+    playwright = pytest.importorskip("playwright.sync_api")
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("there is no Chromium")
+    fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    devices = [f"--use-file-for-fake-video-capture={camera}", f"--use-file-for-fake-audio-capture={microphone}"]
+    with playwright.sync_playwright() as play:
+        args = ["--no-sandbox", *fake, *devices]
+        chromium = play.chromium.launch(executable_path=found, args=args)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    contexts = []
+
+    def new(width=1024, height=900):
+        size = {"width": width, "height": height}
+        context = browser.new_context(viewport=size, permissions=["camera", "microphone"])
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(25_000)
+        page.goto(address)
+        page.wait_for_selector("#animate")
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()

@@ -121,13 +121,14 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                 start = gr.Button("Animate", variant="primary", elem_id="animate", scale=3)
                 stop = gr.Button("Stop", elem_id="stop", scale=1)
             status = gr.Markdown(_READY, elem_id="status")
-            preview = gr.Image(
-                label="Preview", visible=False, interactive=False, height=_STAGE, format="jpeg", elem_id="preview"
-            )
-            result = gr.Video(
-                label="Example of a result", value=str(MEDIA / "welcome.mp4"), interactive=False,
-                height=_STAGE, autoplay=True, loop=True, elem_id="result", buttons=["download"],
-            )  # fmt: skip
+            with gr.Column(elem_id="stage"):
+                preview = gr.Image(
+                    label="Preview", visible=False, interactive=False, height=_STAGE, format="jpeg", elem_id="preview"
+                )
+                result = gr.Video(
+                    label="Example of a result", value=str(MEDIA / "welcome.mp4"), interactive=False,
+                    height=_STAGE, autoplay=True, loop=True, elem_id="result", buttons=["download"],
+                )  # fmt: skip
             with gr.Row(equal_height=True):
                 download = gr.DownloadButton("Download", interactive=False, elem_id="download", min_width=120)
                 workflow = gr.DownloadButton("ComfyUI workflow", interactive=False, elem_id="workflow", min_width=120)

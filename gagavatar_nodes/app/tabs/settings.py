@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
 
-from ...choices import MODELS, POSES, TRACKERS
+from ...choices import MODELS, PAGE_BACKGROUND, POSES, SIZE, SMOOTHING, STRENGTH, STRENGTHS, TRACKERS
 from ...settings import Settings, availability
 from ..context import Context, picture_input
 
@@ -23,6 +24,8 @@ SIZES = {
     "Wide, 768 × 432": (768, 432),
 }
 """Name of a size -> width and height in pixels."""
+_SIZED = f"(name, width, height) => ({json.dumps(SIZES)})[name] ?? [width, height]"
+"""In the browser, so that whoever presses Animate at once gets this size."""
 
 
 def build(context: Context, driven_by: gr.Radio) -> list[Any]:
@@ -36,24 +39,28 @@ def build(context: Context, driven_by: gr.Radio) -> list[Any]:
             sizes = [name for name, size in SIZES.items() if max(size) <= edge]
             size = gr.Dropdown([*sizes, _CUSTOM], value=sizes[0], label="Size", elem_id="size")
             with gr.Row(visible=False) as custom:
-                width = gr.Slider(128, edge, 512, step=8, label="Width", min_width=140)
-                height = gr.Slider(128, edge, 512, step=8, label="Height", min_width=140)
+                width = gr.Slider(128, edge, SIZE, step=8, label="Width", min_width=140)
+                height = gr.Slider(128, edge, SIZE, step=8, label="Height", min_width=140)
             background = gr.Dropdown(list(BACKGROUNDS), value=COLOR, label="Background", elem_id="background")
-            color = gr.ColorPicker("#202428", label="Background color", elem_id="color")
+            color = gr.ColorPicker(PAGE_BACKGROUND, label="Background color", elem_id="color")
             behind = picture_input(label="Background picture", height=160, visible=False, elem_id="behind")
             compare = gr.Checkbox(False, label="Side by side", info="Portrait, driver and result in one video.")
             format_ = gr.Dropdown(list(FORMATS), value=_OPAQUE, label="Format", elem_id="format")
         with gr.Group():
             gr.Markdown("#### Motion", padding=True)
-            expression = gr.Slider(0, 2, 1, step=0.05, label="Expression", info="0 is a face at rest, 1 as filmed.")
-            head_pose = gr.Slider(0, 2, 1, step=0.05, label="Head movement", info="0 holds the head still.")
+            expression = gr.Slider(
+                *STRENGTHS, STRENGTH, step=0.05, label="Expression", info="0 is a face at rest, 1 as filmed."
+            )
+            head_pose = gr.Slider(
+                *STRENGTHS, STRENGTH, step=0.05, label="Head movement", info="0 holds the head still."
+            )
             pose = gr.Dropdown(
                 list(POSES), value="auto", label="Head pose", elem_id="pose",
                 info="The driver's (absolute), or the portrait's own turned by the driver's change (relative).",
             )  # fmt: skip
             smoothing = gr.Slider(
-                0, 1, 0.25, step=0.05, label="Smoothing", info="Takes jitter out of a driving video.", visible=False,
-                elem_id="smoothing",
+                0, 1, SMOOTHING, step=0.05, label="Smoothing", info="Takes jitter out of a driving video.",
+                visible=False, elem_id="smoothing",
             )  # fmt: skip
             seconds = gr.Slider(
                 0, seconds_most, 0, step=0.5, label="Seconds", info="Where the motion ends; 0 for all of it."
@@ -69,7 +76,8 @@ def build(context: Context, driven_by: gr.Radio) -> list[Any]:
                 elem_id="tracker",
             )  # fmt: skip
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    size.input(lambda name: _sized(name, edge), size, [custom, width, height], **quiet)
+    size.input(None, [size, width, height], [width, height], js=_SIZED, **quiet)
+    size.input(lambda name: gr.update(visible=name == _CUSTOM), size, custom, **quiet)
     background.input(_for_background, [background, format_], [color, behind, custom, size, format_], **quiet)
     driven_by.change(
         lambda source: (gr.update(visible=source == VIDEO), gr.update(visible=source == VIDEO and flame)),
@@ -79,12 +87,6 @@ def build(context: Context, driven_by: gr.Radio) -> list[Any]:
         width, height, background, color, behind, compare, expression, head_pose, smoothing, seconds, format_, model,
         tracker, pose,
     ]  # fmt: skip
-
-
-def _sized(name: str, edge: int) -> tuple[Any, Any, Any]:
-    if name == _CUSTOM:
-        return gr.update(visible=True), gr.skip(), gr.skip()
-    return gr.update(visible=False), *SIZES[name]
 
 
 def _for_background(background: str, format_: str) -> tuple[Any, ...]:
