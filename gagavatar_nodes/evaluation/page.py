@@ -7,7 +7,7 @@ import html
 from pathlib import Path
 from typing import Any
 
-from .registry import VARIANTS
+from .registry import VARIANTS, group_reasons
 from .tables import ARROWS, format_estimate, missing, summarize
 
 _STYLE = """
@@ -59,10 +59,21 @@ def _table(methods: dict[str, Any], lacking: dict[str, str]) -> str:
             for one in methods.values()
         )
         if name in lacking:
-            cells = f'<td colspan="{len(methods)}"><small>missing: {html.escape(lacking[name])}</small></td>'
+            cells = f'<td colspan="{len(methods)}"><small>missing</small></td>'
         first = f"{html.escape(variant.title)} {ARROWS[variant.better]} <small>{name}</small>"
         rows.append(f'<tr><td title="{about}">{first}</td>{cells}</tr>')
-    return f'<div class="wide"><table><tr><th>metric</th>{head}</tr>{"".join(rows)}</table></div>'
+    table = f'<div class="wide"><table><tr><th>metric</th>{head}</tr>{"".join(rows)}</table></div>'
+    return table + _missing(lacking)
+
+
+def _missing(lacking: dict[str, str]) -> str:
+    """What is missing and how to get it, once for all that need it."""
+    reasons = group_reasons(lacking).items()
+    items = (f"<li><small>{', '.join(names)}</small>: {html.escape(why)}</li>" for why, names in reasons)
+    listed = "".join(items)
+    return (
+        f"<details><summary>{len(lacking)} metrics are missing</summary><ul>{listed}</ul></details>" if listed else ""
+    )
 
 
 def _pictures(one: dict[str, Any], galleries: Path) -> str:

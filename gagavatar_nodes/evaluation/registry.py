@@ -38,6 +38,14 @@ def _means(name: str, id: str) -> bool:
     return id == name or id.startswith(name + ".")
 
 
+def group_reasons(missing: dict[str, str]) -> dict[str, list[str]]:
+    """Return reason -> ids, of what `split_missing` found missing."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in missing.items():
+        reasons.setdefault(why, []).append(name)
+    return reasons
+
+
 def split_missing(variants: Sequence[Variant], instruments: Instruments) -> tuple[list[Variant], dict[str, str]]:
     """Return the variants that can be computed here, and why each of the others cannot: how to get what it lacks."""
     there, missing = [], {}

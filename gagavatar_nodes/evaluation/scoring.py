@@ -147,13 +147,13 @@ class Scorer:
         self._count += 1
 
     def finish(
-        self, driver: Track, portrait: Portrait | None, instruments: Instruments, known: np.ndarray | None
+        self, driver: Track | None, portrait: Portrait | None, instruments: Instruments, known: np.ndarray | None
     ) -> dict[str, Any]:
         """Return means by id, values by frame, and how many frames had no face."""
         series = {name: np.array(values) for name, values in self._frames.items()}
         track = self._follow.finish()
         values: dict[str, float] = {}
-        if track is not None and len(track.motion) == len(driver.motion):
+        if track is not None and driver is not None:
             tracks = Tracks(track, driver, portrait, instruments, series, known)
             for variant in self._variants:
                 if variant.of_tracks is None:

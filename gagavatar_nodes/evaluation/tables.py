@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .published import ROWS, VFHQ
-from .registry import VARIANTS
+from .registry import VARIANTS, group_reasons
 from .statistics import Estimate, over_videos
 from .variants import PROTOCOLS
 
@@ -100,10 +100,7 @@ def _means(methods: dict[str, dict[str, Estimate]], lacking: dict[str, str]) -> 
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     if lacking:
         lines += ["", "Missing:", ""]
-        reasons: dict[str, list[str]] = {}
-        for name, why in lacking.items():
-            reasons.setdefault(why, []).append(name)
-        lines += [f"- `{'`, `'.join(ids)}`: {_cell(why)}" for why, ids in reasons.items()]
+        lines += [f"- `{'`, `'.join(ids)}`: {_cell(why)}" for why, ids in group_reasons(lacking).items()]
     return lines
 
 

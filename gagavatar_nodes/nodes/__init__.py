@@ -10,6 +10,7 @@ from .layout import CompareLayout, StitchBack
 from .models import LoadAvatarModel, LoadHeadTracker
 from .motions import BuiltinMotion, CombineMotions, EditMotion, OrbitCamera
 from .portraits import LiftPortrait, TrackPortrait
+from .quality import CompareQuality
 from .rendering import RenderAvatar, RenderAvatarToVideo
 from .splats import AvatarToSplat
 from .storage import LoadAvatar, LoadMotion, SaveAvatar, SaveMotion
@@ -36,6 +37,7 @@ _NODES = (
     RenderAvatarToVideo,
     StitchBack,
     CompareLayout,
+    CompareQuality,
     SaveAvatar,
     LoadAvatar,
     SaveMotion,

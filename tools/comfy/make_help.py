@@ -76,6 +76,11 @@ HINTS = {
     "CompareLayout": (
         "Connect **driver_video** rather than frames where the driver is long. **Create Video** makes a VIDEO of it."
     ),
+    "CompareQuality": (
+        "Render at the truth's size and place: square, with **Track Portrait**'s crop as truth, or after **Stitch "
+        "Back** with the driver's frames. Only numbers of the same name compare: papers print one name for several. "
+        "Metrics that need networks which are not here are reported as missing, with how to get them."
+    ),
     "SaveAvatar": "The file is a safetensors file: opening it runs no code. About 10 MB for the embedded avatar.",
     "LoadAvatar": "Files in subfolders are listed too. To save and load in one workflow, connect **path**.",
     "SaveMotion": "About 3 KB a frame. `gagavatar render` and `gagavatar animate` take the file as a driver.",
