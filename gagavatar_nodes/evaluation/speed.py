@@ -41,7 +41,7 @@ def measure_speed(settings: Settings, frames: int = FRAMES, say: Callable[[str],
     for model, device, precision in _settings():
         if say is not None:
             say(f"{model}, {device}, {precision}")
-        row = {"avatar": model, "device": device_name(device), "precision": precision}
+        row: dict[str, Any] = {"avatar": model, "device": device_name(device), "precision": precision}
         try:
             chosen = replace(settings, device=device, precision=precision)
             if model == "gagavatar" and not (there := availability(chosen))[0]:
