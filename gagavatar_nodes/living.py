@@ -37,7 +37,7 @@ def living_page(
     rig = avatar.rig()
     scenes = []
     for name, motion in (motions or {}).items():
-        with sound_file(motion, sound) as file:
+        with sound_file(motion, sound, own=False) as file:
             scenes.append(Scene(avatar.take(motion, name), None if file is None else mp3_of(file)))
         sound = None
     return page_html(rig, scenes, options)

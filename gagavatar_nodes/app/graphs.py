@@ -116,6 +116,22 @@ def splat(portrait: Source, format: str = "ply", model: str = "auto") -> Graph:
     return graph
 
 
+def living(portrait: Source) -> Graph:
+    """Portrait to a page that lives, which the node `render` names."""
+    graph = avatar(portrait, "embedded")
+    graph[RESULT] = node("AvatarToWebPage", avatar=["lift", 0])
+    return graph
+
+
+def as_page(graph: Graph) -> Graph:
+    """Return the graph of an animation with a page that lives in the place of its video."""
+    video = graph[RESULT]["inputs"]
+    links = {name: video[name] for name in ("avatar", "motion", "audio") if name in video}
+    model = {"model": node("LoadAvatarModel", model="embedded")}
+    lift = {**graph["lift"], "inputs": {**graph["lift"]["inputs"], "model": ["model", 0]}}
+    return {**graph, **model, "lift": lift, RESULT: node("AvatarToWebPage", **links)}
+
+
 def with_uploads(graph: Graph, portrait: str | None, driver: str | None, voice: str | None = None) -> Graph:
     """The graph whose Load Image, Load Video and Load Audio read these files of the input folder, where given."""
     changed = {}

@@ -9,6 +9,7 @@ from .expression import Expression
 from .layout import CompareLayout, StitchBack
 from .models import LoadAvatarModel, LoadHeadTracker
 from .motions import BuiltinMotion, CombineMotions, EditMotion, OrbitCamera
+from .pages import AvatarToWebPage
 from .portraits import LiftPortrait, TrackPortrait
 from .quality import CompareQuality
 from .rendering import RenderAvatar, RenderAvatarToVideo
@@ -43,6 +44,7 @@ _NODES = (
     SaveMotion,
     LoadMotion,
     AvatarToSplat,
+    AvatarToWebPage,
 )
 
 NODE_CLASS_MAPPINGS = {f"GAGAvatar{node.__name__}": node for node in _NODES}

@@ -50,7 +50,7 @@ class AvatarToSplat:
                 "filename_prefix": spec.text("gagavatar/splat", files.PREFIX_TIP),
                 "format": spec.choice(
                     [extension[1:] for extension in EXPORTERS],
-                    "ply opens everywhere, spz is a tenth of it, splat is for web viewers.",
+                    "ply opens everywhere, spz is a tenth of it, splat is for web viewers, glb for glTF viewers.",
                 ),
                 "frame": spec.whole(0, 0, 1_000_000, "Frame of the motion."),
             },

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..avatars import Avatar, load_avatar
-from ..driving.motion_file import is_motion_file, load_motion, save_motion
+from ..driving.motion_file import SUFFIXES, is_motion_file, load_motion, save_motion
 from ..tensor_file import format_name
 from ..types import Motion
 from . import files, spec
@@ -101,12 +101,18 @@ class SaveMotion:
             "required": {
                 "motion": spec.socket(spec.MOTION, "From Extract Driving or any motion node."),
                 "filename_prefix": spec.text("gagavatar/motion", files.PREFIX_TIP),
-            }
+            },
+            "optional": {
+                "format": spec.choice(
+                    [suffix[1:] for suffix in SUFFIXES],
+                    "safetensors keeps all; csv (Live Link Face) and json keep ARKit's curves, for Blender and Unreal.",
+                )
+            },
         }
 
-    def run(self, motion: Motion, filename_prefix: str) -> dict[str, Any]:
+    def run(self, motion: Motion, filename_prefix: str, format: str = SUFFIXES[0][1:]) -> dict[str, Any]:
         """Raise `MediaError` where the file cannot be written."""
-        path = files.next_file(filename_prefix, ".motion.safetensors")
+        path = files.next_file(filename_prefix, f".motion.{format}")
         run_cancellable(lambda: save_motion(motion, path))
         return _result(path)
 
@@ -116,7 +122,7 @@ class LoadMotion:
 
     DISPLAY_NAME = "Load Motion"
     CATEGORY = CATEGORY
-    DESCRIPTION = "Loads a motion that Save Motion or `gagavatar track` wrote."
+    DESCRIPTION = "Loads a motion: what Save Motion or `gagavatar track` wrote, or a take of Live Link Face (.csv)."
     SEARCH_ALIASES = ("import motion", "open motion")
     RETURN_TYPES = (spec.MOTION, "FLOAT", "STRING")
     RETURN_NAMES = ("motion", "fps", "report")

@@ -321,12 +321,22 @@ def test_key_frames_and_json_of_the_studio_are_what_the_sliders_show(visit, tmp_
     assert "There is no slider 'grin'" in said(page)
 
 
-def test_the_splat_is_shown_and_downloaded(visit, tmp_path):
+def test_the_living_avatar_is_shown_and_downloaded(visit, tmp_path):
+    page = visit()
+    open_tab(page, "3D")
+    page.frame_locator("#living-page iframe").locator("body[data-ready]").wait_for(timeout=120_000)
+    content = downloaded(page, "#living-file", tmp_path).read_text(encoding="utf-8")
+    assert "Content-Security-Policy" in content
+    assert len(content) < 10_000_000
+    open_tab(page, "Animate")
+    assert '"takes": [{"data": "' in downloaded(page, "#living", tmp_path).read_text(encoding="utf-8")
+
+
+def test_the_splat_is_downloaded(visit, tmp_path):
     page = visit()
     open_tab(page, "3D")
     page.wait_for_selector("#orbit-picture img")
     page.click("#make-splat")
-    page.wait_for_selector("#splat-viewer canvas")
     content = downloaded(page, "#splat-file", tmp_path).read_bytes()
     count = int(content.partition(b"element vertex ")[2].split()[0])
     assert count > 10_000

@@ -18,6 +18,7 @@ MADE = {
     "04_orbit": {".mp4": 1}, "05_stitch_back": {".mp4": 1}, "06_transparent": {".webp": 1, ".webm": 1},
     "07_two_people": {".mp4": 2}, "08_save_and_reuse": {".mp4": 1, ".safetensors": 2},
     "09_splat": {".ply": 1, ".mp4": 1}, "11_talking_portrait_from_a_voice": {".mp4": 1},
+    "15_living_page": {".html": 1},
 }  # fmt: skip
 """Graph -> extension -> files that its run leaves."""
 
@@ -51,7 +52,7 @@ def test_a_dropped_workflow_runs(path, program, monkeypatch, tmp_path):
 
 def check(file):
     """Something is to be seen, and in films it moves."""
-    if file.suffix in (".ply", ".safetensors"):
+    if file.suffix in (".html", ".ply", ".safetensors"):
         assert file.stat().st_size > 10_000
     elif file.suffix == ".png":
         assert np.asarray(Image.open(file)).std() > 20

@@ -76,11 +76,37 @@ def test_nothing_chosen_says_what_to_do(run):
         run("LoadAvatar", file=NONE)
 
 
-@pytest.mark.parametrize("extension", ["ply", "splat", "spz"])
+@pytest.mark.parametrize("extension", ["ply", "splat", "spz", "glb"])
 def test_splats_are_written_at_a_frame(run, avatar, motion, extension, folders):
     result = run("AvatarToSplat", avatar=avatar, motion=motion, frame=2, format=extension)
     assert result["result"][0] == f"gagavatar/splat_00001_.{extension}"
     assert (folders / "output" / result["result"][0]).stat().st_size > 100_000
+
+
+def test_a_page_is_written_with_its_motion_and_sound(run, avatar, motion, folders):
+    torch = pytest.importorskip("torch")
+    sound = {"waveform": torch.sin(torch.arange(8000) / 9)[None, None] / 2, "sample_rate": 16000}
+    result = run("AvatarToWebPage", avatar=avatar, motion=motion, audio=sound, title="<Ada>", background="#102030")
+    assert result["result"][0] == "gagavatar/avatar_00001_.html"
+    assert result["ui"]["gagavatar_page"][0]["filename"] == "avatar_00001_.html"
+    page = (folders / "output" / result["result"][0]).read_text(encoding="utf-8")
+    assert "<title>&lt;Ada&gt;</title>" in page
+    assert '"background": "#102030"' in page
+    assert "data:audio/mpeg;base64," in page
+
+
+def test_a_page_wants_a_color(run, avatar):
+    with pytest.raises(GagavatarError, match="'beach' is no color"):
+        run("AvatarToWebPage", avatar=avatar, background="beach")
+
+
+@pytest.mark.parametrize("extension", ["csv", "json"])
+def test_motions_leave_and_return_as_curves(run, motion, folders, extension):
+    name = run("SaveMotion", motion=motion, format=extension)["result"][0]
+    assert name == f"gagavatar/motion_00001_.motion.{extension} [output]"
+    read, fps, _ = run("LoadMotion", path=name)
+    assert fps == (motion.fps if extension == "json" else 60), "timecodes of less than a second tell no rate"
+    assert np.abs(read.arkit - motion.arkit).max() < 1e-3
 
 
 def test_a_frame_past_the_end_is_named(run, avatar, motion):

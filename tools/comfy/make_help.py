@@ -89,6 +89,10 @@ HINTS = {
         "The frame of the file is that of 3D Gaussian Splatting: x right, y down, z away from the viewer. Newer "
         "versions of ComfyUI have **splat** and **file_3d** outputs here, for their own splat nodes."
     ),
+    "AvatarToWebPage": (
+        "The page is shown in the node; send the file to anyone, for it needs no server and no network. Its sliders, "
+        "keys and JavaScript are described in `docs/living_avatar.md`. A GAGAvatar has no rig: lift with **embedded**."
+    ),
 }
 
 

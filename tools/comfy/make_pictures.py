@@ -18,6 +18,8 @@ from PIL import Image
 from server import ROOT, Page, Server, browser
 
 GRAPH_WIDTH, NODE_WIDTH = 1280, 640
+_PAGE_MS = 30_000
+"""Until a living page is drawn by software."""
 _BOX = """([ids, margin]) => {
     const nodes = app.graph.nodes.filter(n => ids?.includes(n.id));
     nodes.forEach(n => { n.title = n.constructor.title; });
@@ -68,6 +70,7 @@ def picture_graph(server: Server, chromium: Any, graph: Path, screens: Path | No
     print(graph.stem, "; ".join(run.problems) or "ran")
     if not run.problems:
         page.show_results(server)
+        page.page.wait_for_timeout(_PAGE_MS * page.page.locator("iframe").count())
     page.page.evaluate(_HIDE)
     if screens is not None:
         screens.mkdir(parents=True, exist_ok=True)

@@ -234,6 +234,21 @@ def splat(graph: Graph) -> None:
         )  # fmt: skip
 
 
+def living_page(graph: Graph) -> None:
+    start = portrait_column(
+        graph,
+        "## A page to send\n\nThe avatar as one HTML file that opens in any browser, offline: it follows the pointer, "
+        "blinks, and says what was baked in. The node shows it.",
+    )
+    with graph.column("2 · Voice", MOTION):
+        voice = graph.add(f"{G}DriveByVoice", audio=graph.out(start["example"], "voice"))
+    with graph.column("3 · Page", RESULT, 420):
+        graph.add(
+            f"{G}AvatarToWebPage", None, 560, avatar=start["avatar"], motion=graph.out(voice, "motion"),
+            audio=graph.out(voice, "audio"),
+        )  # fmt: skip
+
+
 def get_models(graph: Graph) -> None:
     start = portrait_column(
         graph,
@@ -277,6 +292,7 @@ WORKFLOWS = {
     "09_splat": splat,
     "10_gagavatar_with_weights": get_models,
     "11_talking_portrait_from_a_voice": talking_portrait,
+    "15_living_page": living_page,
 }
 
 

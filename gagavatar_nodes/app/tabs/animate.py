@@ -15,12 +15,12 @@ from ...driving.builtin import BUILTIN_NAMES
 from ...errors import GagavatarError
 from ..context import EXAMPLE_DRIVER, EXAMPLE_VOICE, JOBS, Context, show_errors
 from ..executor import Graph
-from ..graphs import RESULT, AnimateOptions, Source, animate, with_uploads
+from ..graphs import RESULT, AnimateOptions, Source, animate, as_page, with_uploads
 from ..jobs import Report, run_job
 from ..sessions import CanceledError, Session
 from ..workflows import note_for, read_workflow, to_ui
 from . import settings
-from .parts import MEDIA, tiles
+from .parts import MEDIA, saver, tiles
 from .settings import BACKGROUNDS, BUILTIN, VIDEO, VOICE
 
 _PLAYED, _PICTURES = (".mp4", ".webm"), (".gif", ".png", ".jpg", ".webp")
@@ -95,6 +95,15 @@ class Inputs:
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     """Lays the tab out."""
+
+    def on_living(request: gr.Request, *values: Any) -> str:
+        session = context.session(request)
+        with show_errors():
+            graph = as_page(Inputs(*values).graph(context, session))
+            reports = list(run_job(session, graph, [RESULT]))
+        written = (reports[-1].outputs or {})[RESULT][0][0]
+        return str(session.program(lambda done, total, picture: None).output / written)
+
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             driven_by = gr.Radio([BUILTIN, VIDEO, VOICE], value=BUILTIN, label="What moves it", elem_id="driven-by")
@@ -132,6 +141,8 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             with gr.Row(equal_height=True):
                 download = gr.DownloadButton("Download", interactive=False, elem_id="download", min_width=120)
                 workflow = gr.DownloadButton("ComfyUI workflow", interactive=False, elem_id="workflow", min_width=120)
+                inputs = [portrait, driven_by, motion, driver, voice, text, *look]
+                saver("Download living avatar", "living", on_living, inputs)
             with gr.Accordion("Run a ComfyUI workflow", open=False):
                 gr.Markdown(
                     "A workflow made of this package's nodes. Its *Load Image*, *Load Video* and *Load Audio* take the "
@@ -139,7 +150,6 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                 )
                 dropped = gr.File(label="Workflow (.json)", file_types=[".json"], height=110, elem_id="dropped")
                 run_dropped = gr.Button("Run workflow", elem_id="run-workflow")
-    inputs = [portrait, driven_by, motion, driver, voice, text, *look]
     outputs = [status, preview, result, download, workflow]
 
     def on_animate(request: gr.Request, *values: Any) -> Iterator[Any]:

@@ -49,15 +49,25 @@ def tile_styles() -> str:
     return "\n".join(rule.format(path.stem) for path in sorted(MEDIA.glob("*.webp")))
 
 
-def shows_portrait(portrait: gr.Image, draw: Callable[..., str], inputs: Sequence[Any], picture: gr.HTML) -> None:
+def shows_portrait(
+    portrait: gr.Image, draw: Callable[..., Any], inputs: Sequence[Any], picture: gr.HTML, *others: Any
+) -> None:
     """Draw anew when the portrait changes while its tab is open; a tab that is not open draws when it is opened."""
     again = gr.Button(visible="hidden", elem_id=f"{picture.elem_id}-again")
-    again.click(draw, list(inputs), picture, concurrency_limit=4, api_visibility="private")
+    again.click(draw, list(inputs), [picture, *others], concurrency_limit=4, api_visibility="private")
     press = f"""() => {{
         if (document.querySelector('#{picture.elem_id}').checkVisibility())
             document.querySelector('#{again.elem_id}').click();
     }}"""
     portrait.change(None, None, None, js=press, api_visibility="private")
+
+
+def page_html(page: str, label: str) -> str:
+    """Return the HTML of a frame with a living page; its script has neither this page's origin nor its cookies."""
+    return (
+        f'<iframe class="living-page" title="{html.escape(label)}" sandbox="allow-scripts allow-downloads" '
+        f'allow="microphone; fullscreen" srcdoc="{html.escape(page)}"></iframe>'
+    )
 
 
 def saver(label: str, elem_id: str, make: Callable[..., str], inputs: Sequence[Any]) -> gr.Button:

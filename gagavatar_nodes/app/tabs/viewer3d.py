@@ -1,28 +1,23 @@
-"""The avatar from around, and as a splat file."""
+"""The avatar from around, as a page that lives, and as a splat file."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from pathlib import Path
 
 import gradio as gr
 
-from ...avatars import Avatar
-from ...driving.operations import neutral_motion
-from ...export.exporters import export_gaussians
+from ...export.exporters import EXPORTERS
 from .. import expressions
 from ..avatars import picture_of
 from ..context import JOBS, Context, show_errors
 from ..executor import execute
-from ..graphs import splat
+from ..graphs import RESULT, living, splat
 from ..workflows import note_for, to_ui
-from .parts import live_picture, picture_html, shows_portrait
+from .parts import live_picture, page_html, picture_html, shows_portrait
 
 _FAST, _SHARP = 384, 768
-_FORMATS = ("ply", "splat", "spz")
-_LARGER = 2.0
-"""Times the splats of the viewer."""
+_FORMATS = tuple(extension[1:] for extension in EXPORTERS)
+_EMPTY = '<div class="live-picture empty">The living avatar appears here.</div>'
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
@@ -32,13 +27,16 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             picture = live_picture("The head appears here.", "orbit-picture")
             yaw = gr.Slider(-60, 60, 0, step=1, label="Around (degrees)", elem_id="orbit-yaw")
             pitch = gr.Slider(-35, 35, 0, step=1, label="Up and down (degrees)", elem_id="orbit-pitch")
-        with gr.Column(scale=1, min_width=300):
+        with gr.Column(scale=2, min_width=320):
+            page = gr.HTML(_EMPTY, elem_id="living-page")
+            page_file = gr.DownloadButton(
+                "Download living avatar", interactive=False, elem_id="living-file", variant="primary"
+            )
             format_ = gr.Dropdown(list(_FORMATS), value="ply", label="Format")
-            make = gr.Button("Make splat file", variant="primary", elem_id="make-splat")
+            make = gr.Button("Make splat file", elem_id="make-splat")
             with gr.Row():
                 file = gr.DownloadButton("Download splat", interactive=False, elem_id="splat-file", min_width=140)
                 workflow = gr.DownloadButton("ComfyUI workflow", interactive=False, min_width=140)
-            viewer = gr.Model3D(label="Splat viewer: drag to turn", height=420, visible=False, elem_id="splat-viewer")
 
     def draw(request: gr.Request, path: str | None, turn: float, nod: float, size: int) -> str:
         with show_errors():
@@ -52,7 +50,19 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     def sharp(request: gr.Request, path: str | None, turn: float, nod: float) -> str:
         return draw(request, path, turn, nod, _SHARP)
 
-    def on_make(request: gr.Request, portrait: str | None, format: str) -> tuple[object, object, object]:
+    def show(request: gr.Request, path: str | None) -> tuple[object, object]:
+        session = context.session(request)
+        if session.values.get("living") == path:
+            return gr.skip(), gr.skip()
+        with show_errors():
+            program = session.program(lambda done, total, picture: None)
+            graph = living(context.portrait(session, path))
+            made = program.output / execute(graph, program, session.results)[RESULT][0][0]
+        session.values["living"] = path
+        text = made.read_text(encoding="utf-8")
+        return page_html(text, "Living avatar"), gr.update(value=str(made), interactive=True)
+
+    def on_make(request: gr.Request, portrait: str | None, format: str) -> tuple[object, object]:
         session = context.session(request)
         with show_errors():
             source = context.portrait(session, portrait)
@@ -60,13 +70,11 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             program = session.program(lambda done, total, picture: None)
             graph = splat(source, format)
             made = program.output / execute(graph, program, session.results)["save"][0][0]
-            viewed = _for_viewer(context.avatar(session, portrait), context.result(request, "viewer.ply"))
             document = context.result(request, "splat_workflow.json")
             document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
         return (
             gr.update(value=str(made), interactive=True),
             gr.update(value=str(document), interactive=True),
-            gr.update(value=str(viewed), visible=True),
         )
 
     given = [portrait, yaw, pitch]
@@ -78,17 +86,11 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     gr.on([yaw.release, pitch.release], sharp, given, picture, trigger_mode="always_last", **quick)
     tab.select(sharp, given, picture, concurrency_limit=4, api_visibility="private")
     shows_portrait(portrait, sharp, given, picture)
+    tab.select(
+        show, portrait, [page, page_file], show_progress="minimal", concurrency_limit=2, api_visibility="private"
+    )
+    shows_portrait(portrait, show, [portrait], page, page_file)
     make.click(
-        on_make, [portrait, format_], [file, workflow, viewer], concurrency_id=JOBS, concurrency_limit=1,
+        on_make, [portrait, format_], [file, workflow], concurrency_id=JOBS, concurrency_limit=1,
         api_name="splat",
     )  # fmt: skip
-
-
-def _for_viewer(avatar: Avatar, path: Path) -> Path:
-    """Return the head at rest with larger splats.
-
-    Viewers in browsers leave out the blur that closes the gaps between them.
-    """
-    resting = avatar.perform(neutral_motion()).gaussians(0)
-    export_gaussians(replace(resting, covariances=resting.covariances * _LARGER**2), path)
-    return path
