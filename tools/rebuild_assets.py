@@ -47,6 +47,7 @@ def main() -> int:
 
 
 def _builders() -> dict[str, Callable[[Path, Path], None]]:
+    from build_web_viewer import build_asset
     from make_example_portrait import make_example_portrait
     from rebuild import canonical, driver, head, models, perceptual, portraits, speech, voice, words
 
@@ -61,6 +62,7 @@ def _builders() -> dict[str, Callable[[Path, Path], None]]:
         "example_voice.flac": voice.build,
         "lpips_heads.npz": perceptual.build,
         **dict.fromkeys(portraits.PORTRAITS, portraits.build),
+        "web_viewer.js.xz": build_asset,
         "example_portrait.jpg": lambda _, out: make_example_portrait(out / "example_portrait.jpg"),
     }
 
