@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from .avatars import Avatar
 from .cache import cached, content_key
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from .speech.manner import Manner
     from .trackers import OnFrame
+    from .tracking.faces import FaceChoice, FaceReference
 
 __all__ = [
     "MODELS",
@@ -59,11 +60,13 @@ __all__ = [
     "track",
 ]  # fmt: skip
 
+Face: TypeAlias = "int | tuple[float, float] | str | os.PathLike[str] | FaceReference | None"
+"""Which face is meant: the largest, one by its index or a point on it in pixels, or a person, from a picture."""
 _RESULTS = (".pkl", ".pt")
 
 
 def read_portrait(
-    path: str | os.PathLike[str], face: int | tuple[float, float] | None = None, size: int = PORTRAIT_SIZE
+    path: str | os.PathLike[str], face: Face = None, size: int = PORTRAIT_SIZE, settings: Settings | None = None
 ) -> Portrait:
     """Find, crop and matte the face of a picture; see `tracking.portrait.track_portrait`.
 
@@ -71,7 +74,9 @@ def read_portrait(
 
     Raises:
         MediaError: the picture cannot be read.
-        FaceError: it shows no face, none at that index or point, or one that is too small or cut off.
+        FaceError: it shows no face, none at that index or point, none of that person, or one that is too small or cut
+            off.
+        WeightsError: `face` is a picture, and there is no network of face recognition.
     """
     from .media.images import read_image
     from .tracking.portrait import track_portrait
@@ -79,6 +84,7 @@ def read_portrait(
     picture = read_image(path)
     if isinstance(face, tuple):
         face = face[0] * picture.scale, face[1] * picture.scale
+    face = _resolve_face(face, settings or Settings())
     try:
         return track_portrait(picture.rgb, picture.alpha, face, size)
     except FaceError as error:
@@ -88,7 +94,7 @@ def read_portrait(
 def read_driver(
     source: str | os.PathLike[str],
     smoothing: float = SMOOTHING,
-    face: int | tuple[float, float] | None = None,
+    face: Face = None,
     seconds: float | None = None,
     fps: float | None = None,
     progress: Progress | None = None,
@@ -105,7 +111,8 @@ def read_driver(
     Args:
         source: a path, or one of `driving.builtin.BUILTIN_NAMES` where there is no such file.
         smoothing: strength of the One-Euro filter, 0 (raw) to 1; videos only.
-        face: which face to follow: None for the largest, an index, or a point (x, y) in pixels.
+        face: which face to follow: None for the largest, an index, a point (x, y) in pixels, or a picture of the
+            person.
         seconds: length of a built-in motion.
         fps: frames a second to resample to; None keeps the driver's own.
         progress: called while a video is tracked.
@@ -185,7 +192,7 @@ def check_driver(source: str | os.PathLike[str]) -> None:
 def track(
     path: str | os.PathLike[str],
     smoothing: float = SMOOTHING,
-    face: int | tuple[float, float] | None = None,
+    face: Face = None,
     progress: Progress | None = None,
     on_frame: OnFrame | None = None,
     tracker: str = "embedded",
@@ -216,6 +223,7 @@ def track(
 
     settings = merge_settings(settings, keywords)
     name, _ = choose_tracker(tracker, settings)
+    face = _resolve_face(face, settings)
     with ExitStack() as stack:
         if preview is not None and name == "embedded":
             on_frame = stack.enter_context(landmark_preview(path, preview))
@@ -345,10 +353,19 @@ def is_published_result(source: str | os.PathLike[str]) -> bool:
     return Path(source).is_file() and Path(source).suffix.lower() in _RESULTS
 
 
+def _resolve_face(face: Face, settings: Settings) -> FaceChoice:
+    """Return the face that is meant, with the person of a picture in the place of its path."""
+    if isinstance(face, (str, os.PathLike)):
+        from .tracking.reference import read_reference
+
+        return read_reference(face, settings)
+    return face
+
+
 def _track_driver(
     source: str | os.PathLike[str],
     smoothing: float,
-    face: int | tuple[float, float] | None,
+    face: Face,
     progress: Progress | None,
     use_cache: bool,
     tracker: str,
@@ -359,13 +376,14 @@ def _track_driver(
     from .weights import require_weight
 
     name, _ = choose_tracker(tracker, settings)
+    face = _resolve_face(face, settings)
 
     def work() -> Motion:
         return track(source, smoothing, face, progress, tracker=name, settings=settings)
 
     if not use_cache:
         return work()
-    how: list[object] = [smoothing, face]
+    how: list[object] = [smoothing, face if isinstance(face, (int, tuple, type(None))) else face.embedding.tolist()]
     if name != "embedded":
         files = [settings.require_flame()]
         if name == "deca":

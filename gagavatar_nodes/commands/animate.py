@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     pipeline.check_driver(args.driver)
     settings = read_settings(args)
     model, why = pipeline.check_model(args.avatar, settings)
-    portrait = pipeline.read_portrait(args.portrait, args.face, portrait_size(model))
+    portrait = pipeline.read_portrait(args.portrait, args.face, portrait_size(model), settings)
     lifting = Task(lambda: pipeline.lift(portrait, model, args.density, settings), "lift")
     with Bar(args, "tracking") as bar:
         motion = read_motion(args, args.driver, bar, driver_tracker(args, SUITED_TRACKER[model]), settings)

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     tensor_output(args.out, args.portrait)
     settings = read_settings(args)
     model, why = pipeline.check_model(args.avatar, settings)
-    portrait = pipeline.read_portrait(args.portrait, args.face, portrait_size(model))
+    portrait = pipeline.read_portrait(args.portrait, args.face, portrait_size(model), settings)
     avatar = pipeline.lift(portrait, model, args.density, settings)
     avatar.save(args.out)
     summary = {"out": str(args.out), "avatar": model, "why": why, "gaussians": len(avatar)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -66,7 +67,10 @@ def add_command(subparsers: Any, name: str, run: Any, summary: str, examples: st
 def add_face(parser: Any, flag: str, whose: str) -> None:
     """`--face` and its kin."""
     parser.add_argument(
-        flag, type=parse_face, metavar="N|X,Y", help=f"which face of the {whose}: 0 for the largest, or a point on it"
+        flag,
+        type=parse_face,
+        metavar="N|X,Y|FILE",
+        help=f"which face of the {whose}: 0 for the largest, a point on it, or a picture of the person",
     )
 
 
@@ -213,8 +217,10 @@ _EDGE = whole(*SIZES)
 _STRENGTH = number(0, MOST_STRENGTH)
 
 
-def parse_face(text: str) -> int | tuple[float, float]:
-    """Return an index, or a point x,y in pixels."""
+def parse_face(text: str) -> int | tuple[float, float] | str:
+    """Return an index, a point x,y in pixels, or the path of a picture of the person."""
+    if os.path.isfile(text):
+        return text
     try:
         if "," not in text:
             return int(text)
@@ -223,7 +229,7 @@ def parse_face(text: str) -> int | tuple[float, float]:
             raise ValueError
         return x, y
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is neither an index nor a point like 320,200") from None
+        raise argparse.ArgumentTypeError(f"'{text}' is no index, no point like 320,200, and no picture") from None
 
 
 def parse_size(text: str) -> tuple[int, int]:

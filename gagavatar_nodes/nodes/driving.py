@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,12 @@ from ..errors import GagavatarError
 from ..types import TURNS, FrameSource, Motion
 from . import host, spec, tensors, validation
 from .models import HeadTracker
+from .people import choose_person, person_input
 from .progress import NodeProgress, run_cancellable
 from .sound import heard_with, read_sound, take_sound
+
+if TYPE_CHECKING:
+    from ..tracking.faces import FaceChoice
 
 _NO_DRIVER = "Extract Driving has no driver: connect 'video' (Load Video) or 'images'"
 _PREVIEW_EDGE = 512
@@ -71,6 +75,7 @@ class ExtractDriving:
                 "images": spec.socket("IMAGE", "The driver as a batch of frames, such as from VideoHelperSuite."),
                 "audio": spec.socket("AUDIO", "Sound to pass on; takes the place of the video's own."),
                 "tracker": spec.socket(spec.TRACKER, "From Load Head Tracker. Without it: embedded."),
+                "person": person_input(),
             },
         }
 
@@ -91,6 +96,7 @@ class ExtractDriving:
         images: tensors.Batch | None = None,
         audio: dict[str, Any] | None = None,
         tracker: HeadTracker | None = None,
+        person: tensors.Batch | None = None,
     ) -> tuple[Motion, dict[str, Any] | None, tensors.Batch | None, str, float]:
         """Raise `FaceError` where no frame shows a face, `GagavatarError` where nothing is connected."""
         from ..media.video_reader import VideoReader
@@ -102,7 +108,7 @@ class ExtractDriving:
             video = None
         if video is None and images is None:
             raise GagavatarError(_NO_DRIVER)
-        job = _Tracking(tracker or HeadTracker("embedded"), smoothing, face or None, preview_frames)
+        job = _Tracking(tracker or HeadTracker("embedded"), smoothing, choose_person(person, face), preview_frames)
         if images is not None and video is None:
             tensors.check_images(images, "images")
             motion = job.of(_Batch(images, fps), "images")
@@ -141,7 +147,7 @@ class _Batch:
 class _Tracking:
     """One run of a tracker, with its progress and a few frames to show."""
 
-    def __init__(self, tracker: HeadTracker, smoothing: float, face: int | None, preview_frames: int) -> None:
+    def __init__(self, tracker: HeadTracker, smoothing: float, face: FaceChoice, preview_frames: int) -> None:
         self._tracker, self._smoothing, self._face = tracker, smoothing, face
         self._wanted = preview_frames
         self._shown: list[np.ndarray] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,11 @@ from ..errors import FaceError
 from ..types import Portrait
 from . import spec, tensors
 from .models import AvatarModel, default_model
+from .people import choose_person, person_input
 from .progress import NodeProgress, run_cancellable
+
+if TYPE_CHECKING:
+    from ..tracking.faces import FaceChoice
 
 CATEGORY = "GAGAvatar"
 _FRAME = (255, 200, 0)
@@ -64,7 +68,8 @@ class TrackPortrait:
                     "MASK",
                     "White where the person is, from any matting node; it replaces the one made here. Any size. An "
                     "empty mask is ignored.",
-                )
+                ),
+                "person": person_input(),
             },
         }
 
@@ -75,13 +80,15 @@ class TrackPortrait:
         matting: str,
         size: int,
         mask: tensors.Batch | None = None,
+        person: tensors.Batch | None = None,
     ) -> tuple[list[Portrait], tensors.Batch, tensors.Batch, tensors.Batch]:
         """Raise `FaceError` where a picture has no such face."""
         tensors.check_images(image, "image")
         progress = NodeProgress(len(image))
+        choice = choose_person(person, face)
         portraits: list[Portrait] = []
         for index in range(len(image)):
-            portraits.append(self._track(image, index, face or None, matting, size, mask))
+            portraits.append(self._track(image, index, choice, matting, size, mask))
             progress(index + 1, picture=_cut_out(portraits[-1]))
         return (
             portraits,
@@ -91,7 +98,7 @@ class TrackPortrait:
         )
 
     def _track(
-        self, images: tensors.Batch, index: int, face: int | None, matting: str, size: int, mask: tensors.Batch | None
+        self, images: tensors.Batch, index: int, face: FaceChoice, matting: str, size: int, mask: tensors.Batch | None
     ) -> Portrait:
         from ..tracking.portrait import track_portrait
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -11,8 +13,34 @@ from .detector import Detection, FaceDetector
 from .face_mesh import FaceLandmarker, Landmarks
 from .upright import look_region, turn_landmarks
 
-FaceChoice: TypeAlias = "int | tuple[float, float] | None"
-"""None: the largest face; an index: 0 is the largest, 1 the next; a point (x, y) in pixels: the face there."""
+
+@dataclass(frozen=True)
+class FaceReference:
+    """A person who is known from a picture."""
+
+    name: str
+    """Of the picture, for people."""
+    embedding: np.ndarray
+    """[D] float32 of norm 1."""
+    embed: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    """Embedding of a face: picture [H, W, 3] uint8 RGB and landmarks [478, 3], see `recognition.Embedder`."""
+    threshold: float
+    """Cosine from which a face is the person's."""
+
+    def likeness(self, image: np.ndarray, face: Landmarks) -> float:
+        """Return the cosine, -1 to 1, between the person and a face of a picture."""
+        return float(self.embedding @ self.embed(image, face.points))
+
+    def find(self, image: np.ndarray, faces: list[Landmarks]) -> Landmarks | None:
+        """Return the face that is most like the person, if it is like enough."""
+        rated = [(self.likeness(image, face), index) for index, face in enumerate(faces)]
+        best, index = max(rated, default=(-1.0, 0))
+        return faces[index] if best >= self.threshold else None
+
+
+FaceChoice: TypeAlias = "int | tuple[float, float] | FaceReference | None"
+"""None: the largest face; an index: 0 is the largest, 1 the next; a point (x, y) in pixels: the face there; a person:
+the face that is theirs."""
 
 _DOUBTFUL = 0.5
 _SURE_DETECTION, _SURE_LANDMARKS = 0.75, 0.95
@@ -84,23 +112,25 @@ def choose_face(image: np.ndarray, choice: FaceChoice = None) -> Landmarks:
     """Return the face of `image` [H, W, 3] uint8 RGB that `choice` means.
 
     Raises:
-        FaceError: there is no face, or none at that index or point.
+        FaceError: there is no face, or none at that index or point, or none of that person.
     """
     faces = find_faces_any_way_up(image)
-    picked = _pick(faces, choice)
+    picked = _pick(image, faces, choice)
     if picked is None:
         faces = find_faces(image, small=True)
-        picked = _pick(faces, choice)
+        picked = _pick(image, faces, choice)
     if picked is None:
         raise FaceError(_refusal(faces, choice))
     return picked
 
 
-def _pick(faces: list[Landmarks], choice: FaceChoice) -> Landmarks | None:
+def _pick(image: np.ndarray, faces: list[Landmarks], choice: FaceChoice) -> Landmarks | None:
     if not faces:
         return None
     if choice is None:
         return faces[0]
+    if isinstance(choice, FaceReference):
+        return choice.find(image, faces)
     if isinstance(choice, int):
         return faces[choice] if 0 <= choice < len(faces) else None
     distances = [np.linalg.norm(face.box.reshape(2, 2).mean(0) - choice) / face.size for face in faces]
@@ -112,6 +142,8 @@ def _refusal(faces: list[Landmarks], choice: FaceChoice) -> str:
     if not faces:
         return "No face was found: use a picture in which the face is well lit and turned to the camera."
     count = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
+    if isinstance(choice, FaceReference):
+        return f"No face is that of the person in {choice.name}: {count} found. Use another picture of the person."
     if isinstance(choice, int):
         return f"There is no face {choice}: {count} found, so choose 0 to {len(faces) - 1} (0 is the largest)."
     assert choice is not None

@@ -19,6 +19,14 @@ _FILES = ("det_10g.onnx", "1k3d68.onnx", "w600k_r50.onnx")
 _DETECTION_EDGE = 512
 
 
+def find_pack(settings: Settings) -> Path | None:
+    """Return the folder of the pack `PACK`, in a weights folder or insightface's own; None where it is not here."""
+    from ..weights import default_folder
+
+    places = [*settings.folders, default_folder(), Path("~/.insightface/models").expanduser()]
+    return next((one / PACK for one in places if all((one / PACK / name).is_file() for name in _FILES)), None)
+
+
 def load_insight(settings: Settings) -> Any:
     """Return insightface's FaceAnalysis with the pack `PACK` of a weights folder, or of insightface's own.
 
@@ -28,13 +36,12 @@ def load_insight(settings: Settings) -> Any:
     """
     from ..weights import default_folder
 
-    places = [*settings.folders, default_folder(), Path("~/.insightface/models").expanduser()]
-    pack = next((one / PACK for one in places if all((one / PACK / name).is_file() for name in _FILES)), None)
+    pack, place = find_pack(settings), [*settings.folders, default_folder()][0]
     if pack is None:
         raise WeightsError(
             f"insightface's pack {PACK} is missing. It is for non-commercial research only, see "
             "https://github.com/deepinsight/insightface/tree/master/model_zoo; if that is your case, unpack "
-            f"https://github.com/deepinsight/insightface/releases/download/v0.7/{PACK}.zip into {places[0] / PACK}"
+            f"https://github.com/deepinsight/insightface/releases/download/v0.7/{PACK}.zip into {place / PACK}"
         )
     app = load_package("insightface.app", "This metric", "insightface", 'run `pip install "gagavatar-nodes[eval]"`')
     try:

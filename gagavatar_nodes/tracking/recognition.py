@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 KINDS = ("sface", "insightface")
 SFACE = "face_recognition_sface_2021dec.onnx"
+SAME = {"sface": 0.363, "insightface": 0.35}
+"""Cosine from which two faces are one person's: OpenCV's own for SFace; none is published for insightface's network."""
 
 
 class Embedder(Protocol):

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..errors import FaceError
 from ..types import Motion
-from .faces import FaceChoice
+from .faces import FaceChoice, FaceReference
 from .recorder import MotionRecorder
+from .reference import make_tracker
 from .smoothing import DEFAULT_STRENGTH, PASS_SHARE
-from .video_tracker import VideoTracker
 
 
 def track_video(
@@ -33,7 +33,7 @@ def track_video(
         fps: frames a second.
         smoothing: strength of the One-Euro filter, 0 (raw) to 1. It runs forward and backward and so does not lag.
         face: None for the largest face, an index (0 is the largest) or a point (x, y) in pixels, of the first frame
-            that shows a face.
+            that shows a face; or a person, who is followed across cuts and not mistaken for another one.
         on_frame: called with index, frame, landmarks [478, 3] in pixels (the last ones where there is no face, None
             before the first face) and whether the frame is bridged.
         progress: called with the number of frames done.
@@ -42,7 +42,7 @@ def track_video(
     Raises:
         FaceError: no frame shows a face, or none at that index or point.
     """
-    tracker = VideoTracker(fps, PASS_SHARE * smoothing, face)
+    tracker = make_tracker(fps, PASS_SHARE * smoothing, face)
     recorder = MotionRecorder(fps, source, PASS_SHARE * smoothing)
     points = None
     index = -1
@@ -59,6 +59,11 @@ def track_video(
             progress(index + 1)
     if points is None:
         where = f"{source}: " if source else ""
+        if isinstance(face, FaceReference):
+            raise FaceError(
+                f"{where}the person of {face.name} was not recognized in any of the {index + 1} frames. Use another "
+                "picture of the person, or choose the face by its index or a point on it."
+            )
         raise FaceError(
             f"{where}no face was found in any of the {index + 1} frames. Use a video in which one face is well lit, "
             "turned to the camera and at least 32 pixels tall."
