@@ -6,6 +6,7 @@ holds the machine and the process that made it, so that a later run can tell an 
 
 from __future__ import annotations
 
+import atexit
 import os
 import platform
 import re
@@ -24,6 +25,7 @@ _REST = 600.0
 _LONG_REST = 86400.0
 """The same for files of other machines, whose processes cannot be seen."""
 _swept: set[Path] = set()
+_in_use: set[Path] = set()
 
 
 def temporary_path(target: Path, suffix: str = "") -> Path:
@@ -44,10 +46,20 @@ def temporary_beside(target: Path, suffix: str = "") -> Iterator[Path]:
     """
     sweep(target.parent)
     temporary = temporary_path(target, suffix)
+    _in_use.add(temporary)
     try:
         yield temporary
     finally:  # Ctrl-C too must leave nothing behind
         remove(temporary)
+        _in_use.discard(temporary)
+
+
+@atexit.register
+def _remove_rest() -> None:
+    """Remove what threads are writing that end with the program, such as those of a server after Ctrl-C."""
+    for path in list(_in_use):
+        if f"-{os.getpid()}-" in path.name:  # a forked process leaves its parent's alone
+            remove(path)
 
 
 @contextmanager

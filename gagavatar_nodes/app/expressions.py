@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from ..driving.keyframes import interpolate
 from ..driving.macros import MACROS, macro_angles, macro_weights
-from ..driving.operations import add_arkit, neutral_motion
-from ..driving.pose import rotation_of
-from ..easing import smoothstep
 from ..errors import FileFormatError, GagavatarError
 from ..nodes.expression import REGIONS
 from ..types import ARKIT_NAMES, Motion
@@ -83,14 +80,8 @@ def interpolate_keys(keys: Sequence[Mapping[str, float]], seconds: float, fps: f
             f"Key frames are for motions up to {_LONGEST:g} s: take some away, or less time between them"
         )
     count = round((len(keys) - 1) * seconds * fps) + 1
-    place = np.arange(count) / max(1, count - 1) * (len(keys) - 1)
-    index = np.minimum(place.astype(int), max(0, len(keys) - 2))
-    part = smoothstep(place - index)[:, None]
-    table = np.array([_row(key) for key in keys])
-    rows = table[index] + part * (table[np.minimum(index + 1, len(keys) - 1)] - table[index])
-    motion = add_arkit(neutral_motion(count, fps), rows[:, len(_ANGLES) :].astype(np.float32))
-    turned = rotation_of(*np.radians(rows[:, : len(_ANGLES)]).T)
-    return replace(motion, rotation=turned, source="key frames")
+    times = np.linspace(0, (count - 1) / fps, len(keys))
+    return interpolate(times, np.array([_row(key) for key in keys]), count, fps)
 
 
 def to_json(values: Mapping[str, float]) -> str:

@@ -10,6 +10,7 @@ from ..easing import smoothstep
 from ..face.bundled_face import bundled_neutral
 from ..face.topology import LOWER_LIP, LOWER_LIP_ROWS, MOUTH_CORNERS, UPPER_LIP, UPPER_LIP_ROWS
 from ..types import ARKIT_NAMES, SOUND, FlameCodes, Motion
+from .operations import scale_expression
 from .timeline import extend, resample
 
 MOUTH_COLUMNS = [i for i, name in enumerate(ARKIT_NAMES) if name.startswith(("jaw", "mouth", "tongue", "cheekPuff"))]
@@ -49,6 +50,25 @@ def replace_mouth(motion: Motion, mouth_of: Motion, shorter: str = "loop") -> Mo
     extra = {name: value for name, value in face.extra.items() if name != SOUND}
     extra |= {SOUND: mouth.extra[SOUND]} if SOUND in mouth.extra else {}
     return replace(face, deltas=deltas, arkit=arkit, flame=flame, times=times, extra=extra)
+
+
+def scale_parts(motion: Motion, eyes: float, mouth: float) -> Motion:
+    """Weaker (0..1) or stronger eyes with brows, and mouth with jaw, each by itself; 1 and 1 change nothing.
+
+    FLAME codes cannot be cut into parts: as in `replace_mouth`, ARKit weights take the place of their expression.
+    """
+    if (eyes, mouth) == (1, 1):
+        return motion
+    above, below = scale_expression(motion, eyes), scale_expression(motion, mouth)
+    share = _lower_face(motion.neutral)[:, None]
+    deltas = np.empty(motion.deltas.shape, np.float16)
+    for start in range(0, len(motion), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        lower = share * below.deltas[block].astype(np.float32)
+        deltas[block] = (1 - share) * above.deltas[block].astype(np.float32) + lower
+    arkit = above.arkit.copy()
+    arkit[:, MOUTH_COLUMNS] = below.arkit[:, MOUTH_COLUMNS]
+    return replace(above, deltas=deltas, arkit=arkit, flame=None if above.flame is None else _codes(above.flame, arkit))
 
 
 def _codes(flame: FlameCodes, arkit: np.ndarray) -> FlameCodes:

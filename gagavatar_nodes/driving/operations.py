@@ -13,17 +13,20 @@ from ..face.arkit import arkit_deltas, arkit_weights, fit_arkit, gaze_of, part_l
 from ..face.bundled_face import bundled_neutral
 from ..heads.editions import check_same_edition
 from ..types import AUTHORED_NEUTRAL, Motion
-from .pose import orbit, orbit_path, scale_head_pose, turn_head
-from .timeline import extend, loop, resample, smooth, trim
+from .pose import orbit, orbit_path, scale_head_pose, turn_by, turn_head
+from .timeline import extend, loop, ping_pong, repeat, resample, smooth, take, trim
 
 __all__ = [
     "add_arkit",
+    "add_motion",
     "combine",
     "loop",
     "neutral_motion",
     "orbit",
     "orbit_path",
     "pick_neutral",
+    "ping_pong",
+    "repeat",
     "resample",
     "scale_expression",
     "scale_head_pose",
@@ -130,6 +133,17 @@ def add_arkit(motion: Motion, weights: Mapping[str, float] | np.ndarray) -> Moti
         gaze=(motion.gaze + glance).astype(np.float32),
         flame=flame,
     )
+
+
+def add_motion(motion: Motion, other: Motion, shorter: str = "hold") -> Motion:
+    """Return a motion with the ARKit weights of another added, and its head turned further by the other's.
+
+    As long as `motion`, at its frame rate; `other` is cut, or extended as in `combine`.
+    """
+    other = resample(other, motion.fps)
+    other = take(extend(other, max(len(motion), len(other)), shorter), np.arange(len(motion)))
+    moved = add_arkit(motion, other.arkit)
+    return turn_by(moved, other.rotation)
 
 
 def combine(expression_of: Motion, pose_of: Motion, shorter: str = "loop") -> Motion:

@@ -102,7 +102,11 @@ def turn_head(motion: Motion, yaw_degrees: float, pitch_degrees: float, roll_deg
     """
     if not all(math.isfinite(angle) for angle in (yaw_degrees, pitch_degrees, roll_degrees)):
         raise GagavatarError(f"A head turns by numbers, but got {yaw_degrees}, {pitch_degrees}, {roll_degrees} degrees")
-    turn = rotation_of(*np.radians([yaw_degrees, pitch_degrees, roll_degrees]))
+    return turn_by(motion, rotation_of(*np.radians([yaw_degrees, pitch_degrees, roll_degrees])))
+
+
+def turn_by(motion: Motion, turn: np.ndarray) -> Motion:
+    """Return the motion with its head turned further by rotations [3, 3] or [T, 3, 3]."""
     flame = motion.flame
     if flame is not None:
         rotations = turn.astype(np.float64) @ _head_rotations(flame.transform)

@@ -98,6 +98,22 @@ def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
     return replace(_mix(motion, fade, fade_rotations), **rest)
 
 
+def ping_pong(motion: Motion) -> Motion:
+    """Return the motion forward and then backward, so that its last frame runs into its first."""
+    return take(motion, np.r_[0 : len(motion), len(motion) - 2 : 0 : -1])
+
+
+def repeat(motion: Motion, count: int) -> Motion:
+    """Return the motion `count` times, one after the other.
+
+    Raises:
+        GagavatarError: the result would be too long.
+    """
+    if count < 1 or count * len(motion) > max(_MOST_FRAMES, len(motion)):
+        raise GagavatarError(f"{len(motion)} frames cannot be played {count} times: choose 1 or a few more")
+    return motion if count == 1 else take(motion, np.tile(np.arange(len(motion)), count))
+
+
 def extend(motion: Motion, count: int, how: str) -> Motion:
     """Return the motion with `count` frames, no fewer than it has: repeated ("loop"), or its last frame held ("hold").
 

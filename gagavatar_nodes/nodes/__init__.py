@@ -8,7 +8,7 @@ from .examples import ExampleInputs
 from .expression import Expression
 from .layout import CompareLayout, StitchBack
 from .models import LoadAvatarModel, LoadHeadTracker
-from .motions import BuiltinMotion, CombineMotions, EditMotion, OrbitCamera
+from .motions import BuiltinMotion, CombineMotions, EditMotion, KeyFrames, OrbitCamera
 from .pages import AvatarToWebPage
 from .portraits import LiftPortrait, TrackPortrait
 from .quality import CompareQuality
@@ -32,6 +32,7 @@ _NODES = (
     EditMotion,
     BuiltinMotion,
     Expression,
+    KeyFrames,
     OrbitCamera,
     CombineMotions,
     RenderAvatar,

@@ -6,7 +6,9 @@ from typing import Any
 
 from ..choices import FPS, ORBIT_PITCH, ORBIT_SECONDS, ORBIT_YAW, RATES, SECONDS, STRENGTH, STRENGTHS
 from ..driving.builtin import BUILTIN_NAMES
+from ..driving.macros import EXPRESSIONS, MACROS
 from ..driving.pose import ORBITS
+from ..errors import GagavatarError
 from ..types import Motion
 from . import spec, validation
 
@@ -20,7 +22,9 @@ class EditMotion:
     DISPLAY_NAME = "Edit Motion"
     CATEGORY = MOTIONS
     DESCRIPTION = "Changes a motion before it drives an avatar. With the values it starts with, nothing changes."
-    SEARCH_ALIASES = ("retarget", "smooth", "trim", "loop", "resample", "expression strength")
+    SEARCH_ALIASES = (
+        "retarget", "smooth", "trim", "loop", "resample", "expression strength", "ping pong", "repeat", "boomerang",
+    )  # fmt: skip
     RETURN_TYPES = (spec.MOTION, "FLOAT", "INT")
     RETURN_NAMES = ("motion", "fps", "frames")
     OUTPUT_TOOLTIPS = ("The changed motion.", "Its frames a second.", "Its length in frames.")
@@ -57,7 +61,17 @@ class EditMotion:
                     advanced=True,
                 ),
                 "neutral_frame": spec.whole(0, 0, 1_000_000, "Frame taken as the face at rest.", advanced=True),
-            }
+            },
+            "optional": {
+                "eyes": spec.number(
+                    STRENGTH, *STRENGTHS, "Strength of lids, gaze and brows, on top of expression.", **strength
+                ),
+                "mouth": spec.number(
+                    STRENGTH, *STRENGTHS, "Strength of mouth and jaw, on top of expression.", **strength
+                ),
+                "ping_pong": spec.switch(False, "Plays forward, then backward; takes the place of loop's fade."),
+                "repeats": spec.whole(1, 1, 1000, "How many times it is played, with its sound, one after the other."),
+            },
         }
 
     @classmethod
@@ -79,19 +93,28 @@ class EditMotion:
         pose_about: str,
         neutral: str,
         neutral_frame: int,
+        eyes: float = STRENGTH,
+        mouth: float = STRENGTH,
+        ping_pong: bool = False,
+        repeats: int = 1,
     ) -> tuple[Motion, float, int]:
         """Raise `GagavatarError` where the motion has no such frame or second."""
-        from ..driving import operations
+        from ..driving import mixing, operations
 
         if neutral != "keep":
             motion = operations.pick_neutral(motion, neutral_frame if neutral == "frame" else None)
         if start or end:
             motion = operations.trim(motion, start, end or None, "seconds")
         motion = operations.scale_expression(motion, expression)
+        motion = mixing.scale_parts(motion, eyes, mouth)
         motion = operations.scale_head_pose(motion, head_pose, pose_about)
         motion = operations.smooth(motion, smoothing)
         motion = operations.resample(motion, fps or motion.fps)
-        motion = operations.loop(motion) if loop else motion
+        if ping_pong:
+            motion = operations.ping_pong(motion)
+        elif loop:
+            motion = operations.loop(motion)
+        motion = operations.repeat(motion, repeats)
         return motion, motion.fps, len(motion)
 
 
@@ -122,6 +145,60 @@ class BuiltinMotion:
         from ..driving.builtin import builtin_motion
 
         return builtin_motion(name, seconds or None, fps), fps
+
+
+class KeyFrames:
+    """`Key Frames`."""
+
+    DISPLAY_NAME = "Key Frames"
+    CATEGORY = MOTIONS
+    DESCRIPTION = (
+        "A motion from a list of times and expressions, one a line, such as '1.5: happy 0.6, turn 20'. The face goes "
+        "from one to the next, slow at both ends."
+    )
+    SEARCH_ALIASES = ("keyframes", "timeline", "animation curve", "expression sequence", "emotion", "schedule")
+    RETURN_TYPES = (spec.MOTION, "FLOAT", "INT")
+    RETURN_NAMES = ("motion", "fps", "frames")
+    OUTPUT_TOOLTIPS = ("For Render Avatar and the motion nodes.", "Its frames a second.", "Its length in frames.")
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {
+            "required": {
+                "keys": spec.paragraph(
+                    "0: neutral\n1: happy\n2: surprised 0.8, turn 15\n3: neutral",
+                    "Lines of a second and what the face does then: expressions (" + ", ".join(EXPRESSIONS) + "), "
+                    "sliders (" + ", ".join(MACROS) + "), ARKit weights, yaw, pitch, roll; with a number for how much.",
+                ),
+                "fps": spec.number(FPS, *RATES, "Frames a second.", step=0.001),
+                "loop": spec.switch(False, "Goes back to the first key after the last, so that it can be repeated."),
+            },
+            "optional": {
+                "motion": spec.socket(
+                    spec.MOTION, "Its head pose is kept and the key frames are added to its expression, at its own fps."
+                )
+            },
+        }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, keys: str | None = None) -> bool | str:  # noqa: N802
+        from ..driving.keyframes import parse_keys
+
+        try:
+            return keys is None or bool(parse_keys(keys))
+        except GagavatarError as error:
+            return str(error)
+
+    def run(self, keys: str, fps: float, loop: bool, motion: Motion | None = None) -> tuple[Motion, float, int]:
+        """Raise `GagavatarError` where a line is not understood."""
+        from ..driving.keyframes import parse_keys, play_keys
+        from ..driving.operations import add_motion
+
+        made = play_keys(parse_keys(keys), fps if motion is None else motion.fps, loop)
+        if motion is not None:
+            made = add_motion(motion, made, "loop" if loop else "hold")
+        return made, made.fps, len(made)
 
 
 class OrbitCamera:

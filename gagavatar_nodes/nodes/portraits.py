@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +17,11 @@ from .people import choose_person, person_input
 from .progress import NodeProgress, run_cancellable
 
 if TYPE_CHECKING:
+    from ..tracking.crop import Framing
     from ..tracking.faces import FaceChoice
 
 CATEGORY = "GAGAvatar"
+FACE_ORDERS = ("size", "left to right")
 _FRAME = (255, 200, 0)
 _BACKDROP = (44, 46, 50)
 
@@ -70,6 +73,14 @@ class TrackPortrait:
                     "empty mask is ignored.",
                 ),
                 "person": person_input(),
+                "face_order": spec.choice(
+                    FACE_ORDERS, "How faces are counted: the largest first, or from the picture's left.", advanced=True
+                ),
+                "crop_scale": spec.number(
+                    1, 0.8, 1.5, "Size of the crop around the head: above 1 shows more.", advanced=True
+                ),
+                "crop_right": spec.number(0, -0.25, 0.25, "Moves the crop to the right, in crop edges.", advanced=True),
+                "crop_down": spec.number(0, -0.25, 0.25, "Moves the crop down, in crop edges.", advanced=True),
             },
         }
 
@@ -81,14 +92,26 @@ class TrackPortrait:
         size: int,
         mask: tensors.Batch | None = None,
         person: tensors.Batch | None = None,
+        face_order: str = FACE_ORDERS[0],
+        crop_scale: float = 1.0,
+        crop_right: float = 0.0,
+        crop_down: float = 0.0,
     ) -> tuple[list[Portrait], tensors.Batch, tensors.Batch, tensors.Batch]:
         """Raise `FaceError` where a picture has no such face."""
+        from ..tracking.crop import Framing
+
         tensors.check_images(image, "image")
         progress = NodeProgress(len(image))
         choice = choose_person(person, face)
         portraits: list[Portrait] = []
+        framing = Framing(crop_scale, crop_right, crop_down)
         for index in range(len(image)):
-            portraits.append(self._track(image, index, choice, matting, size, mask))
+            rgb, alpha = _picture(image, index, mask)
+            try:
+                track = partial(_track, rgb, alpha, choice, face_order, size, matting, framing)
+                portraits.append(run_cancellable(track))
+            except FaceError as error:
+                raise (error if len(image) == 1 else FaceError(f"Picture {index} of the batch: {error}")) from error
             progress(index + 1, picture=_cut_out(portraits[-1]))
         return (
             portraits,
@@ -96,20 +119,6 @@ class TrackPortrait:
             tensors.stack([portrait.alpha for portrait in portraits]),
             tensors.stack([_overlay(portrait) for portrait in portraits]),
         )
-
-    def _track(
-        self, images: tensors.Batch, index: int, face: FaceChoice, matting: str, size: int, mask: tensors.Batch | None
-    ) -> Portrait:
-        from ..tracking.portrait import track_portrait
-
-        rgb, alpha = tensors.rgb_frame(images, index), tensors.alpha_frame(images, index)
-        if mask is not None:
-            given = tensors.mask_frame(mask, index, rgb.shape)
-            alpha = alpha if given is None else given
-        try:
-            return run_cancellable(lambda: track_portrait(rgb, alpha, face, size, matting))
-        except FaceError as error:
-            raise (error if len(images) == 1 else FaceError(f"Picture {index} of the batch: {error}")) from error
 
 
 class LiftPortrait:
@@ -142,6 +151,34 @@ class LiftPortrait:
         avatar = run_cancellable(lambda: chosen.lift(portrait))
         progress(1, picture=_cut_out(portrait))
         return avatar, f"{avatar.model} avatar"
+
+
+def _picture(images: tensors.Batch, index: int, mask: tensors.Batch | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return one picture of a batch and its matte, if there is one: the mask, or its transparency."""
+    rgb, alpha = tensors.rgb_frame(images, index), tensors.alpha_frame(images, index)
+    if mask is not None:
+        given = tensors.mask_frame(mask, index, rgb.shape)
+        alpha = alpha if given is None else given
+    return rgb, alpha
+
+
+def _track(
+    rgb: np.ndarray,
+    alpha: np.ndarray | None,
+    face: FaceChoice,
+    order: str,
+    size: int,
+    matting: str,
+    framing: Framing,
+) -> Portrait:
+    from ..tracking.faces import find_faces_any_way_up
+    from ..tracking.portrait import track_portrait
+
+    if order != FACE_ORDERS[0] and (face is None or isinstance(face, int)):
+        number = face or 0
+        centers = sorted(one.box.reshape(2, 2).mean(0).tolist() for one in find_faces_any_way_up(rgb))
+        face = (centers[number][0], centers[number][1]) if number < len(centers) else number
+    return track_portrait(rgb, alpha, face, size, matting, framing)
 
 
 def _cut_out(portrait: Portrait) -> np.ndarray:

@@ -61,5 +61,10 @@ def text(default: str, tooltip: str, *, advanced: bool = False) -> Spec:
     return "STRING", _options(tooltip, advanced, default=default)
 
 
+def paragraph(default: str, tooltip: str) -> Spec:
+    """Return a text of several lines."""
+    return "STRING", _options(tooltip, False, default=default, multiline=True, dynamicPrompts=False)
+
+
 def _options(tooltip: str, advanced: bool, **options: Any) -> dict[str, Any]:
     return {**options, "tooltip": tooltip, **({"advanced": True} if advanced else {})}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .opencv import opencv
@@ -13,11 +15,24 @@ _RAISE = 0.02
 """Of the crop's edge, by which its center lies above the box's: hair needs more room than the chin."""
 
 
-def portrait_square(box: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int]:
+@dataclass(frozen=True)
+class Framing:
+    """How the crop differs from the usual one."""
+
+    scale: float = 1.0
+    """Times its edge: above 1 more is seen around the head."""
+    right: float = 0.0
+    """Crop edges that it is moved to the right."""
+    down: float = 0.0
+
+
+def portrait_square(box: np.ndarray, shape: tuple[int, ...], framing: Framing | None = None) -> tuple[int, int, int]:
     """Left, top and edge, whole pixels, of the crop around a landmark box [4] in a picture of `shape` (H, W, ...)."""
+    framing = framing or Framing()
     face = float((box[2:] - box[:2]).max())
-    edge = max(2, round(np.clip(min(shape[:2]), _ENLARGE_LEAST * face, _ENLARGE * face)))
-    left, top = np.round((box[:2] + box[2:]) / 2 - edge / 2 - [0, _RAISE * edge]).astype(int)
+    edge = max(2, round(framing.scale * np.clip(min(shape[:2]), _ENLARGE_LEAST * face, _ENLARGE * face)))
+    shift = np.array([framing.right, framing.down - _RAISE]) * edge
+    left, top = np.round((box[:2] + box[2:]) / 2 - edge / 2 + shift).astype(int)
     return int(left), int(top), edge
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import FaceError
 from ..face.pose import solve_pose
 from ..types import Portrait
-from .crop import cut_square, portrait_square, square_to_picture
+from .crop import Framing, cut_square, portrait_square, square_to_picture
 from .face_mesh import Landmarks
 from .faces import FaceChoice, choose_face
 from .foreground import estimate_foreground
@@ -29,6 +29,7 @@ def track_portrait(
     face: FaceChoice = None,
     size: int = 512,
     matting: str = "auto",
+    framing: Framing | None = None,
 ) -> Portrait:
     """Find a face and return the square around its head with landmarks, pose and matte.
 
@@ -41,6 +42,7 @@ def track_portrait(
         face: None for the largest face, an index (0 is the largest), or a point (x, y) in pixels on the face.
         size: edge of the crop in pixels.
         matting: one of `matting.METHODS`.
+        framing: how the crop differs from the usual one.
 
     Raises:
         FaceError: there is no face, none at that index or point, or the face is under 32 pixels or cut off.
@@ -51,7 +53,7 @@ def track_portrait(
         image = np.ascontiguousarray(np.rot90(image, turns))
         alpha = None if alpha is None else np.ascontiguousarray(np.rot90(alpha, turns))
     _check_usable(found, image.shape)
-    square = portrait_square(found.box, image.shape)
+    square = portrait_square(found.box, image.shape, framing)
     crop = np.clip(cut_square(image, square, size), 0, 255)
     to_picture = square_to_picture(square, size)
     landmarks = _in_crop(found, to_picture)

@@ -42,3 +42,29 @@ def test_nothing_half_written_is_left_under_its_name(tmp_path):
         assert "half_00001_.mp4" in [path.name for path in again.files()]
     finally:
         again.stop()
+
+
+def test_ctrl_c_leaves_nothing_that_is_half_written(tmp_path):
+    import signal
+
+    from comfy_prompts import builtin, graph, to_video
+    from server import Server
+
+    python = os.environ.get("COMFYUI_PYTHON", sys.executable)
+    server = Server(tmp_path, Path(os.environ["COMFYUI_DIR"]), python=python)
+    reached = threading.Event()
+    prompt = to_video(graph(builtin("idle", 400.0)), "half")
+    del prompt["5"], prompt["6"]
+
+    def run():
+        try:
+            server.run(prompt, on_progress=lambda data: reached.set() if data["node"] == "7" else None)
+        except Exception:  # the server goes away
+            reached.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    assert reached.wait(120)
+    assert server.files()
+    server.process.send_signal(signal.SIGINT)
+    server.process.wait(60)
+    assert server.files() == []

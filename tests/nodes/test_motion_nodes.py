@@ -5,6 +5,7 @@ from gagavatar_nodes.driving.builtin import BUILTIN_NAMES
 from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.errors import GagavatarError
+from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS
 from gagavatar_nodes.types import ARKIT_NAMES
 
 
@@ -76,3 +77,40 @@ def test_a_third_motion_gives_the_mouth(run):
     assert np.array_equal(dubbed.arkit[:, jaw], voice.arkit[:, jaw])
     assert np.array_equal(dubbed.arkit[:, brow], face.arkit[:, brow])
     assert np.array_equal(dubbed.rotation, face.rotation)
+
+
+def test_key_frames_are_a_motion_or_added_to_one(run, motion):
+    made, fps, frames = run("KeyFrames", keys="0: neutral\n1: jawOpen", fps=30.0)
+    assert (fps, frames) == (30, 31)
+    turned, _, frames = run("KeyFrames", keys="0: yaw 20, eyeBlinkLeft 1", fps=30.0, motion=motion)
+    assert frames == len(motion)
+    assert np.allclose(turned.rotation, rotation_of(np.radians(20), 0) @ motion.rotation, atol=1e-5)
+    assert turned.arkit[:, ARKIT_NAMES.index("eyeBlinkLeft")].min() == 1
+    check = NODE_CLASS_MAPPINGS["GAGAvatarKeyFrames"].VALIDATE_INPUTS
+    assert check("0: happy") is True
+    assert "Did you mean 'happy'" in check("0: hapy")
+    assert made.source == "key frames"
+
+
+def test_eyes_and_mouth_have_strengths_of_their_own(run):
+    talk = run("BuiltinMotion", name="talk", seconds=1.0)[0]
+    still_mouth = run("EditMotion", motion=talk, mouth=0.0)[0]
+    still_eyes = run("EditMotion", motion=talk, eyes=0.0)[0]
+    jaw, blink = ARKIT_NAMES.index("jawOpen"), ARKIT_NAMES.index("eyeBlinkLeft")
+    lip, lid = 14, 159
+    for edited, column, point, other_column, other_point in (
+        (still_mouth, jaw, lip, blink, lid), (still_eyes, blink, lid, jaw, lip)
+    ):  # fmt: skip
+        assert edited.arkit[:, column].max() == 0
+        assert np.abs(edited.deltas[:, point].astype(float)).max() < 0.02
+        assert np.array_equal(edited.arkit[:, other_column], talk.arkit[:, other_column])
+        assert np.allclose(edited.deltas[:, other_point], talk.deltas[:, other_point], atol=0.02)
+
+
+def test_ping_pong_and_repeats_play_the_frames_and_their_sound_again(run):
+    shake = run("BuiltinMotion", name="shake", seconds=1.0)[0]
+    edited, _, frames = run("EditMotion", motion=shake, ping_pong=True, repeats=2)
+    assert frames == 2 * (2 * 25 - 2)
+    order = np.r_[0:25, 23:0:-1]
+    assert np.array_equal(edited.rotation, shake.rotation[np.r_[order, order]])
+    assert np.allclose(edited.clock * 25, np.r_[order, order])

@@ -31,7 +31,8 @@ HINTS = {
     ),
     "TrackPortrait": (
         "Connect **overlay** to **Preview Image** to see what was found. Where there are several faces, count up "
-        "**face**. A matte from any other node (BiRefNet, RMBG, SAM) goes into **mask**: white is the person."
+        "**face**, by size or, with **face_order**, from the left. A matte from any other node (BiRefNet, RMBG, SAM) "
+        "goes into **mask**: white is the person."
     ),
     "LiftPortrait": "Takes about two seconds on a CPU. A list of portraits gives a list of avatars.",
     "ExtractDriving": (
@@ -46,7 +47,8 @@ HINTS = {
         "To dub a filmed face, connect this motion to **mouth_of** of **Combine Motions**."
     ),
     "EditMotion": (
-        "The order is: neutral, trim, expression, head pose, smoothing, frame rate, loop. If the avatar's mouth stays "
+        "The order is: neutral, trim, expression, eyes and mouth, head pose, smoothing, frame rate, ping-pong or loop, "
+        "repeats. If the avatar's mouth stays "
         "a little open or its brows raised, choose another **neutral** frame. The sound needs no node of its own: the "
         "motion knows where its frames were, and the node that renders cuts and repeats the sound with them."
     ),
@@ -54,6 +56,11 @@ HINTS = {
     "Expression": (
         "The first sliders are those that matter most; older versions of ComfyUI show all of them, newer ones hide the "
         "rest behind *advanced*. With a motion connected, the sliders are added to it: a smile on a talking head."
+    ),
+    "KeyFrames": (
+        "Names without a number are at full strength; `happy 0.5, brows 0.3, yaw -12` is three things at once. What a "
+        "line does not name is at rest. Lines may stand in any order. A line that is not understood is named before "
+        "anything runs."
     ),
     "OrbitCamera": "A photo shows one side: beyond 40 degrees the other side is a guess.",
     "CombineMotions": (

@@ -175,25 +175,29 @@ def transparent(graph: Graph) -> None:
 
 
 def two_people(graph: Graph) -> None:
-    with graph.column("1 · Two portraits", SOURCE):
+    def avatar(title: str, person: str) -> tuple[dict[str, Any], Output]:
+        example = graph.add(f"{G}ExampleInputs", title, person=person)
+        track = graph.add(f"{G}TrackPortrait", image=graph.out(example, "image"))
+        return example, graph.out(graph.add(f"{G}LiftPortrait", portrait=graph.out(track, "portrait")), "avatar")
+
+    with graph.column("1 · First portrait", SOURCE):
         graph.note(
-            "## Two people, one driver\n\nA batch of pictures gives a list of avatars, and everything after it runs "
-            "once for each of them.",
+            "## Two people, one driver\n\nEach portrait is lifted by itself. A batch of pictures of one size works "
+            "too: everything after *Track Portrait* then runs once for each of them.",
             150,
         )
-        one = graph.add(f"{G}ExampleInputs", "First", person="photo")
-        two = graph.add(f"{G}ExampleInputs", "Second", person="synthetic")
-        batch = graph.add("ImageBatch", image1=graph.out(one, "image"), image2=graph.out(two, "image"))
-        track = graph.add(f"{G}TrackPortrait", image=graph.out(batch, "IMAGE"))
-        lift = graph.add(f"{G}LiftPortrait", portrait=graph.out(track, "portrait"))
-        graph.add("PreviewImage", "What was tracked", PREVIEW, images=graph.out(track, "overlay"))
-    with graph.column("2 · One driver", MOTION):
+        one, first = avatar("First", "photo")
+    with graph.column("2 · Second portrait", SOURCE):
+        _, second = avatar("Second", "synthetic")
+    with graph.column("3 · One driver", MOTION):
         extract = video_driver(graph, one)
         edit = graph.add(f"{G}EditMotion", motion=graph.out(extract, "motion"), end=1.5)
-    with graph.column("3 · Render both", RENDER):
-        rendered = render(graph, graph.out(lift, "avatar"), graph.out(edit, "motion"), width=384, height=384)
-    with graph.column("4 · Two videos", RESULT, 420):
-        graph.add("SaveVideo", None, 420, video=graph.out(rendered, "video"), filename_prefix="gagavatar/person")
+    with graph.column("4 · Render both", RENDER):
+        rendered = [render(graph, who, graph.out(edit, "motion"), width=384, height=384) for who in (first, second)]
+    with graph.column("5 · Two videos", RESULT, 420):
+        for name, made in zip(("first", "second"), rendered, strict=True):
+            video = graph.out(made, "video")
+            graph.add("SaveVideo", None, 420, video=video, filename_prefix=f"gagavatar/person_{name}")
 
 
 def save_and_reuse(graph: Graph) -> None:
