@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..driving.keyframes import interpolate
+from ..driving.keyframes import ANGLES, interpolate
 from ..driving.macros import MACROS, macro_angles, macro_weights
 from ..errors import FileFormatError, GagavatarError
 from ..nodes.expression import REGIONS
@@ -27,7 +27,6 @@ PAIRS = {
 }
 """Blendshape of the left half of the face -> that of the right half, where both mean the same."""
 
-_ANGLES = ("yaw", "pitch", "roll")
 _BOUNDS = {name: (macro.low, macro.high) for name, macro in MACROS.items()} | {"roll": (-45.0, 45.0), "gazeY": (-1, 1)}
 _LOOKS = {False: ("eyeLookDownLeft", "eyeLookDownRight"), True: ("eyeLookUpLeft", "eyeLookUpRight")}
 """Blendshapes of a gaze down and up."""
@@ -131,4 +130,4 @@ def _angles(key: Mapping[str, float]) -> dict[str, float]:
 
 def _row(key: Mapping[str, float]) -> list[float]:
     angles, weights = _angles(key), blendshapes(key)
-    return [angles[name] for name in _ANGLES] + [weights.get(name, 0.0) for name in ARKIT_NAMES]
+    return [angles[name] for name in ANGLES] + [weights.get(name, 0.0) for name in ARKIT_NAMES]
