@@ -20,9 +20,10 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes import assets
+from synthetic import DRIVER
 
 _PORTRAIT = assets.path("example_portrait.jpg")
-_DRIVER = assets.path("synthetic_driver.mp4")
+_DRIVER = DRIVER
 
 
 class Outcome(NamedTuple):

@@ -18,9 +18,9 @@ from PIL import Image
 
 from gagavatar_nodes import assets
 from media_files import encode_sound, encode_video
+from synthetic import DRIVER
 
 PORTRAIT = assets.path("example_portrait.jpg")
-DRIVER = assets.path("synthetic_driver.mp4")
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither these signals nor these limits")
 
 

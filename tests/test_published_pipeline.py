@@ -30,6 +30,7 @@ from gagavatar_nodes.settings import Settings
 from gagavatar_nodes.types import FlameCodes, HeadPose
 from media_files import read_frames
 from parity_recipe import synthetic_flame, tracker_state_dict
+from synthetic import DRIVER
 
 PORTRAIT = assets.path("example_portrait.jpg")
 FACING = np.diag([-1.0, 1.0, -1.0])
@@ -134,7 +135,7 @@ def test_missing_files_are_named_with_place_address_and_license_before_the_work(
     for command in (
         ("animate", PORTRAIT, "nod", "-o", tmp_path / "o.mp4", "--avatar", "gagavatar", "--weights", tmp_path),
         ("render", lifted[0], "nod", "-o", tmp_path / "o.mp4", "--weights", tmp_path),
-        ("track", assets.path("synthetic_driver.mp4"), "-o", tmp_path / "m.safetensors", "--tracker", "landmarks",
+        ("track", DRIVER, "-o", tmp_path / "m.safetensors", "--tracker", "landmarks",
          "--weights", tmp_path),
     ):  # fmt: skip
         done = gagavatar(*command)

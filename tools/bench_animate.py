@@ -78,7 +78,7 @@ def _write_driver(path: Path, frames: int) -> None:
     """Write the bundled driver, repeated and scaled to the size of the benchmark."""
     import cv2
 
-    with VideoReader(assets.path("synthetic_driver.mp4")) as video:
+    with VideoReader(assets.path("example_driver.mp4")) as video:
         pictures = [cv2.resize(frame, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) for frame in video]
     with VideoWriter(path, FPS, (SIZE, SIZE)) as out:
         for index in range(frames):

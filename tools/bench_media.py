@@ -40,7 +40,7 @@ def driver() -> list[np.ndarray]:
     """Return the bundled driver's frames at 512x512."""
     import cv2
 
-    with VideoReader(assets.path("synthetic_driver.mp4")) as video:
+    with VideoReader(assets.path("example_driver.mp4")) as video:
         return [cv2.resize(frame, (SIZE, SIZE)) for frame in video]
 
 

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace, measure: Callable[..., dict[str, Any]]) -> 
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    with VideoReader(assets.path("synthetic_driver.mp4")) as video:
+    with VideoReader(assets.path("example_driver.mp4")) as video:
         frames, fps = list(video), video.fps
     flame, tracker = Flame(standin_flame()), LiveTracker(fps)
     tracked = track_video(frames, fps)

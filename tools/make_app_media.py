@@ -41,7 +41,7 @@ def main() -> None:
     for i, name in enumerate(BUILTIN_NAMES):
         motion = builtin_motion(name, fps=THUMBNAIL_FPS)
         write_thumbnail(name, list(drawn(avatars[i % len(avatars)], motion, THUMBNAIL))[:MOST_FRAMES])
-    with VideoReader(assets.path("synthetic_driver.mp4")) as video:
+    with VideoReader(assets.path("example_driver.mp4")) as video:
         every = max(1, round(video.fps / THUMBNAIL_FPS))
         write_thumbnail("driver", [frame for i, frame in enumerate(video) if i % every == 0][:MOST_FRAMES])
     with VideoWriter(MEDIA / "welcome.mp4", WELCOME_FPS, (WELCOME, WELCOME), crf=24) as video:

@@ -14,7 +14,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 def main() -> None:
     """Write both files."""
-    portrait, driver = str(assets.path("example_portrait.jpg")), str(assets.path("synthetic_driver.mp4"))
+    portrait, driver = str(assets.path("example_portrait.jpg")), str(assets.path("example_driver.mp4"))
     gif = ["-o", str(DOCS / "demo.gif"), "--compare", "--size", "240", "--fps", "12", "--background", "#2b2d31"]
     if gagavatar(["animate", portrait, driver, *gif]):
         raise SystemExit("the GIF was not made")

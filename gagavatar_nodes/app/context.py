@@ -22,7 +22,7 @@ from .graphs import Source
 from .limits import Limits
 from .sessions import FOLDER_PREFIX, Session, Sessions
 
-EXAMPLE_PORTRAIT, EXAMPLE_DRIVER = "example_portrait.jpg", "synthetic_driver.mp4"
+EXAMPLE_PORTRAIT, EXAMPLE_DRIVER = "example_portrait.jpg", "example_driver.mp4"
 EXAMPLE_VOICE = "example_voice.flac"
 _OWN_FOLDER = re.compile(rf"\S*{FOLDER_PREFIX}[^\\/\s]*[\\/][0-9a-f]{{24}}[\\/]\w+[\\/]")
 """The part of a path that means nothing to visitors."""

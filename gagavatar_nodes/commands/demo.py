@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(args.out)
     folder.mkdir(parents=True, exist_ok=True)
     source = args.portrait or assets.path("example_portrait.jpg")
-    driver = args.driver or assets.path("synthetic_driver.mp4")
+    driver = args.driver or assets.path("example_driver.mp4")
     video, sheet = folder / "demo.mp4", folder / "contact_sheet.png"
     portrait = pipeline.read_portrait(source)
     lifting = Task(lambda: pipeline.lift(portrait, "embedded"), "lift")

@@ -47,7 +47,7 @@ def measure_speed(settings: Settings, frames: int = FRAMES, say: Callable[[str],
             if model == "gagavatar" and not (there := availability(chosen))[0]:
                 raise GagavatarError(there[1])
             tracker = "landmarks" if model == "gagavatar" else "embedded"
-            motion = pipeline.read_driver(assets.path("synthetic_driver.mp4"), tracker=tracker, settings=chosen)
+            motion = pipeline.read_driver(assets.path("example_driver.mp4"), tracker=tracker, settings=chosen)
             row["fps"] = frames_a_second(pipeline.lift(portrait, model, settings=chosen).perform(motion), frames)
         except GagavatarError as error:
             row["missing"] = str(error)

@@ -26,7 +26,7 @@ class ExampleInputs:
     RETURN_NAMES = ("image", "video", "voice")
     OUTPUT_TOOLTIPS = (
         "A portrait, for Track Portrait.",
-        "A short video of a synthetic head, for Extract Driving.",
+        "A short video of a synthetic woman who speaks, for Extract Driving.",
         "A spoken sentence, for Drive by Voice.",
     )
     FUNCTION = "run"
@@ -37,14 +37,14 @@ class ExampleInputs:
             "required": {
                 "person": spec.choice(
                     ["photo", "synthetic", *[name for name in PORTRAITS if name != "photo"]],
-                    "A photograph, the synthetic head of the video, an old woman with glasses, or a painting.",
+                    "A photograph, the synthetic woman of the video, an old woman with glasses, or a painting.",
                 )
             }
         }
 
     def run(self, person: str) -> tuple[tensors.Batch, Any, dict[str, Any] | None]:
         """IMAGE [1, H, W, 3], VIDEO, which is None outside of ComfyUI, and AUDIO."""
-        driver = asset("synthetic_driver.mp4")
+        driver = asset("example_driver.mp4")
         voice = read_sound(asset("example_voice.flac"))
         return tensors.stack([_picture(person)]), host.video_from_file(driver), voice
 
@@ -55,5 +55,5 @@ def _picture(person: str) -> np.ndarray:
 
     if person in PORTRAITS:
         return read_image(asset(PORTRAITS[person])).rgb
-    with VideoReader(asset("synthetic_driver.mp4")) as video:
+    with VideoReader(asset("example_driver.mp4")) as video:
         return next(iter(video))

@@ -9,6 +9,7 @@ from gagavatar_nodes.app.limits import Limits
 from gagavatar_nodes.app.sessions import Sessions
 from gagavatar_nodes.assets import path as asset
 from gagavatar_nodes.media.video_reader import VideoReader
+from synthetic import DRIVER
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def camera(tmp_path_factory):
     import cv2
 
     path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
-    with VideoReader(asset("synthetic_driver.mp4")) as video, path.open("wb") as file:
+    with VideoReader(DRIVER) as video, path.open("wb") as file:
         for frame in video:
             file.write(cv2.imencode(".jpg", frame[..., ::-1])[1].tobytes())
     return path

@@ -8,6 +8,7 @@ import pytest
 from gagavatar_nodes.assets import path as asset
 from gagavatar_nodes.media.images import write_image
 from gagavatar_nodes.media.video_reader import VideoReader
+from synthetic import DRIVER
 
 pytest.importorskip("gradio")
 pytest.importorskip("playwright.sync_api")
@@ -114,7 +115,7 @@ def test_a_driving_video_carries_its_length_over(visit):
     page.wait_for_selector("#driver video")
     page.click("#animate")
     duration, pixels = played(page)
-    with VideoReader(asset("synthetic_driver.mp4")) as video:
+    with VideoReader(DRIVER) as video:
         assert duration == pytest.approx(video.frame_count / video.fps, abs=0.2)
     assert pixels.std() > 20
 

@@ -4,8 +4,8 @@ import pytest
 
 from gagavatar_nodes.app.limits import Limits
 from gagavatar_nodes.app.sessions import Sessions
-from gagavatar_nodes.assets import path as asset
 from gagavatar_nodes.errors import MediaError
+from synthetic import DRIVER
 
 
 def test_visitors_do_not_share_folders_or_results(tmp_path):
@@ -49,4 +49,4 @@ def test_uploads_stay_inside_the_input_folder(tmp_path, name):
 
 def test_a_long_driver_is_refused_with_its_length():
     with pytest.raises(MediaError, match=r"is 3 s long, but at most 1 s"):
-        Limits(seconds=1.0).check_driver(asset("synthetic_driver.mp4"))
+        Limits(seconds=1.0).check_driver(DRIVER)

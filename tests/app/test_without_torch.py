@@ -50,7 +50,7 @@ voice = AnimateOptions(width=96, height=96, seconds=0.4, background="original")
 spoken = execute(animate(Source("example"), Source("voice"), voice), program, session.results)
 face = execute(expression(Source("example"), {"jawOpen": 0.5}, 96), program, session.results)
 live = Live(lift_cached(session, Source("example"), _model()), _tracker(_CAMERA))
-with VideoReader(assets.path("synthetic_driver.mp4")) as video:
+with VideoReader(assets.path("example_driver.mp4")) as video:
     drawn = [live.feed(frame, 96) for frame, _ in zip(video, range(12))]
 print(json.dumps({
     "videos": [outputs["render"][1][0], spoken["render"][1][0]], "picture": face["save"][0][0],

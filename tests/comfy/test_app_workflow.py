@@ -9,6 +9,7 @@ from comfy_prompts import check
 from gagavatar_nodes.app.graphs import AnimateOptions, Source, animate, expression, splat
 from gagavatar_nodes.app.workflows import note_for, to_ui
 from gagavatar_nodes.assets import path as asset
+from synthetic import DRIVER
 
 SMALL = {"width": 256, "height": 256}
 UPLOADS = Source("file", "me.jpg"), Source("file", "drive.mp4")
@@ -31,7 +32,7 @@ def test_a_downloaded_workflow_opens_and_runs(server, chromium, tmp_path, name):
     from server import Page
 
     shutil.copyfile(asset("example_portrait.jpg"), server.base / "input" / "me.jpg")
-    shutil.copyfile(asset("synthetic_driver.mp4"), server.base / "input" / "drive.mp4")
+    shutil.copyfile(DRIVER, server.base / "input" / "drive.mp4")
     graph = GRAPHS[name]
     document = tmp_path / "gagavatar_workflow.json"
     document.write_text(json.dumps(to_ui(graph, note_for(graph))), encoding="utf-8")

@@ -7,8 +7,7 @@ import pytest
 
 from gagavatar_nodes import assets
 from gagavatar_nodes.media.video_writer import VideoWriter
-
-DRIVER = assets.path("synthetic_driver.mp4")
+from synthetic import DRIVER, TRUTH
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def read(out):
 
 def test_self_reenactment_of_the_synthetic_driver(gagavatar, weights, tmp_path):
     out = tmp_path / "scores"
-    options = ("--known", assets.path("synthetic_driver_truth.npy"), "--every", 3, "--metrics",
+    options = ("--known", TRUTH, "--every", 3, "--metrics",
                "psnr.face,ssim.face,akd,apd.geodesic,aed.l1.arkit,known,csim.sface,lpips.vgg.full")  # fmt: skip
     done = gagavatar("evaluate", DRIVER, "-o", out, *options)
     assert done.code == 0, done.err

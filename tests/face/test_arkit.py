@@ -26,6 +26,7 @@ from gagavatar_nodes.face.topology import (
 )
 from gagavatar_nodes.heads.canonical import canonical_face
 from gagavatar_nodes.types import ARKIT_NAMES
+from synthetic import DRIVER, TRUTH
 
 
 def face(**weights: float) -> np.ndarray:
@@ -180,13 +181,12 @@ def test_fit_is_float32_in_range_and_the_same_alone_as_among_others():
 def test_tracked_weights_of_a_known_driver_follow_its_blinks_and_its_jaw():
     import av
 
-    from gagavatar_nodes import assets
     from gagavatar_nodes.tracking.video import track_video
 
-    with av.open(str(assets.path("synthetic_driver.mp4"))) as container:
+    with av.open(str(DRIVER)) as container:
         frames = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
         motion = track_video(frames, 24.0, smoothing=0)
-    truth = np.load(assets.path("synthetic_driver_truth.npy"))
+    truth = np.load(TRUTH)
     blink = motion.arkit[:, [ARKIT_NAMES.index("eyeBlinkLeft"), ARKIT_NAMES.index("eyeBlinkRight")]].mean(1)
     jaw = motion.arkit[:, ARKIT_NAMES.index("jawOpen")]
     assert np.corrcoef(blink, truth[:, 3])[0, 1] > 0.9

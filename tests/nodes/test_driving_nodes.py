@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from gagavatar_nodes.assets import path as asset
 from gagavatar_nodes.errors import FaceError, GagavatarError
 from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.media.video_writer import VideoWriter
 from gagavatar_nodes.nodes.sound import read_sound, write_sound
 from media_files import encode_flash_and_beep, first_loud
+from synthetic import DRIVER
 
 
 class FileVideo:
@@ -29,7 +29,7 @@ class FileVideo:
 @pytest.fixture(scope="session")
 def frames():
     """The first frames of the bundled driver."""
-    with VideoReader(asset("synthetic_driver.mp4")) as video:
+    with VideoReader(DRIVER) as video:
         return np.stack([frame for frame, _ in zip(video, range(6), strict=False)])
 
 
@@ -107,9 +107,9 @@ def test_sound_comes_back_as_it_was(tmp_path):
 
 
 def test_a_video_without_sound_has_none():
-    with av.open(str(asset("synthetic_driver.mp4"))) as container:
+    with av.open(str(DRIVER)) as container:
         assert not container.streams.audio
-    assert read_sound(asset("synthetic_driver.mp4")) is None
+    assert read_sound(DRIVER) is None
 
 
 def test_the_sound_of_a_video_is_in_step_with_its_frames(tmp_path):

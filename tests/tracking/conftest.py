@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes import assets
+from synthetic import DRIVER, TRUTH
 
 
 @pytest.fixture(scope="session")
@@ -19,14 +20,14 @@ def example_portrait() -> np.ndarray:
 @pytest.fixture(scope="session")
 def driver_frames() -> list[np.ndarray]:
     """72 frames of the synthetic head."""
-    with av.open(str(assets.path("synthetic_driver.mp4"))) as container:
+    with av.open(str(DRIVER)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
 @pytest.fixture(scope="session")
 def driver_truth() -> np.ndarray:
     """[72, 4] yaw and pitch in radians, jawOpen, blink."""
-    return np.load(assets.path("synthetic_driver_truth.npy"))
+    return np.load(TRUTH)
 
 
 @pytest.fixture(scope="session")

