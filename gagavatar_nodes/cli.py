@@ -51,8 +51,9 @@ _REFUSED = {getattr(errno, name) for name in _REFUSALS if hasattr(errno, name)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0, 1 for an error the user can mend, 2 for usage, 130 for
-    Ctrl-C, 143 for SIGTERM.
+    """Run the command and return its exit code.
+
+    It is 0, 1 for an error that the user can mend, 2 for usage, 130 for Ctrl-C, 143 for SIGTERM.
     """
     args = _parser().parse_args(argv)
     try:

@@ -161,6 +161,14 @@ def read_voice(
 
     Args:
         source: a file with sound; a picture in it is ignored.
+        voice: one of `speech.VOICES`.
+        fps: frames a second.
+        manner: how the head moves.
+        text: what is said, where it is known.
+        progress: called with frames.
+        style: way of talking, for ARTalk.
+        settings: where the published files are, and how networks run.
+        keywords: the same one by one, see `Settings`.
 
     Raises:
         MediaError: the file cannot be read, or has no sound.

@@ -46,10 +46,12 @@ class LoadImage:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 - ComfyUI's name
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {"required": {"image": ([], {})}}
 
     @classmethod
     def IS_CHANGED(cls, image: str) -> str:  # noqa: N802
+        """Return what differs where the node has to run again."""
         return _digest(image)
 
     def run(self, image: str) -> tuple[tensors.Batch, tensors.Batch]:
@@ -76,10 +78,12 @@ class LoadVideo:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {"required": {"file": ([], {})}}
 
     @classmethod
     def IS_CHANGED(cls, file: str) -> str:  # noqa: N802
+        """Return what differs where the node has to run again."""
         return _digest(file)
 
     def run(self, file: str) -> tuple[FileVideo]:
@@ -96,10 +100,12 @@ class LoadAudio:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {"required": {"audio": ([], {})}}
 
     @classmethod
     def IS_CHANGED(cls, audio: str) -> str:  # noqa: N802
+        """Return what differs where the node has to run again."""
         return _digest(audio)
 
     def run(self, audio: str) -> tuple[dict[str, Any]]:
@@ -122,6 +128,7 @@ class CreateVideo:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {"images": ("IMAGE", {}), "fps": ("FLOAT", {"default": 30.0, "min": 1.0, "max": 120.0})},
             "optional": {"audio": ("AUDIO", {})},
@@ -139,6 +146,7 @@ class SaveVideo(Saver):
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "video": ("VIDEO", {}),
@@ -171,6 +179,7 @@ class Preview:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {"required": {}}
 
     def run(self) -> tuple[()]:

@@ -32,6 +32,7 @@ class ImageBatch:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 - ComfyUI's name
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {"required": {"image1": ("IMAGE", {}), "image2": ("IMAGE", {})}}
 
     def run(self, image1: tensors.Batch, image2: tensors.Batch) -> tuple[tensors.Batch]:
@@ -52,6 +53,7 @@ class InvertMask:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {"required": {"mask": ("MASK", {})}}
 
     def run(self, mask: tensors.Batch) -> tuple[tensors.Batch]:
@@ -68,6 +70,7 @@ class JoinImageWithAlpha:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {"required": {"image": ("IMAGE", {}), "alpha": ("MASK", {})}}
 
     def run(self, image: tensors.Batch, alpha: tensors.Batch) -> tuple[tensors.Batch]:
@@ -86,6 +89,7 @@ class SaveImage(Saver):
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {"required": {"images": ("IMAGE", {}), "filename_prefix": ("STRING", {"default": "ComfyUI"})}}
 
     def run(self, images: tensors.Batch, filename_prefix: str) -> tuple[str]:
@@ -106,6 +110,7 @@ class SaveAnimatedWEBP(Saver):
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "images": ("IMAGE", {}),

@@ -106,9 +106,14 @@ class Edge:
     """ASGI middleware around the whole page."""
 
     def __init__(self, app: ASGIApp, page: Any, hosts: Hosts, gate: Gate, full: Callable[[], int | None]) -> None:
-        """Args:
-        page: Gradio's `Blocks`, whose handlers are called.
-        full: seconds after which to come back where no more jobs can wait, else None.
+        """Put the edge around a page.
+
+        Args:
+            app: the page's server.
+            gate: which files belong to whom.
+            hosts: names under which the page may be asked for.
+            page: Gradio's `Blocks`, whose handlers are called.
+            full: seconds after which to come back where no more jobs can wait, else None.
         """
         self._app, self._page, self._hosts, self._gate, self._full = app, page, hosts, gate, full
         self._logins: dict[str, deque[float]] = defaultdict(deque)

@@ -67,7 +67,7 @@ def execute(
     Args:
         graph: in API form.
         program: folders, progress and canceling.
-        kept: results of earlier runs.
+        cache: results of earlier runs.
         on_node: called with the id and the class of each node before it runs.
         wanted: ids of the nodes whose results are wanted; None for all output nodes.
 

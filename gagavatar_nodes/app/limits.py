@@ -43,8 +43,10 @@ class Limits:
         return 25 * self.megabytes * 1_000_000
 
     def check_graph(self, graph: Graph) -> None:
-        """Raises:
-        GagavatarError: a node asks for larger pictures or longer motions.
+        """Check the sizes and lengths that a graph asks for.
+
+        Raises:
+            GagavatarError: a node asks for larger pictures or longer motions.
         """
         most = {"width": self.edge, "height": self.edge, "seconds": self.seconds}
         for node in graph.values():
@@ -58,8 +60,10 @@ class Limits:
                     )
 
     def check_voice(self, path: Path) -> None:
-        """Raises:
-        MediaError: the sound is too large, too long, or cannot be read.
+        """Check a sound.
+
+        Raises:
+            MediaError: the sound is too large, too long, or cannot be read.
         """
         from ..media.sound import SoundReader
 
@@ -73,8 +77,10 @@ class Limits:
                 )
 
     def check_driver(self, path: Path) -> None:
-        """Raises:
-        MediaError: the video is too large, too long, or cannot be read.
+        """Check a video.
+
+        Raises:
+            MediaError: the video is too large, too long, or cannot be read.
         """
         from ..media.video_reader import VideoReader
 

@@ -272,8 +272,9 @@ def do_task(bench: Workbench, task: str, kind: str, spec: Mapping[str, Any], rep
 
 
 def limit_threads(threads: int) -> None:
-    """Keep this process to few threads, because others work beside it; also makes encoded files independent of the
-    machine's number of cores.
+    """Keep this process to few threads, because others work beside it.
+
+    It also makes encoded files independent of the machine's number of cores.
     """
     import cv2
 

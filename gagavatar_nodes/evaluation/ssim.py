@@ -1,5 +1,6 @@
-"""SSIM: structural similarity (Wang et al., "Image quality assessment: from error visibility to structural
-similarity", 2004).
+"""SSIM: structural similarity.
+
+Wang et al., "Image quality assessment: from error visibility to structural similarity", 2004.
 """
 
 from __future__ import annotations

@@ -143,8 +143,9 @@ class GivenStage:
 
 
 def move_still(image: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the portrait under the similarity that takes its landmarks [478, 3] nearest to the true ones: a baseline
-    that any animation should beat.
+    """Return the portrait under the similarity that takes its landmarks [478, 3] nearest to the true ones.
+
+    It is a baseline that any animation should beat.
     """
     cv2 = opencv()
     a, b = (np.ascontiguousarray(points[:468, :2], np.float64) for points in (source, target))

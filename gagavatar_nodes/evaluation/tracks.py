@@ -49,12 +49,15 @@ class Tracks:
         self, result: Track, driver: Track, portrait: Portrait | None, instruments: Instruments,
         frames: dict[str, np.ndarray], truth: np.ndarray | None = None,
     ) -> None:  # fmt: skip
-        """Args:
-        result, driver: of the same frames.
-        portrait: the avatar's.
-        instruments: what metrics measure with.
-        frames: values [T] of variants by frame, by their ids.
-        truth: [T, 4] yaw and pitch in radians, jaw opening and blink, where the driver's motion is known.
+        """Gather what metrics measure.
+
+        Args:
+            result: what was made.
+            driver: of the same frames.
+            portrait: the avatar's.
+            instruments: what metrics measure with.
+            frames: values [T] of variants by frame, by their ids.
+            truth: [T, 4] yaw and pitch in radians, jaw opening and blink, where the driver's motion is known.
         """
         self.result, self.driver, self.portrait, self.instruments = result, driver, portrait, instruments
         self.frames, self.truth = frames, truth

@@ -23,8 +23,10 @@ EXPORTERS: dict[str, Callable[[Gaussians, str | os.PathLike[str]], int]] = {
 
 
 def check_export(path: str | os.PathLike[str]) -> None:
-    """Raises:
-    MediaError: the extension is none of `EXPORTERS`.
+    """Validate an extension before any work.
+
+    Raises:
+        MediaError: the extension is none of `EXPORTERS`.
     """
     if Path(path).suffix.lower() not in EXPORTERS:
         raise MediaError(f"{path} has no splat extension that can be written: use {', '.join(EXPORTERS)}")

@@ -1,5 +1,6 @@
-"""FLAME: a head mesh from shape, expression and joint rotations ("Learning a model of facial shape and expression
-from 4D scans", Li et al. 2017), by linear blend skinning with pose correctives.
+"""FLAME: a head mesh from shape, expression and joint rotations, by linear blend skinning with pose correctives.
+
+Li et al., "Learning a model of facial shape and expression from 4D scans", 2017.
 
 The model files are under FLAME's own licenses and come from the user; `flame_files` reads and converts them.
 """

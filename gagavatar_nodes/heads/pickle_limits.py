@@ -70,8 +70,10 @@ class Budget:
         self._left = max(_FLOOR_BYTES, _FACTOR * size)
 
     def take(self, size: int) -> None:
-        """Raises:
-        pickle.UnpicklingError: no more is allowed.
+        """Count what is made, and refuse too much.
+
+        Raises:
+            pickle.UnpicklingError: no more is allowed.
         """
         self._left -= size
         if self._left < 0:

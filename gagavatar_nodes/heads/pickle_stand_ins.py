@@ -38,6 +38,7 @@ class DType(metaclass=Locked):
         self.order = ">" if state[1] == ">" else "<"
 
     def numpy(self) -> np.dtype:
+        """Return the type as NumPy's."""
         if self.code in _OBJECTS:
             raise pickle.UnpicklingError("an array of objects with bytes")
         return np.dtype(self.order + self.code)
@@ -60,6 +61,7 @@ class Record(metaclass=Locked):
     state: dict[str, Any]
 
     def __new__(cls, *_args: Any) -> Record:  # pickles create objects without __init__
+        """Return an empty record."""
         record = super().__new__(cls)
         record.state = {}
         return record

@@ -114,8 +114,9 @@ class _Unfolding:
 
 
 def loads(data: bytes, name: str = "the pickle") -> Any:
-    """Return the value of a pickle as dicts, lists, strings, numbers and numpy arrays; sparse matrices come dense,
-    arrays of objects as flat lists.
+    """Return the value of a pickle as dicts, lists, strings, numbers and numpy arrays.
+
+    Sparse matrices come dense, arrays of objects as flat lists.
 
     Raises `FileFormatError`, which tells the `name`, when the pickle is damaged or names anything but arrays.
     """

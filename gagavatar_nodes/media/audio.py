@@ -28,8 +28,13 @@ class AudioTrack:
     """
 
     def __init__(self, path: str | os.PathLike[str], output: OutputContainer, form: Format, start: float = 0.0) -> None:
-        """Args:
-        start: seconds into the source at which the output begins.
+        """Open the sound of a file.
+
+        Args:
+            output: where packets go.
+            path: the source.
+            form: format of the output.
+            start: seconds into the source at which the output begins.
 
         Raises:
             MediaError: the source is missing, empty or no media file.

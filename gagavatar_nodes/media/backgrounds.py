@@ -62,8 +62,10 @@ class PictureBackground:
     """A picture that covers the frame, its overhang cut off evenly."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Raises:
-        MediaError: the picture cannot be read.
+        """Read a picture.
+
+        Raises:
+            MediaError: the picture cannot be read.
         """
         self._rgb = read_image(path).rgb
 
@@ -78,8 +80,10 @@ class VideoBackground:
     """A video that covers the frame, played at the output's rate and repeated from its start."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Raises:
-        MediaError: the video cannot be read.
+        """Open a video.
+
+        Raises:
+            MediaError: the video cannot be read.
         """
         VideoReader(path)  # to fail now and not after the work has begun
         self._path = path

@@ -69,7 +69,9 @@ def check_writable(
     """Validate a path before any work, as `atomic_output` (or, of a `folder`, `atomic_folder`) would after it.
 
     Args:
+        path: the output.
         inputs: files that the output must not take the place of; names of other things than files are passed over.
+        folder: the output is a folder.
 
     Raises:
         MediaError: the output is one of the inputs, of the wrong kind, or in a folder that is missing or protected.
@@ -112,8 +114,10 @@ def readable_file(path: str | os.PathLike[str]) -> Path:
 
 
 def _check_file(target: Path) -> None:
-    """Raises:
-    MediaError: there is something at `target` that is no file, and that a file must not take the place of.
+    """Check that a file may take the place of what is there.
+
+    Raises:
+        MediaError: there is something at `target` that is no file, and that a file must not take the place of.
     """
     try:
         mode = target.stat().st_mode

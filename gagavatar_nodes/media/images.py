@@ -99,6 +99,8 @@ def check_size(file: Path, image: Image.Image, full: tuple[int, int]) -> None:
     """Refuse a picture whose decoding would need too much memory.
 
     Args:
+        file: its name, for people.
+        image: opened, not decoded.
         full: width and height before `shrink_on_load`.
 
     Raises:
@@ -114,8 +116,10 @@ def check_size(file: Path, image: Image.Image, full: tuple[int, int]) -> None:
 
 
 def check_picture_format(path: str | os.PathLike[str], alpha: bool) -> None:
-    """Raises:
-    MediaError: pictures with this extension cannot be written, or have no transparency where `alpha` is wanted.
+    """Validate the extension of a picture before any work.
+
+    Raises:
+        MediaError: pictures with this extension cannot be written, or have no transparency where `alpha` is wanted.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:

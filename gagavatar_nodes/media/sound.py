@@ -53,10 +53,13 @@ class SoundReader:
         channels: int | None = None,
         start: float = 0.0,
     ) -> None:
-        """Args:
-        rate: resample to so many samples a second; None keeps the file's.
-        channels: 1 or 2 mix down or up; None keeps the file's.
-        start: seconds after the first frame at which sample 0 lies.
+        """Open the sound of a file.
+
+        Args:
+            path: of a file with sound.
+            rate: resample to so many samples a second; None keeps the file's.
+            channels: 1 or 2 mix down or up; None keeps the file's.
+            start: seconds after the first frame at which sample 0 lies.
         """
         self.path = readable_file(path)
         self._start = start

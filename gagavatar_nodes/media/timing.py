@@ -63,6 +63,7 @@ def at_constant_rate(
 
     Args:
         frames: time in seconds (None: `last` after the frame before) and frame, in order.
+        fps: frames a second.
         last: seconds that the last frame is shown.
         longest: seconds that any other frame may be shown; a longer step in time is a fault and is closed.
     """

@@ -80,9 +80,12 @@ class VideoReader:
     def __init__(
         self, path: str | os.PathLike[str], fps: float | Fraction | None = None, max_edge: int = MAX_EDGE
     ) -> None:
-        """Args:
-        fps: resample to this rate; None keeps the video's own, the average one where it varies.
-        max_edge: shrink frames until their longer edge is at most this.
+        """Open a video or a picture.
+
+        Args:
+            path: of a video or picture.
+            fps: resample to this rate; None keeps the video's own, the average one where it varies.
+            max_edge: shrink frames until their longer edge is at most this.
         """
         self.path = readable_file(path)
         self.damage = None

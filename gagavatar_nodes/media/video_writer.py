@@ -46,15 +46,18 @@ class VideoWriter:
         keyframes: int | None = None,
         notes: Mapping[str, str] | None = None,
     ) -> None:
-        """Args:
-        fps: frames a second.
-        size: (width, height) of the frames in pixels.
-        alpha: frames are [H, W, 4], straight RGBA.
-        audio_from: media file whose sound is carried over, up to the last frame; one without sound is fine.
-        audio_start: seconds into `audio_from` that the first frame shows.
-        crf: constant rate factor of H.264, 0 (lossless) to 51; formats with another scale get its equivalent.
-        keyframes: frames from one that can be decoded alone to the next, at most; None leaves it to the encoder.
-        notes: texts by name to keep in the file; GIF and PNG files have no place for them.
+        """Open the file.
+
+        Args:
+            path: its extension chooses the format.
+            fps: frames a second.
+            size: (width, height) of the frames in pixels.
+            alpha: frames are [H, W, 4], straight RGBA.
+            audio_from: media file whose sound is carried over, up to the last frame; one without sound is fine.
+            audio_start: seconds into `audio_from` that the first frame shows.
+            crf: constant rate factor of H.264, 0 (lossless) to 51; formats with another scale get its equivalent.
+            keyframes: frames from one that can be decoded alone to the next, at most; None leaves it to the encoder.
+            notes: texts by name to keep in the file; GIF and PNG files have no place for them.
         """
         if not 0 <= crf <= 51:
             raise ValueError(f"Got crf {crf} but expected 0 to 51")

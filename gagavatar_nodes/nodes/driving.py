@@ -50,6 +50,7 @@ class ExtractDriving:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "smoothing": spec.number(
@@ -81,6 +82,7 @@ class ExtractDriving:
 
     @classmethod
     def VALIDATE_INPUTS(cls, input_types: validation.Links | None = None) -> bool | str:  # noqa: N802
+        """Return True, or what would fail, before any work."""
         problem = validation.first_problem(cls, input_types)
         if problem is None and input_types is not None and not {"video", "images"} & set(input_types):
             problem = _NO_DRIVER

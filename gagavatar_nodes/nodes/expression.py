@@ -55,6 +55,7 @@ class Expression:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         turn: dict[str, Any] = {"step": 1, "slider": True}
         return {
             "required": {

@@ -38,6 +38,7 @@ class StitchBack:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "portrait": spec.socket(spec.PORTRAIT, "From Track Portrait: the picture, and where its head was."),
@@ -103,6 +104,7 @@ class CompareLayout:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "result": spec.socket("IMAGE", "On the right, from Render Avatar; its length and height count."),

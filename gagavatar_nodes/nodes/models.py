@@ -81,6 +81,7 @@ class LoadAvatarModel:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 - ComfyUI's name
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "model": spec.choice(
@@ -152,6 +153,7 @@ class LoadHeadTracker:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "tracker": spec.choice(

@@ -32,6 +32,7 @@ class EditMotion:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         strength: dict[str, Any] = {"step": 0.05, "slider": True}
         return {
             "required": {
@@ -76,6 +77,7 @@ class EditMotion:
 
     @classmethod
     def VALIDATE_INPUTS(cls, start: float | None = None, end: float | None = None) -> bool | str:  # noqa: N802
+        """Return True, or what would fail, before any work."""
         if start is not None and end and start >= end:
             return f"'end' is second {end:g}, which is not after 'start', second {start:g}: 0 keeps it to its end"
         return validation.first_problem(cls, None, start=start, end=end) or True
@@ -132,6 +134,7 @@ class BuiltinMotion:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "name": spec.choice(BUILTIN_NAMES, "What the head does.", default="idle"),
@@ -215,6 +218,7 @@ class OrbitCamera:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "path": spec.choice(ORBITS, "sweep: side to side. circle: around a rim. figure8: across the middle."),
@@ -250,6 +254,7 @@ class CombineMotions:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "expression_of": spec.socket(spec.MOTION, "The expression, gaze and frame rate are this one's."),

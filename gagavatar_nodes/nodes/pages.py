@@ -34,6 +34,7 @@ class AvatarToWebPage:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "avatar": spec.socket(spec.AVATAR, "From Lift Portrait or Load Avatar; an embedded one."),
@@ -56,9 +57,7 @@ class AvatarToWebPage:
         motion: Motion | None = None,
         audio: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Raise `GagavatarError` for an avatar of GAGAvatar or a wrong color, `MediaError` for a file that cannot be
-        written.
-        """
+        """Raise `GagavatarError` for an avatar of GAGAvatar or a wrong color, `MediaError` for an unwritable file."""
         from ..export.web_page import PageOptions
         from ..living import write_page
         from ..media.backgrounds import parse_color

@@ -49,6 +49,7 @@ class TrackPortrait:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "image": spec.socket(
@@ -135,6 +136,7 @@ class LiftPortrait:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {"portrait": spec.socket(spec.PORTRAIT, "From Track Portrait.")},
             "optional": {

@@ -34,6 +34,7 @@ class CompareQuality:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         from ..evaluation.quick import USUAL
 
         return {

@@ -50,6 +50,7 @@ class RenderAvatar:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         in_place = spec.switch(
             False,
             "The head keeps the portrait's place, which Stitch Back needs. Matters for GAGAvatar with FLAME codes, "
@@ -68,6 +69,7 @@ class RenderAvatar:
         background_color: str | None = None,
         input_types: validation.Links | None = None,
     ) -> bool | str:
+        """Return True, or what would fail, before any work."""
         return (
             validation.first_problem(cls, input_types, background=background)
             or validation.look_problem(input_types, background, background_color)
@@ -125,6 +127,7 @@ class RenderAvatarToVideo:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         from ..media.formats import FORMATS
 
         formats = [extension[1:] for extension in FORMATS if extension != ".m4v"]
@@ -165,6 +168,7 @@ class RenderAvatarToVideo:
         format: str | None = None,
         input_types: validation.Links | None = None,
     ) -> bool | str:
+        """Return True, or what would fail, before any work."""
         return (
             validation.first_problem(cls, input_types, background=background, format=format)
             or validation.look_problem(input_types, background, background_color, format or "")

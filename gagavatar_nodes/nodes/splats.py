@@ -44,6 +44,7 @@ class AvatarToSplat:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "avatar": spec.socket(spec.AVATAR, "From Lift Portrait or Load Avatar."),

@@ -34,6 +34,7 @@ class SaveAvatar:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "avatar": spec.socket(spec.AVATAR, "From Lift Portrait."),
@@ -62,16 +63,19 @@ class LoadAvatar:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         types = _load_inputs(_is_avatar_file, "Avatar")
         model = spec.socket(spec.MODEL, "From Load Avatar Model, for avatars of GAGAvatar: its files and precision.")
         return types | {"optional": types["optional"] | {"model": model}}
 
     @classmethod
     def VALIDATE_INPUTS(cls, file: str) -> bool | str:  # noqa: N802
+        """Return True, or what would fail, before any work."""
         return files.problem(file) or True
 
     @classmethod
     def IS_CHANGED(cls, file: str, **links: Any) -> str:  # noqa: N802
+        """Return what differs where the node has to run again."""
         return files.fingerprint(file)
 
     def run(self, file: str, path: str | None = None, model: AvatarModel | None = None) -> tuple[Avatar, str]:
@@ -97,6 +101,7 @@ class SaveMotion:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "motion": spec.socket(spec.MOTION, "From Extract Driving or any motion node."),
@@ -131,14 +136,17 @@ class LoadMotion:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return _load_inputs(is_motion_file, "Motion")
 
     @classmethod
     def VALIDATE_INPUTS(cls, file: str) -> bool | str:  # noqa: N802
+        """Return True, or what would fail, before any work."""
         return files.problem(file) or True
 
     @classmethod
     def IS_CHANGED(cls, file: str, **links: Any) -> str:  # noqa: N802
+        """Return what differs where the node has to run again."""
         return files.fingerprint(file)
 
     def run(self, file: str, path: str | None = None) -> tuple[Motion, float, str]:

@@ -41,6 +41,7 @@ class DriveByVoice:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         strength: dict[str, Any] = {"step": 0.05, "slider": True}
         return {
             "required": {

@@ -52,8 +52,9 @@ def _require_alpha(alpha: np.ndarray | None) -> np.ndarray:
 
 
 def _straight_rgba(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Divide by alpha. Where there is next to none, take the color of the neighborhood: video codecs share color
-    among neighboring pixels, and black would seep into the edge.
+    """Divide by alpha; where there is next to none, take the color of the neighborhood.
+
+    Video codecs share color among neighboring pixels, and black would seep into the edge.
     """
     import cv2
 

@@ -45,6 +45,8 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Compiler:
+    """A C compiler, and how it is called."""
+
     name: str
     command: tuple[str, ...]
     version: str

@@ -27,9 +27,12 @@ class Stitcher:
     """
 
     def __init__(self, portrait: Portrait, max_edge: int | None = None, feather: float = 0.06) -> None:
-        """Args:
-        max_edge: shrink the picture until its longer edge is at most this; None keeps its size.
-        feather: width of the strip along the crop's border, in crop edges, in which the rendering gives way.
+        """Prepare the picture of a portrait.
+
+        Args:
+            portrait: whose crop the avatar's pictures show.
+            max_edge: shrink the picture until its longer edge is at most this; None keeps its size.
+            feather: width of the strip along the crop's border, in crop edges, in which the rendering gives way.
         """
         picture, self._matrix = _shrunk(portrait.picture, portrait.crop_to_picture, max_edge)
         self._edge, self._feather = portrait.size, feather

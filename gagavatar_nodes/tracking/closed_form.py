@@ -47,7 +47,7 @@ def closed_form_alpha(image: np.ndarray, trimap: np.ndarray, start: np.ndarray) 
 
 
 def _tolerance(solver: object) -> dict[str, float]:
-    """scipy 1.12 renamed `tol`."""
+    """Return the keyword of the tolerance: SciPy 1.12 renamed `tol`."""
     from inspect import signature
 
     return {"rtol" if "rtol" in signature(solver).parameters else "tol": _TOLERANCE}  # type: ignore[arg-type]

@@ -76,8 +76,10 @@ def track_portrait(
 
 
 def _in_crop(found: Landmarks, to_picture: np.ndarray) -> np.ndarray:
-    """Landmarks [478, 3] in crop pixels. They are not looked for again there: a driver's picture would not be, either,
-    and the portrait driven by itself must not move.
+    """Return the landmarks [478, 3] in crop pixels.
+
+    They are not looked for again there: a driver's picture would not be, either, and the portrait driven by itself
+    must not move.
     """
     scale = to_picture[0, 0]
     points = found.points.astype(np.float64)

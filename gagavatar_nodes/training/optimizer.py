@@ -17,8 +17,10 @@ _SLOW = ("style_mlp", "final_linear")
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """Adam and its schedule. With the first beta at 0 and this eps, the first step moves each weight by the rate,
-    whatever its gradient, unless that is below 1e-8: another eps changes how the expression head learns.
+    """Return Adam and its schedule.
+
+    With the first beta at 0 and this eps, the first step moves each weight by the rate, whatever its gradient, unless
+    that is below 1e-8: another eps changes how the expression head learns.
     """
 
     rate: float = 1e-4

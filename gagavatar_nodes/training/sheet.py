@@ -18,8 +18,9 @@ _COLUMNS = 2
 
 
 def validation_sheet(samples: Sequence[tuple[TrainingBatch, Prediction]]) -> np.ndarray:
-    """[H, W, 3] uint8: target with the source in its lower right corner, coarse and fine picture of each sample of one
-    pair; two samples in a row.
+    """Return a sheet [H, W, 3] uint8 of samples, two in a row.
+
+    Of each: the target with the source in its lower right corner, the coarse and the fine picture.
     """
     rows = [_row(batch, prediction) for batch, prediction in samples]
     if len(rows) % _COLUMNS:

@@ -37,7 +37,7 @@ def solve_colors(avatar: EmbeddedAvatar, portrait: Portrait, shown: np.ndarray) 
 
 
 def _least_squares(matrix: Any, error: np.ndarray) -> np.ndarray:
-    """x [N, 3] that makes |matrix x - error|^2 + ridge |x|^2 least: conjugate gradients, all channels at once."""
+    """Return x [N, 3] that minimizes |matrix x - error|^2 + ridge |x|^2, by conjugate gradients."""
     transposed = matrix.T.tocsr()
     change = np.zeros((matrix.shape[1], error.shape[1]), np.float32)
     residual = transposed @ error

@@ -95,6 +95,10 @@ def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lat
     A backing of the torso.
 
     Args:
+        portrait: the person.
+        stage: of the portrait.
+        depth: of the front.
+        lattice: of the front layer.
         colors: [S, S, 3] RGB 0..1 of the back of the head over the crop's pixels.
     """
     coarse = Lattice(lattice.x[::2], lattice.y[::2])

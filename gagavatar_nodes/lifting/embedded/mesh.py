@@ -13,6 +13,8 @@ def rasterize_mesh(
     Args:
         points: [V, 3] pixels x, y (centers at integers) and a depth that grows toward the viewer.
         triangles: [F, 3] indices of `points`.
+        height: pixels.
+        width: pixels.
 
     Returns:
         Triangle index [height, width] int64 (-1 where there is none), its barycentric coordinates [height, width, 3],

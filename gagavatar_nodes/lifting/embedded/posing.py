@@ -48,14 +48,16 @@ class Poser:
 
     @property
     def steep(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rows [S] of the splats that the portrait saw from their side, their normals [S, 3] in canonical space, and
-        those normals' cosines [S] to the camera.
+        """Return the splats that the portrait saw from their side.
+
+        Their rows [S], their normals [S, 3] in canonical space, and the normals' cosines [S] to the camera.
         """
         return self._steep, self._normals, self._facing
 
     def pose(self, points: np.ndarray, placement: HeadPlacement) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Means [N, 3] and covariances [N, 6] in head units of canonical points [3, N] under a pose, and how far each
-        is shown [N] 0..1.
+        """Return canonical points [3, N] under a pose.
+
+        Means [N, 3] and covariances [N, 6] in head units, and how far each is shown [N] 0..1.
         """
         positions = self._place(points, placement)
         covariances = np.empty((positions.shape[1], 6), np.float32)
@@ -66,8 +68,9 @@ class Poser:
         return means, covariances, self._visibility(placement)
 
     def _visibility(self, placement: HeadPlacement) -> np.ndarray:
-        """[N] 1, but less where the portrait saw the face from its side and the head now turns it to the camera: there
-        a few pixels would smear over what the layer below knows better.
+        """[N] 1, but less where the portrait saw the face from its side and the head now turns it to the camera.
+
+        There a few pixels would smear over what the layer below knows better.
         """
         shown = np.ones(len(self._head), np.float32)
         gain = self._normals @ placement.rotation[2].astype(np.float32) - self._facing

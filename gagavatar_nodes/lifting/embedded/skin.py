@@ -65,8 +65,9 @@ def skin_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.nda
 
 
 def _carve(points: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDepth) -> tuple[np.ndarray, np.ndarray]:
-    """Points [N, 3] drawn in to where the matte has the person and behind the front layer, and how far each may be
-    shown [N].
+    """Draw points [N, 3] in to where the matte has the person, and behind the front layer.
+
+    Also returns how far each may be shown [N].
 
     The fitted head is wider than some necks and jaws. What lies far outside of the matte is not there.
     """
@@ -83,8 +84,9 @@ def _carve(points: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDep
 
 
 def _before_the_nape(points: np.ndarray, portrait: Portrait) -> np.ndarray:
-    """[N] 0..1: under the ears what lies behind the jaw is left out. A neck turns about its own axis, the fitted head
-    about the front of it: its nape would swing out beside the neck.
+    """[N] 0..1: under the ears what lies behind the jaw is left out.
+
+    A neck turns about its own axis, the fitted head about the front of it: its nape would swing out beside the neck.
     """
     jaw = portrait.canonical[list(_JAW), 2].mean()
     low = np.clip((portrait.canonical[CHIN, 1] + _EAR_LOBE_CM - points[:, 1]) / 1.5, 0, 1)

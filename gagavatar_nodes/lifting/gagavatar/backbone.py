@@ -46,6 +46,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         return self.fc2(functional.gelu(self.fc1(tokens)))
 
 
@@ -57,6 +58,7 @@ class LayerScale(nn.Module):
         self.gamma = nn.Parameter(torch.ones(width))
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         return tokens * self.gamma
 
 
@@ -73,6 +75,7 @@ class Block(nn.Module):
         self.ls2 = LayerScale(width)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         tokens = tokens + self.ls1(self.attn(self.norm1(tokens)))
         return tokens + self.ls2(self.mlp(self.norm2(tokens)))
 
@@ -85,6 +88,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(3, width, PATCH, PATCH)
 
     def forward(self, image: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         return self.proj(image).flatten(2).transpose(1, 2)
 
 
@@ -122,6 +126,7 @@ class ResidualUnit(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         return self.conv2(functional.relu(self.conv1(functional.relu(x)))) + x
 
 

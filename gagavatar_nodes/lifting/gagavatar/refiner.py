@@ -62,6 +62,7 @@ class ResizeBlock(nn.Module):
         self.skip = nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         out = leaky(self.conv2(resize(leaky(self.conv1(x)), self.factor)))
         return out + self.skip(resize(x, self.factor))
 
@@ -97,6 +98,7 @@ class StyleConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, outputs, 1, 1))
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         if self.upsample:
             x = resize(x, 2)
         return leaky(self.modulated_conv(x, style) * math.sqrt(2) + self.weight * noise + self.bias)
@@ -111,6 +113,7 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
 
     def forward(self, x: Tensor, style: Tensor, picture: Tensor | None) -> Tensor:
+        """Return the module's output; see the class."""
         out = self.modulated_conv(x, style) + self.bias
         return out if picture is None else out + resize(picture, 2)
 
@@ -119,6 +122,7 @@ class NormStyle(nn.Module):
     """Style codes [B, S] to unit mean square."""
 
     def forward(self, style: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         return style * torch.rsqrt(style.square().mean(1, keepdim=True) + _EPS)
 
 
@@ -139,6 +143,7 @@ class Noises(nn.Module):
             self.register_buffer(f"noise{index}", torch.randn(1, 1, size, size))
 
     def maps(self) -> list[Tensor]:
+        """Return the noise maps, coarsest first."""
         return list(self.buffers())
 
 

@@ -136,6 +136,7 @@ class OpenVinoRunner:
         self._request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
 
     def __call__(self, features: Tensor, noise: list[Tensor] | None = None) -> Tensor:
+        """Return the refined pictures of a batch of features."""
         if noise is not None:
             raise GagavatarError(
                 "The refiner by OpenVINO has stored noise only: take the refiner 'torch' for fresh noise."

@@ -32,8 +32,9 @@ class Scene:
         self._matte = None if matte is None else self._with_matte(matte)
 
     def rasterize(self, head_points: Tensor, cameras: np.ndarray, matted: bool = False) -> tuple[Tensor, Tensor]:
-        """Head points [B, 5023, 3] and cameras [B, 3, 4] to features [B, C, 512, 512], in channels_last memory, and
-        alpha [B, 512, 512]. Both are overwritten by the next call.
+        """Return features [B, C, 512, 512] and alpha [B, 512, 512] of head points [B, 5023, 3] and cameras [B, 3, 4].
+
+        Features are in channels_last memory. Both are overwritten by the next call.
 
         `matted`: where the avatar has a matte, alpha is the coverage by the Gaussians of the person alone.
         """

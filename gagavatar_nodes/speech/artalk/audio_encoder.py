@@ -33,6 +33,7 @@ class ConvolutionLayer(nn.Module):
         self.layer_norm = nn.LayerNorm(_CHANNELS)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         y = self.layer_norm(self.conv(x).transpose(1, 2))
         return functional.gelu(y.transpose(1, 2))
 
@@ -46,6 +47,7 @@ class FeatureExtractor(nn.Module):
         self.conv_layers = nn.ModuleList(map(ConvolutionLayer, inputs, _KERNELS, _STRIDES))
 
     def forward(self, samples: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         x = samples[:, None]
         for layer in self.conv_layers:
             x = layer(x)
@@ -61,6 +63,7 @@ class FeatureProjection(nn.Module):
         self.projection = nn.Linear(_CHANNELS, FEATURES)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         return self.projection(self.layer_norm(x))
 
 
@@ -74,6 +77,7 @@ class PositionalConvolution(nn.Module):
         self.conv = weight_norm(conv, dim=2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         y = self.conv(x.transpose(1, 2))[..., :-1]  # an even kernel gives a frame too many
         return functional.gelu(y).transpose(1, 2)
 
@@ -89,6 +93,7 @@ class Attention(nn.Module):
         self.out_proj = nn.Linear(FEATURES, FEATURES)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         q, k, v = (
             project(x).unflatten(-1, (_HEADS, -1)).transpose(1, 2)
             for project in (self.q_proj, self.k_proj, self.v_proj)
@@ -106,6 +111,7 @@ class FeedForward(nn.Module):
         self.output_dense = nn.Linear(_HIDDEN, FEATURES)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         return self.output_dense(functional.gelu(self.intermediate_dense(x)))
 
 
@@ -120,6 +126,7 @@ class EncoderLayer(nn.Module):
         self.final_layer_norm = nn.LayerNorm(FEATURES)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         x = x + self.attention(self.layer_norm(x))
         return x + self.feed_forward(self.final_layer_norm(x))
 
@@ -134,6 +141,7 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(EncoderLayer() for _ in range(_DEPTH))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         x = x + self.pos_conv_embed(x)
         for layer in self.layers:
             x = layer(x)

@@ -62,6 +62,7 @@ class Encoder(nn.Module):
         self.code_mapping = nn.Linear(_WIDTH, BITS)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         return self.code_mapping(_transform(self.encoder_transformer, self.inp_mapping(x)))
 
 
@@ -75,6 +76,7 @@ class Decoder(nn.Module):
         self.out_mapping = nn.Linear(_WIDTH, MOTION)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         return self.out_mapping(_transform(self.decoder_transformer, self.inp_mapping(x), mask))
 
 

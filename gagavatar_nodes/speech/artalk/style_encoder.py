@@ -47,6 +47,7 @@ class StyleEncoder(nn.Module):
         self.encoder = _Transformer()
 
     def forward(self, motion: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         x = self.encoder.motion_proj((motion - self.motion_mean) / self.motion_std)
         # The published model adds one position, that of the length, to every frame; its weights expect that.
         x = x + self.PE.pe[:, motion.shape[1]]

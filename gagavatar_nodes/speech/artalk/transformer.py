@@ -81,6 +81,7 @@ class HeadNorm(nn.Module):
         self.ada_lin = nn.Sequential(nn.SiLU(), nn.Linear(FEATURES, 2 * WIDTH))
 
     def forward(self, x: Tensor, sound: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         return _modulate(x, *self.ada_lin(sound).chunk(2, -1))
 
 

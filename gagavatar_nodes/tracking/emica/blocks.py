@@ -29,6 +29,7 @@ class Bottleneck(nn.Module):
         self.downsample = shortcut(channels, out, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         y = self.bn1(self.conv1(x)).relu()
         y = self.bn2(self.conv2(y)).relu()
         y = self.bn3(self.conv3(y))
@@ -46,6 +47,7 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         y = self.bn1(self.conv1(x)).relu()
         return (self.bn2(self.conv2(y)) + x).relu()
 

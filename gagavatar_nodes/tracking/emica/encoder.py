@@ -95,6 +95,7 @@ class ResNet50(nn.Module):
         return nn.Sequential(Bottleneck(channels, width, stride), *rest)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         x = functional.max_pool2d(self.bn1(self.conv1(x)).relu(), 3, 2, 1)
         return self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3))
 
@@ -108,6 +109,7 @@ class Encoder(nn.Module):
         self.layers = nn.Sequential(nn.Linear(2048, 1024), nn.ReLU(), nn.Linear(1024, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output; see the class."""
         return self.layers(self.encoder(x))
 
 

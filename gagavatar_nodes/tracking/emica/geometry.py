@@ -36,8 +36,9 @@ def project(points: Tensor, rotation: Tensor, translation: Tensor, focal: float 
 
 
 def suppress(boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
-    """Indices of the boxes [N, 4] (left, top, right, bottom) that stay, best score first, when each removes those that
-    it overlaps by more than `overlap` (intersection over union).
+    """Return the indices of the boxes [N, 4] (left, top, right, bottom) that stay, best score first.
+
+    Each removes those that it overlaps by more than `overlap` (intersection over union).
     """
     order = np.argsort(-scores, kind="stable")
     area = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(1)

@@ -1,5 +1,6 @@
-"""Mask2Former's pixel decoder (Cheng et al. 2022): deformable attention over three scales ("Deformable DETR", Zhu et
-al. 2021) and one finer map, with the published tensor names.
+"""Mask2Former's pixel decoder (Cheng et al. 2022), with the published tensor names.
+
+Deformable attention over three scales ("Deformable DETR", Zhu et al. 2021) and one finer map.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class _DeformableAttention(nn.Module):
         self.value_proj, self.output_proj = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
 
     def forward(self, x: Tensor, query: Tensor, places: Tensor, shapes: list[tuple[int, int]]) -> Tensor:
-        """x and query [B, N, 256], places [N, 2] x, y in 0..1 of their pixels; `shapes` (height, width) of scales."""
+        """Take x and query [B, N, 256], places [N, 2] x, y in 0..1 of pixels; `shapes` (height, width) of scales."""
         batch, count, _ = x.shape
         offsets = self.sampling_offsets(query).view(batch, count, _HEADS, _LEVELS, _POINTS, 2)
         weights = self.attention_weights(query).view(batch, count, _HEADS, -1).softmax(-1)
@@ -70,6 +71,7 @@ class PixelDecoder(nn.Module):
         self.adapter_1, self.layer_1 = _convolution(WIDTHS[0], 1), _convolution(WIDTH, 3)
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        """Return the module's output; see the class."""
         finest, *others = maps
         scales = [project(x) for project, x in zip(self.input_projections, others[::-1], strict=True)]
         shapes = [tuple(x.shape[2:]) for x in scales]

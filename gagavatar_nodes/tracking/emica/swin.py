@@ -108,6 +108,7 @@ class SwinTiny(nn.Module):
         self.hidden_states_norms = nn.ModuleDict({f"stage{n}": nn.LayerNorm(w) for n, w in enumerate(WIDTHS, 1)})
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the module's output; see the class."""
         x = functional.pad(x, (0, -x.shape[3] % _PATCH, 0, -x.shape[2] % _PATCH))
         x = self.embeddings.norm(self.embeddings.patch_embeddings.projection(x).permute(0, 2, 3, 1))
         maps = []

@@ -110,8 +110,9 @@ def fit_square(motion: Motion, flame: Flame, smoothing: float = FIT_STRENGTH) ->
 
 
 def flame_square(motion: Motion) -> tuple[np.ndarray, float]:
-    """Center [2] and half width, in picture heights from the picture's center, of the square that is the image of the
-    cameras which `fit_motion` finds.
+    """Return the square that is the image of the cameras which `fit_motion` finds.
+
+    Its center [2] and half width, in picture heights from the picture's center.
     """
     seen = np.flatnonzero(motion.confidence) if motion.confidence.any() else slice(None)
     heads = motion.rotation @ HEAD_CENTER + motion.translation
@@ -141,11 +142,18 @@ def track_flame(
     """Follows a face through a video as `video.track_video` does, and fits FLAME to it.
 
     Args:
+        frames: as for `track_video`.
+        fps: frames a second.
         flame: with landmarks.
         shape: [300] codes of the person; fitted to the video by default.
         smoothing: of landmarks and codes, 0 (raw) to 1.
+        face: as for `track_video`.
+        on_frame: likewise.
+        progress: likewise.
+        source: likewise.
 
-    The others, and what is raised, as for `track_video`.
+    Raises:
+        FaceError: as `track_video`.
     """
     from ..video import track_video
 

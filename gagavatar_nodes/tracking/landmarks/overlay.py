@@ -24,8 +24,10 @@ class FlameOverlay:
     """Draws the mesh that faces the camera, and the fitted (red) over the tracked landmarks (yellow)."""
 
     def __init__(self, flame: Flame, motion: Motion, squares: Sequence[tuple[np.ndarray, float]] | None = None) -> None:
-        """`motion` with the FLAME codes that `fit_motion` gave it, or another tracker with the `squares` that are its
-        cameras' images, one a frame, as `flame_square` describes them; then there are no tracked landmarks.
+        """Take a motion with the FLAME codes that `fit_motion` gave it, or another tracker.
+
+        Of another one, `squares` are its cameras' images, one a frame, as `flame_square` describes them; then there
+        are no tracked landmarks.
         """
         if motion.flame is None:
             raise ValueError("the motion has no FLAME codes")

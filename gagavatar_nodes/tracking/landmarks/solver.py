@@ -46,6 +46,7 @@ class Ties:
     """The frame before the first, which is known."""
 
     def differences(self, state: State) -> np.ndarray:
+        """Return the changes from frame to frame, with the known frame before the first."""
         return (state if self.previous is None else concatenate([self.previous, state])).differences()
 
 
@@ -92,7 +93,7 @@ def solve_sequence(model: FaceModel, seen: Observations, state: State, ties: Tie
 
 
 def solve_tied(H: np.ndarray, link: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """x [T, D] with `H_t x_t - link_t-1 * x_t-1 - link_t * x_t+1 = g_t` (block elimination).
+    """Return x [T, D] with `H_t x_t - link_t-1 * x_t-1 - link_t * x_t+1 = g_t` (block elimination).
 
     H [T, D, D], g [T, D], link [T - 1, D].
     """
@@ -158,6 +159,7 @@ def _add_ties(H: np.ndarray, g: np.ndarray, state: State, ties: Ties) -> np.ndar
 
 
 def damp(H: np.ndarray, damping: np.ndarray) -> None:
+    """Raise the diagonals of normal equations [T, D, D] by shares [T] of themselves, in place."""
     diagonal = np.arange(H.shape[-1])
     H[:, diagonal, diagonal] = H[:, diagonal, diagonal] * (1 + damping[:, None]) + _FLOOR
 

@@ -33,12 +33,15 @@ class ClipFrames:
         self.edition = self._one_edition()
 
     def video_of(self, key: str) -> str:
+        """See `FrameSource`."""
         return layout.split_key(key)[0]
 
     def number_of(self, key: str) -> int:
+        """See `FrameSource`."""
         return layout.split_key(key)[1]
 
     def picture(self, key: str) -> np.ndarray:
+        """See `FrameSource`."""
         clip, number = layout.split_key(key)
         path = self._folder / clip / layout.CROPS
         video, frames = _video(path), len(self._codes[clip][1])
@@ -50,6 +53,7 @@ class ClipFrames:
         return video.frame(number)
 
     def codes(self, key: str) -> FrameCodes:
+        """See `FrameSource`."""
         clip, i = layout.split_key(key)
         codes, boxes = self._codes[clip]
         return FrameCodes(

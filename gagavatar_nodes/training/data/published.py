@@ -48,18 +48,22 @@ class PublishedFrames:
         self._check_listed(self._rows, CODES, "no tracking")
 
     def video_of(self, key: str) -> str:
+        """See `FrameSource`."""
         if self._published_videos:
             parts = key.split("_")
             return parts[1] if parts[0] == "img" else parts[0]
         return key.rpartition("_")[0].removeprefix("img_")
 
     def number_of(self, key: str) -> int:
+        """See `FrameSource`."""
         return int(key.rpartition("_")[2])
 
     def picture(self, key: str) -> np.ndarray:
+        """See `FrameSource`."""
         return self._pictures.read(key)
 
     def codes(self, key: str) -> FrameCodes:
+        """See `FrameSource`."""
         row = self._rows[key]
         code = {name: values[row] for name, values in self._codes.items()}
         return FrameCodes(
