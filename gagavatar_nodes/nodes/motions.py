@@ -167,6 +167,7 @@ class KeyFrames:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "keys": spec.paragraph(
@@ -186,6 +187,7 @@ class KeyFrames:
 
     @classmethod
     def VALIDATE_INPUTS(cls, keys: str | None = None) -> bool | str:  # noqa: N802
+        """Return True, or what would fail, before any work."""
         from ..driving.keyframes import parse_keys
 
         try:
