@@ -20,6 +20,7 @@ from .weights import require_weight
 if TYPE_CHECKING:
     from .heads.flame import Flame
     from .tracking.faces import FaceChoice
+    from .tracking.sightings import Sightings
 
 ARCHIVE, DECA = "track_resources.tar", "deca_model.tar"
 """Files of the trackers emica and deca."""
@@ -50,17 +51,18 @@ def track_file(
     on_frame: OnFrame | None = None,
     progress: Callable[[int], None] | None = None,
     source: str = "",
+    sightings: Sightings | None = None,
 ) -> tuple[Motion, list[Square] | None]:
     """A video's motion by one of `TRACKERS` other than "auto", and its cameras' squares where they differ by frame.
 
-    `on_frame` is for those that track landmarks; see `video.track_video`.
+    `on_frame` and `sightings` are for those that track landmarks; see `video.track_video`.
 
     Raises:
         FaceError: no frame shows a face, or none at that index or point; or the tracker cannot choose among faces.
         WeightsError: a file of the tracker is missing, truncated or changed.
         GagavatarError: there is no PyTorch, or the FLAME file has no landmark embedding.
     """
-    motion, squares = _tracked(video, tracker, settings, smoothing, face, on_frame, progress, source)
+    motion, squares = _tracked(video, tracker, settings, smoothing, face, on_frame, progress, source, sightings)
     return replace(motion, extra=motion.extra | {SOUND: f"{len(motion) / motion.fps:.3f}"}), squares
 
 
@@ -73,6 +75,7 @@ def _tracked(
     on_frame: OnFrame | None,
     progress: Callable[[int], None] | None,
     source: str,
+    sightings: Sightings | None,
 ) -> tuple[Motion, list[Square] | None]:
     if tracker == "emica":
         if face not in (None, 0):
@@ -81,7 +84,7 @@ def _tracked(
     from .tracking.video import track_video
 
     if tracker == "embedded":
-        return track_video(video, video.fps, smoothing, face, on_frame, progress, source), None
+        return track_video(video, video.fps, smoothing, face, on_frame, progress, source, sightings), None
     from .tracking.landmarks import track_flame
 
     flame = load_flame_model(settings)
@@ -91,7 +94,8 @@ def _tracked(
 
         deca = Deca(require_weight(DECA, settings.folders), flame.template.device)
         return track_deca(video, video.fps, flame, deca, smoothing, face, on_frame, progress, source), None
-    return track_flame(video, video.fps, flame, None, smoothing, face, on_frame, progress, source), None
+    motion = track_flame(video, video.fps, flame, None, smoothing, face, on_frame, progress, source, sightings)
+    return motion, None
 
 
 def with_expressions(motion: Motion, flame: Flame) -> Motion:

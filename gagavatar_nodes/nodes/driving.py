@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from .sound import heard_with, read_sound, take_sound
 
 if TYPE_CHECKING:
     from ..tracking.faces import FaceChoice
+    from ..tracking.sightings import SightingsMemory
 
 _NO_DRIVER = "Extract Driving has no driver: connect 'video' (Load Video) or 'images'"
 _PREVIEW_EDGE = 512
@@ -113,10 +116,10 @@ class ExtractDriving:
         job = _Tracking(tracker or HeadTracker("embedded"), smoothing, choose_person(person, face), preview_frames)
         if images is not None and video is None:
             tensors.check_images(images, "images")
-            motion = job.of(_Batch(images, fps), "images")
+            motion = job.of(_Batch(images, fps), "images", _fingerprint(images))
         else:
             with file_of(video) as path, VideoReader(path) as reader:
-                motion = job.of(reader, path.name)
+                motion = job.of(reader, path.name, _file_state(path))
                 audio = audio or run_cancellable(lambda: read_sound(path))
         return heard_with(motion, audio), audio, job.overlay(), report(motion), motion.fps
 
@@ -155,17 +158,20 @@ class _Tracking:
         self._shown: list[np.ndarray] = []
         self._done = 0
 
-    def of(self, video: FrameSource, source: str) -> Motion:
-        """Return the motion of a video, which is streamed."""
+    def of(self, video: FrameSource, source: str, key: Hashable) -> Motion:
+        """Return the motion of a video, which is streamed; `key` tells whether its faces are known already."""
         from ..trackers import track_file
 
+        sightings = _memory().of((key, video.fps, self._face)) if isinstance(self._face, int | None) else None
         settings = self._tracker.settings
+        known = sightings is not None and sightings.complete
+        looked_at = None if known and not self._wanted else self._on_frame
         total = video.frame_count
         self._progress, self._every = NodeProgress(total), max(1, (total or 0) // max(1, self._wanted))
         return run_cancellable(
             lambda: track_file(
-                video, self._tracker.name, settings, self._smoothing, self._face, self._on_frame, self._on_progress,
-                source,
+                video, self._tracker.name, settings, self._smoothing, self._face, looked_at, self._on_progress,
+                source, sightings,
             )[0]
         )  # fmt: skip
 
@@ -186,6 +192,26 @@ class _Tracking:
             self._shown.append(picture)
         self._done = index + 1
         self._progress(self._done, picture=picture)
+
+
+@cache
+def _memory() -> SightingsMemory:
+    """Return what this server has seen: smoothing and previews can be changed without another look."""
+    from ..tracking.sightings import SightingsMemory
+
+    return SightingsMemory()
+
+
+def _file_state(path: Path) -> Hashable:
+    state = path.stat()
+    return str(path), state.st_size, state.st_mtime_ns
+
+
+def _fingerprint(images: tensors.Batch) -> Hashable:
+    digest = hashlib.blake2b()
+    for index in range(len(images)):
+        digest.update(np.ascontiguousarray(tensors.to_array(images[index])).data)
+    return tuple(images.shape), digest.hexdigest()
 
 
 def _small(image: np.ndarray) -> np.ndarray:

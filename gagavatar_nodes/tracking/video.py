@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 
 import numpy as np
 
 from ..errors import FaceError
 from ..types import Motion
+from .face_mesh import Landmarks
 from .faces import FaceChoice, FaceReference
 from .recorder import MotionRecorder
 from .reference import make_tracker
-from .smoothing import DEFAULT_STRENGTH, PASS_SHARE
+from .sightings import Sightings
+from .smoothing import DEFAULT_STRENGTH, PASS_SHARE, OneEuroFilter
+from .video_tracker import TrackedFrame
 
 
 def track_video(
@@ -22,6 +26,7 @@ def track_video(
     on_frame: Callable[[int, np.ndarray, np.ndarray | None, bool], None] | None = None,
     progress: Callable[[int], None] | None = None,
     source: str = "",
+    sightings: Sightings | None = None,
 ) -> Motion:
     """Follows one face through a video. The frames are streamed; only 3 KB of motion stay of each.
 
@@ -38,22 +43,19 @@ def track_video(
             before the first face) and whether the frame is bridged.
         progress: called with the number of frames done.
         source: what the motion was taken from, for people.
+        sightings: filled with what is seen or, where they are complete, taken in its place; not of a person.
 
     Raises:
         FaceError: no frame shows a face, or none at that index or point.
     """
-    tracker = make_tracker(fps, PASS_SHARE * smoothing, face)
     recorder = MotionRecorder(fps, source, PASS_SHARE * smoothing)
     points = None
     index = -1
-    for index, image in enumerate(frames):
-        tracked = tracker.feed(image)
+    for index, (image, shape, tracked) in enumerate(_tracked(frames, fps, smoothing, face, on_frame, sightings)):
         if tracked is not None:
             points = tracked.points
-        recorder.add(
-            None if tracked is None else tracked.points, 0.0 if tracked is None else tracked.score, image.shape
-        )
-        if on_frame is not None:
+        recorder.add(None if tracked is None else tracked.points, 0.0 if tracked is None else tracked.score, shape)
+        if on_frame is not None and image is not None:
             on_frame(index, image, points, tracked is None)
         if progress is not None:
             progress(index + 1)
@@ -69,3 +71,43 @@ def track_video(
             "turned to the camera and at least 32 pixels tall."
         )
     return recorder.finish()
+
+
+def _tracked(
+    frames: Iterable[np.ndarray],
+    fps: float,
+    smoothing: float,
+    face: FaceChoice,
+    on_frame: object,
+    sightings: Sightings | None,
+) -> Iterator[tuple[np.ndarray | None, tuple[int, ...], TrackedFrame | None]]:
+    """Yield each frame (None where nobody looks at it), its shape, and the face in it, smoothed forward."""
+    if sightings is None or isinstance(face, FaceReference):
+        tracker = make_tracker(fps, PASS_SHARE * smoothing, face)
+        for image in frames:
+            yield image, image.shape, tracker.feed(image)
+        return
+    smooth = OneEuroFilter(fps, PASS_SHARE * smoothing)
+    for picture, seen in _seen(frames, fps, face, on_frame, sightings):
+        if seen is None:
+            smooth.reset()
+            yield picture, sightings.shape, None
+        else:
+            points = smooth(seen.points, Landmarks(seen.points, seen.score).size)
+            yield picture, sightings.shape, TrackedFrame(points, seen.score)
+
+
+def _seen(
+    frames: Iterable[np.ndarray], fps: float, face: FaceChoice, on_frame: object, sightings: Sightings
+) -> Iterator[tuple[np.ndarray | None, TrackedFrame | None]]:
+    if sightings.complete:
+        pictures: Iterable[np.ndarray | None] = frames if on_frame is not None else repeat(None)
+        yield from zip(pictures, sightings.frames, strict=False)
+        return
+    tracker = make_tracker(fps, 0.0, face)
+    for image in frames:
+        seen = tracker.feed(image)
+        sightings.add(seen, image.shape)
+        sightings.shape = image.shape
+        yield image, seen
+    sightings.finish()

@@ -135,3 +135,31 @@ def test_audio_that_fails_at_the_first_look_is_left_out(run, driver_images, capl
 def test_sound_that_ends_before_the_picture_begins_is_none(tmp_path):
     path = encode_flash_and_beep(tmp_path / "early.mkv", picture_starts=3.0, silent=(-1.0, 10.0))
     assert read_sound(path) is None
+
+
+def test_another_smoothing_or_preview_does_not_look_for_the_face_again(run, driver_images, monkeypatch):
+    from gagavatar_nodes.nodes import driving
+    from gagavatar_nodes.tracking.face_mesh import FaceLandmarker
+
+    driving._memory.cache_clear()
+    frames = [*driver_images[:6], np.zeros_like(driver_images[0]), *driver_images[6:9]]
+    images = torch.from_numpy(np.stack(frames).astype(np.float32) / 255)
+    looks = []
+    detect = FaceLandmarker.detect
+    monkeypatch.setattr(FaceLandmarker, "detect", lambda self, *args: looks.append(1) or detect(self, *args))
+
+    def extract(smoothing, preview_frames=0):
+        return run("ExtractDriving", images=images, smoothing=smoothing, preview_frames=preview_frames)
+
+    fresh = extract(0.8)[0]
+    driving._memory.cache_clear()
+    extract(0.1)
+    before = len(looks)
+    again, _, overlay, report, _ = extract(0.8, 4)
+    assert len(looks) == before
+    assert len(overlay) == 4
+    assert "no face in 1 frames, bridged: 6" in report
+    assert np.allclose(again.rotation, fresh.rotation, atol=1e-4)
+    assert np.allclose(again.deltas.astype(float), fresh.deltas.astype(float), atol=0.01)
+    run("ExtractDriving", images=images[:5], smoothing=0.1, preview_frames=0)
+    assert len(looks) > before

@@ -20,6 +20,7 @@ from .state import State, concatenate
 
 if TYPE_CHECKING:
     from ...heads.flame import Flame
+    from ..sightings import Sightings
 
 HALF_WIDTH_CM = 16.0
 """Half the square that the published network sees, at the head: its cameras stand 12 half-widths away."""
@@ -138,6 +139,7 @@ def track_flame(
     on_frame: Callable[[int, np.ndarray, np.ndarray | None, bool], None] | None = None,
     progress: Callable[[int], None] | None = None,
     source: str = "",
+    sightings: Sightings | None = None,
 ) -> Motion:
     """Follows a face through a video as `video.track_video` does, and fits FLAME to it.
 
@@ -157,7 +159,7 @@ def track_flame(
     """
     from ..video import track_video
 
-    motion = track_video(frames, fps, smoothing, face, on_frame, progress, source)
+    motion = track_video(frames, fps, smoothing, face, on_frame, progress, source, sightings)
     return fit_motion(motion, flame, shape, PASS_SHARE * smoothing)
 
 

@@ -1,0 +1,55 @@
+"""Where a face was seen in the frames of a video, before any smoothing: what need not be looked for twice."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+import numpy as np
+
+from .video_tracker import TrackedFrame
+
+_MOST_FRAMES = 20_000
+"""Of one video, and of all that are kept: 6 KB each."""
+
+
+class Sightings:
+    """The face in each frame of one video, as it is tracked with other settings after it was seen once."""
+
+    def __init__(self) -> None:
+        self.frames: list[TrackedFrame | None] = []
+        """Unsmoothed; None where the face was not to be seen."""
+        self.shape: tuple[int, ...] = ()
+        """Of the pictures."""
+        self.complete = False
+        """Whether all frames of the video are here."""
+        self._fits = True
+
+    def add(self, seen: TrackedFrame | None, shape: tuple[int, ...]) -> None:
+        """Take the next frame; a video that is too long is forgotten."""
+        self._fits &= len(self.frames) < _MOST_FRAMES
+        if not self._fits:
+            self.frames.clear()
+            return
+        kept = None if seen is None else TrackedFrame(seen.points.astype(np.float32), seen.score)
+        self.frames.append(kept)
+        self.shape = shape
+
+    def finish(self) -> None:
+        """Tell that there are no more frames."""
+        self.complete = self._fits
+
+
+class SightingsMemory:
+    """The sightings of the last videos, by what they were looked for in."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, Sightings] = OrderedDict()
+
+    def of(self, key: Hashable) -> Sightings:
+        """Return what is known under `key`, to be filled where it is new."""
+        found = self._kept.pop(key, None)
+        self._kept[key] = found if found is not None and found.complete else Sightings()
+        while len(self._kept) > 1 and sum(len(one.frames) for one in self._kept.values()) > _MOST_FRAMES:
+            self._kept.popitem(last=False)
+        return self._kept[key]
