@@ -19,15 +19,10 @@ sys.path.insert(0, str(ROOT))
 TABS = ("Animate", "Expression studio", "Live", "3D", "Models")
 README = {390: "Animate", 1024: "Animate", 1600: "Expression studio"}
 """Width in pixels -> the tab that the README shows at it."""
+_PATIENCE = 180_000
+"""Milliseconds, for busy machines."""
 _HEIGHTS = {390: 1700, 1024: 900, 1600: 1000}
-_SLIDERS = {
-    "jawOpen": 0.45,
-    "mouthSmileLeft": 0.6,
-    "mouthSmileRight": 0.6,
-    "eyeWideLeft": 0.5,
-    "eyeWideRight": 0.5,
-    "yaw": 14,
-}
+_SLIDERS = {"smile": 0.8, "brows": 0.4, "jaw": 0.25, "turn": 14}
 _MOVE = """([name, value]) => {
     const slider = document.querySelector(`#slider-${name} input[type=range]`);
     slider.value = value;
@@ -46,7 +41,7 @@ def show(page: Any, tab: str) -> None:
         page.locator(".overflow-dropdown button", has_text=tab).click()
     if tab == "Animate":
         page.click("#animate")
-        page.wait_for_selector("#result video")
+        page.wait_for_selector("#status:has-text('Done')")
         page.wait_for_function("() => document.querySelector('#result video').readyState >= 3")
         page.evaluate("() => { const v = document.querySelector('#result video'); v.pause(); v.currentTime = 1.2; }")
     elif tab == "Expression studio":
@@ -73,6 +68,7 @@ def main() -> None:
 
         def take(width: int, tab: str, path: Path, theme: str = "light") -> None:
             page = browser.new_page(viewport={"width": width, "height": _HEIGHTS[width]}, color_scheme=theme)
+            page.set_default_timeout(_PATIENCE)
             page.goto(f"{address}?__theme={theme}")
             page.wait_for_selector("#animate")
             show(page, tab)
