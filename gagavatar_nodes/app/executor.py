@@ -18,12 +18,13 @@ from ..errors import GagavatarError
 from ..nodes import NODE_CLASS_MAPPINGS, host
 from ..packages import NO_MEMORY, lacks_memory
 from .core_nodes import CORE_NODES
+from .measuring import MEASURE, MeasureResult
 
 Graph: TypeAlias = dict[str, dict[str, Any]]
 Outputs: TypeAlias = list[list[Any]]
 """Of one node: for each of its outputs, the values of its runs."""
 
-NODES: dict[str, Any] = {**CORE_NODES, **NODE_CLASS_MAPPINGS}
+NODES: dict[str, Any] = {**CORE_NODES, MEASURE: MeasureResult, **NODE_CLASS_MAPPINGS}
 """Every node that graphs may hold."""
 
 _MOST_NODES = 200

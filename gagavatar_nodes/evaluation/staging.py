@@ -12,18 +12,18 @@ import numpy as np
 from .. import pipeline
 from ..avatars import Avatar
 from ..choices import PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE, SMOOTHING, SUITED_TRACKER
+from ..devices import require_torch
 from ..errors import MediaError
 from ..rendering.compositing import composite
 from ..settings import Settings
 from ..trackers import Square, track_file
 from ..tracking.crop import cut_square
 from ..tracking.faces import choose_face
-from ..tracking.landmarks import flame_square
 from ..tracking.matting import matte_person
 from ..tracking.opencv import opencv
 from ..tracking.portrait import track_portrait
 from ..tracking.video import track_video
-from ..types import TURNS, Portrait
+from ..types import TURNS, Motion, Portrait
 from .frames import first_frame, open_frames
 from .pairs import Pair
 from .psnr import psnr
@@ -62,10 +62,8 @@ class AvatarStage:
         with open_frames(pair.driver) as video:
             self._motion, squares = track_file(video, SUITED_TRACKER[model], recipe.settings, SMOOTHING)
         self._turns = int(self._motion.extra.get(TURNS, 0))
-        if model == "gagavatar":
-            self._squares = squares or [flame_square(self._motion)]
-        elif pair.protocol != SELF:
-            self._squares = [flame_square(self._motion)]  # another person's head, where it is
+        if model == "gagavatar" or pair.protocol != SELF:  # not the portrait's square, but where the driver's head is
+            self._squares = squares or [_flame_square(self._motion)]
         self.performance = self.avatar.perform(self._motion)
         self._still = self.view(portrait.picture, 0, turned=True) if pair.protocol == SELF else self.portrait.crop
 
@@ -174,6 +172,14 @@ def _square_of(portrait: Portrait) -> tuple[int, int, int]:
     scale = float(to_picture[0, 0])
     left, top = np.round(to_picture[:, 2] - (scale - 1) / 2).astype(int)
     return int(left), int(top), round(scale * portrait.size)
+
+
+def _flame_square(motion: Motion) -> Square:
+    """See `tracking.landmarks.flame_square`. Raises GagavatarError where there is no PyTorch."""
+    require_torch()
+    from ..tracking.landmarks import flame_square
+
+    return flame_square(motion)
 
 
 def _on_black(picture: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from ..graphs import RESULT, AnimateOptions, Source, animate, as_page, with_uplo
 from ..jobs import Report, run_job
 from ..sessions import CanceledError, Session
 from ..workflows import note_for, read_workflow, to_ui
-from . import settings
+from . import quality, settings
 from .parts import MEDIA, saver, tiles
 from .settings import BACKGROUNDS, BUILTIN, VIDEO, VOICE
 
@@ -143,6 +143,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                 workflow = gr.DownloadButton("ComfyUI workflow", interactive=False, elem_id="workflow", min_width=120)
                 inputs = [portrait, driven_by, motion, driver, voice, text, *look]
                 saver("Download living avatar", "living", on_living, inputs)
+            quality.build(context)
             with gr.Accordion("Run a ComfyUI workflow", open=False):
                 gr.Markdown(
                     "A workflow made of this package's nodes. Its *Load Image*, *Load Video* and *Load Audio* take the "
@@ -224,6 +225,7 @@ def _running(session: Session, graph: Graph) -> Iterator[Any]:
 
 def _finished(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]:
     path = _written(graph, report)
+    quality.remember(session, graph)
     document = session.folder / "output" / "gagavatar_workflow.json"
     document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
     saved = gr.update(value=str(document), interactive=True)

@@ -1,0 +1,47 @@
+"""A result measured without a truth."""
+
+import numpy as np
+import pytest
+
+from gagavatar_nodes import assets
+from gagavatar_nodes.errors import FaceError
+from gagavatar_nodes.evaluation import alone
+from gagavatar_nodes.media.video_writer import VideoWriter
+from gagavatar_nodes.tracking.arcface import arcface_picture, five_points
+
+DRIVER = assets.path("synthetic_driver.mp4")
+
+
+def by_looks(picture, landmarks):
+    """A recognizer that sees the aligned face itself, small."""
+    small = arcface_picture(picture, five_points(landmarks))[::8, ::8].astype(np.float64).ravel()
+    return (small - small.mean()) / np.linalg.norm(small - small.mean())
+
+
+def test_the_driver_itself_does_as_it_was_told_and_stays_itself(driver_motion, driver_images, portrait, monkeypatch):
+    from gagavatar_nodes.tracking.portrait import track_portrait
+
+    own = track_portrait(driver_images[0], matting="none")
+    monkeypatch.setattr(alone, "recognizers", lambda settings: ({"looks": by_looks}, []))
+    lines = alone.measure_alone(DRIVER, driver_motion, own)
+    assert lines[1].startswith("Expression: 1.00 correlation")
+    other = alone.measure_alone(DRIVER, driver_motion, portrait)
+    own_likeness, other_likeness = (
+        float(one[2].removeprefix("Identity (looks): ").split()[0]) for one in (lines, other)
+    )
+    assert own_likeness > other_likeness + 0.1
+
+
+def test_what_is_missing_is_said(driver_motion, portrait, tmp_path, monkeypatch):
+    monkeypatch.setenv("GAGAVATAR_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    lines = alone.measure_alone(DRIVER, driver_motion, portrait)
+    assert lines[-1].startswith("Identity: missing. face_recognition_sface_2021dec.onnx is missing. Run")
+
+
+def test_a_result_without_a_face_is_said(driver_motion, portrait, tmp_path):
+    with VideoWriter(tmp_path / "black.mp4", 25, (64, 64)) as video:
+        for _ in range(3):
+            video.write(np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(FaceError, match="No face was found in the result"):
+        alone.measure_alone(tmp_path / "black.mp4", driver_motion, portrait)
