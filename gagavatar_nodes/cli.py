@@ -22,6 +22,7 @@ from .commands import (
     lift,
     prepare,
     render,
+    serve,
     track,
     train,
     weights,
@@ -116,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         info.add_parser,
         demo.add_parser,
         app.add_parser,
+        serve.add_parser,
     ):
         add(subparsers)
     return parser

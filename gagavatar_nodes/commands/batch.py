@@ -62,7 +62,7 @@ def add_parser(subparsers: Any) -> None:
     group.add_argument("--retries", type=whole(0, 100), default=2, metavar="N", help="of what failed (default: 2)")
     group.add_argument("--keep", action="store_true", help="leave avatars and motions in DIR for the next batch")
     group.add_argument("--ledger", metavar="FILE", help="what is done (default: in DIR, or here if DIR is remote)")
-    group.add_argument("--ray", metavar="ADDRESS", help="work on a Ray cluster: auto, or an address")
+    group.add_argument("--ray", metavar="ADDRESS", help="work on a Ray cluster: auto, local, or an address")
     _add_clip_options(parser)
 
 
@@ -190,20 +190,30 @@ def _add_clip_options(parser: argparse.ArgumentParser) -> None:
 def _workers(args: argparse.Namespace, jobs: list[Job]) -> tuple[Workers, str]:
     from ..batch.workers import Processes
 
+    if args.ray:
+        from ..batch.ray_workers import RayWorkers
+
+        actors = RayWorkers(args.ray, _models(args, jobs), args.workers)
+        return actors, "as chosen" if args.workers else "what the cluster bears"
     count, why, devices = _pool_size(args, jobs)
     return Processes(count, devices), why
 
 
 def _pool_size(args: argparse.Namespace, jobs: list[Job]) -> tuple[int, str, tuple[str, ...]]:
-    from .. import pipeline
     from ..batch.sizing import pool_size, this_machine
 
     if args.workers is not None:
         return args.workers, "as chosen", ()
-    settings = read_settings(args)
-    models = {pipeline.choose_model(name, settings)[0] for name in {job.settings.avatar for job in jobs}}
+    models = _models(args, jobs)
     size = pool_size(this_machine("gagavatar" in models), models, args.device)
     return size.workers, size.why, size.devices
+
+
+def _models(args: argparse.Namespace, jobs: list[Job]) -> set[str]:
+    from .. import pipeline
+
+    settings = read_settings(args)
+    return {pipeline.choose_model(name, settings)[0] for name in {job.settings.avatar for job in jobs}}
 
 
 def _counted(counts: Mapping[str, tuple[int, int]]) -> str:

@@ -15,7 +15,7 @@ from ..types import AUTHORED_NEUTRAL, Motion
 from .faces import FaceChoice
 from .recorder import head_motion
 from .smoothing import DEFAULT_STRENGTH
-from .video_tracker import VideoTracker
+from .video_tracker import TrackedFrame, VideoTracker
 
 _REST_SECONDS = 0.5
 """Of the past, from which the neutral face is taken."""
@@ -26,26 +26,23 @@ _Frame = tuple[np.ndarray, ...]
 """What `head_motion` says of one frame, each [1, ...], and the face score [1]."""
 
 
-class LiveTracker:
-    """Follows one face; every fed picture becomes a motion of one frame, without delay.
+class LiveFace:
+    """One face, frame by frame: its neutral, and motions of one frame measured from it.
 
     The first frame's neutral face is a guess. After half a second of seeing the face it is replaced by the calmest of
     those frames, and at any time by `reset_neutral`. `neutral_version` counts the changes: what was bound to an earlier
     neutral is to be bound to `rest` again.
     """
 
-    def __init__(self, fps: float = 30.0, smoothing: float = DEFAULT_STRENGTH, face: FaceChoice = None) -> None:
-        """`fps` about as many frames a second as will be fed; the others as for `VideoTracker`."""
+    def __init__(self, fps: float = 30.0) -> None:
+        """`fps` about as many frames a second as will be fed."""
         self._fps = fps
-        self._tracker = VideoTracker(fps, smoothing, face)
         self._recent: deque[_Frame | None] = deque(maxlen=max(_FEWEST, round(_REST_SECONDS * fps)))
         self._seen = 0
         self._rest: Motion | None = None
         self._neutral = bundled_neutral()
         self._extra: dict[str, str] = {}
         self.neutral_version = 0
-        self.last_latency_ms = 0.0
-        """Milliseconds that the last call of `feed` took."""
 
     @property
     def rest(self) -> Motion:
@@ -58,26 +55,6 @@ class LiveTracker:
             raise _no_face()
         return self._rest
 
-    def feed(self, image: np.ndarray) -> Motion | None:
-        """The motion of the next picture [H, W, 3] uint8 RGB, one frame, or None where the face is not to be seen.
-
-        Raises:
-            FaceError: `face` is an index or a point at which the first picture with faces has none.
-        """
-        start = time.perf_counter()
-        tracked = self._tracker.feed(image)
-        motion = None
-        if tracked is None:
-            self._recent.append(None)
-        else:
-            head = head_motion(tracked.points[None], np.array([image.shape[:2]]))
-            frame = (*head, np.array([max(tracked.score, 1e-3)], np.float32))
-            self._recent.append(frame)
-            self._settle()
-            motion = self._motion([frame])
-        self.last_latency_ms = (time.perf_counter() - start) * 1e3
-        return motion
-
     def reset_neutral(self) -> None:
         """Take the face of the last half second, a blink left out, as the neutral one.
 
@@ -89,6 +66,16 @@ class LiveTracker:
             raise _no_face()
         self._extra = {"neutral": AUTHORED_NEUTRAL}
         self._set_neutral(bundled_neutral() + np.median(_offsets(frames), axis=0), frames)
+
+    def _take(self, tracked: TrackedFrame | None, picture: tuple[int, ...]) -> Motion | None:
+        if tracked is None:
+            self._recent.append(None)
+            return None
+        head = head_motion(tracked.points[None], np.array([picture]))
+        frame = (*head, np.array([max(tracked.score, 1e-3)], np.float32))
+        self._recent.append(frame)
+        self._settle()
+        return self._motion([frame])
 
     def _settle(self) -> None:
         """Take the neutral from the first frame, and again when the first half second has been seen."""
@@ -121,6 +108,37 @@ class LiveTracker:
             source="live",
             extra=self._extra,
         )
+
+
+class LiveTracker(LiveFace):
+    """Follows one face; every fed picture becomes a motion of one frame, without delay."""
+
+    def __init__(self, fps: float = 30.0, smoothing: float = DEFAULT_STRENGTH, face: FaceChoice = None) -> None:
+        """See `LiveFace`; the others as for `VideoTracker`."""
+        super().__init__(fps)
+        self._tracker = VideoTracker(fps, smoothing, face)
+        self.last_latency_ms = 0.0
+        """Milliseconds that the last call of `feed` took."""
+
+    def feed(self, image: np.ndarray) -> Motion | None:
+        """The motion of the next picture [H, W, 3] uint8 RGB, one frame, or None where the face is not to be seen.
+
+        Raises:
+            FaceError: `face` is an index or a point at which the first picture with faces has none.
+        """
+        start = time.perf_counter()
+        motion = self._take(self._tracker.feed(image), image.shape[:2])
+        self.last_latency_ms = (time.perf_counter() - start) * 1e3
+        return motion
+
+
+class LiveLandmarks(LiveFace):
+    """Takes landmarks that were found elsewhere, such as in a browser: no picture comes here."""
+
+    def feed(self, found: tuple[np.ndarray, tuple[int, int]]) -> Motion | None:
+        """The motion of the next landmarks [478, 3] in pixels of a picture of that height and width."""
+        points, picture = found
+        return self._take(TrackedFrame(points, 1.0), picture)
 
 
 def _offsets(frames: list[_Frame]) -> np.ndarray:
