@@ -89,9 +89,10 @@ def cluster(store):
     """A cluster of three nodes with a core each."""
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 10**8})
+    node = {"num_cpus": 1, "object_store_memory": 10**8, "include_dashboard": False}
+    made = Cluster(initialize_head=True, head_node_args=node)
     for _ in range(2):
-        made.add_node(num_cpus=1, object_store_memory=10**8)
+        made.add_node(**node)
     made.wait_for_nodes()
     yield made
     made.shutdown()
