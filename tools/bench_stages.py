@@ -19,10 +19,10 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GAGAVATAR_THREADS", "1")
 
-from gagavatar_nodes import assets, pipeline  # noqa: E402
-from gagavatar_nodes.media.video_reader import VideoReader  # noqa: E402
-from gagavatar_nodes.media.video_writer import VideoWriter  # noqa: E402
-from gagavatar_nodes.output import Look, compose_frames  # noqa: E402
+from gagavatar_nodes import assets, pipeline
+from gagavatar_nodes.media.video_reader import VideoReader
+from gagavatar_nodes.media.video_writer import VideoWriter
+from gagavatar_nodes.output import Look, compose_frames
 
 
 def main() -> None:
@@ -46,24 +46,28 @@ def measure(folder: Path, frames: int, size: int, runs: int) -> dict[str, list[f
 
     cv2.setNumThreads(1)
     driver = folder / "driver.mp4"
-    with VideoReader(assets.path("synthetic_driver.mp4")) as video:
+    with VideoReader(assets.path("example_driver.mp4")) as video:
         pictures = [cv2.resize(picture, (512, 512)) for picture in video]
     with VideoWriter(driver, 25, (512, 512)) as writer:
         for i in range(frames):
             writer.write(pictures[i % len(pictures)])
     taken: dict[str, list[float]] = {}
     portrait = _timed(taken, "first portrait", lambda: pipeline.read_portrait(assets.path("example_portrait.jpg")))
-    avatar = _timed(taken, "first lift", lambda: pipeline.lift(portrait, "embedded"))
+    _timed(taken, "first lift", lambda: pipeline.lift(portrait, "embedded"))
     for _ in range(runs):
-        portrait = _timed(taken, "portrait", lambda: pipeline.read_portrait(assets.path("example_portrait.jpg")))
-        avatar = _timed(taken, "lift", lambda: pipeline.lift(portrait, "embedded"))
-        _timed(taken, "decode", lambda: sum(1 for _ in VideoReader(driver)))
-        motion = _timed(taken, "decode and track", lambda: pipeline.track(driver))
-        performance, look = avatar.perform(motion), Look(size, size)
-        drawn = _timed(taken, "render", lambda: list(compose_frames(performance, look)))
-        _timed(taken, "encode", lambda: _encode(folder / "out.mp4", drawn))
+        _measure_once(taken, driver, size)
     taken["bytes of the clip / 1e6"] = [(folder / "out.mp4").stat().st_size / 1e6]
     return taken
+
+
+def _measure_once(taken: dict[str, list[float]], driver: Path, size: int) -> None:
+    portrait = _timed(taken, "portrait", lambda: pipeline.read_portrait(assets.path("example_portrait.jpg")))
+    avatar = _timed(taken, "lift", lambda: pipeline.lift(portrait, "embedded"))
+    _timed(taken, "decode", lambda: sum(1 for _ in VideoReader(driver)))
+    motion = _timed(taken, "decode and track", lambda: pipeline.track(driver))
+    performance, look = avatar.perform(motion), Look(size, size)
+    drawn = _timed(taken, "render", lambda: list(compose_frames(performance, look)))
+    _timed(taken, "encode", lambda: _encode(driver.with_name("out.mp4"), drawn))
 
 
 def _encode(path: Path, frames: list) -> None:

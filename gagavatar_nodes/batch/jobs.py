@@ -15,7 +15,8 @@ from ..errors import GagavatarError
 from ..media.files import readable_file
 from .storage import name_of
 
-Face = int | tuple[float, float] | None
+Face = int | tuple[float, float] | str | None
+"""An index, a point in pixels, or the address of a picture of the person."""
 _COLUMNS = ("portrait", "driver", "output", "settings")
 
 

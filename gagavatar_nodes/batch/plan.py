@@ -17,7 +17,7 @@ from ..choices import SUITED_TRACKER
 from ..errors import MediaError
 from ..media.formats import is_png_sequence
 from ..settings import Settings
-from .jobs import Job
+from .jobs import Face, Job
 from .ledger import Ledger, Task
 from .storage import content_print, fingerprint, is_remote, joined, local_path
 from .tasks import LIFT, RENDER, TRACK
@@ -83,7 +83,8 @@ class Planner:
     def _lift(self, job: Job, model: str) -> Task:
         s = job.settings
         how = {"model": model, "density": s.density, "face": s.face, "published": self._published}
-        return self._task(LIFT, {"portrait": self._input(job.portrait)}, how, {"portrait": job.portrait}, "avatars")
+        content = {"portrait": self._input(job.portrait), **self._person(s.face)}
+        return self._task(LIFT, content, how, {"portrait": job.portrait}, "avatars")
 
     def _track(self, job: Job, model: str) -> Task:
         s = job.settings
@@ -97,8 +98,8 @@ class Planner:
             "tracker": tracker,
         }
         how |= {"built_in": built_in, "published": self._published}
-        print_ = job.driver if built_in else self._input(job.driver)
-        return self._task(TRACK, {"driver": print_}, how, {"driver": job.driver}, "motions")
+        content = {"driver": job.driver if built_in else self._input(job.driver), **self._person(s.driver_face)}
+        return self._task(TRACK, content, how, {"driver": job.driver}, "motions")
 
     def _render(self, job: Job, lift: Task, track: Task) -> Task:
         s = job.settings
@@ -133,6 +134,10 @@ class Planner:
 
             self._models[name] = pipeline.check_model(name, self._settings)[0]
         return self._models[name]
+
+    def _person(self, face: Face) -> dict[str, str]:
+        """Return what stands for the content of a picture of the person, where that chooses the face."""
+        return {"person": self._input(face)} if isinstance(face, str) else {}
 
     def _input(self, address: str) -> str:
         """Return what stands for the content of a file."""

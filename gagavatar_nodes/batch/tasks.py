@@ -81,7 +81,7 @@ class Workbench:
         motion = pipeline.read_driver(
             source,
             spec["smoothing"],
-            _face(spec["face"]),
+            self._face(spec["face"]),
             spec["seconds"],
             spec["fps"],
             progress,
@@ -137,7 +137,12 @@ class Workbench:
         if most is not None:
             _check_pixels(file, most)
         size = pipeline.PUBLISHED_PORTRAIT_SIZE if spec["model"] == "gagavatar" else pipeline.PORTRAIT_SIZE
-        return pipeline.read_portrait(file, _face(spec["face"]), size)
+        return pipeline.read_portrait(file, self._face(spec["face"]), size, self._settings(spec))
+
+    def _face(self, value: Any) -> int | tuple[float, float] | Path | None:
+        if isinstance(value, str):
+            return self._files.fetch(value)
+        return (float(value[0]), float(value[1])) if isinstance(value, (list, tuple)) else value
 
     def _checked_driver(self, spec: Mapping[str, Any]) -> Path:
         file = self._files.fetch(spec["driver"])
@@ -181,10 +186,6 @@ class Workbench:
                 if len(path) > 1 and os.sep in path:
                     text = text.replace(path, name)
         return text
-
-
-def _face(value: Any) -> int | tuple[float, float] | None:
-    return (float(value[0]), float(value[1])) if isinstance(value, (list, tuple)) else value
 
 
 def _check_pixels(file: Path, most: int) -> None:

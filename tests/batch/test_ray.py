@@ -134,4 +134,4 @@ def test_a_node_is_killed_and_no_clip_is_lost_or_made_twice(cluster, store, jobs
     assert len(written) - JOBS <= 1  # of the node that was killed after it stored a clip and before it said so
     if report := os.environ.get("GAGAVATAR_CLUSTER_REPORT"):  # for tools/simulate_scaling.py
         with open(report, "w", encoding="utf-8") as stream:
-            json.dump({"seconds": seconds, "killed_at": killed[0], "nodes": 3, **summary}, stream)
+            json.dump({"run_seconds": seconds, "killed_at": killed[0], "nodes": 3, **summary}, stream)

@@ -4,12 +4,12 @@ import threading
 
 import psutil
 import pytest
-from media_files import encode_video
-from running_service import RunningService
 
 from gagavatar_nodes import assets
 from gagavatar_nodes.client import Client
 from gagavatar_nodes.errors import GagavatarError
+from media_files import encode_video
+from running_service import RunningService
 
 schemathesis = pytest.importorskip("schemathesis")
 REQUESTS = 2000
