@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy as np
 from ..avatars import Avatar
 from ..choices import FPS, RATES
 from ..errors import GagavatarError
-from ..types import Portrait
+from ..types import Motion, Portrait
 from . import spec, tensors
 from .driving import file_of
 from .progress import NodeProgress, iterate_cancellable, run_cancellable
@@ -114,6 +113,9 @@ class CompareLayout:
                 "portrait": spec.socket("IMAGE", "On the left: the picture, or its crop."),
                 "driver": spec.socket("IMAGE", "In the middle: the driver's frames."),
                 "driver_video": spec.socket("VIDEO", "In the middle: the driver; takes the place of driver."),
+                "motion": spec.socket(
+                    spec.MOTION, "What was rendered: where it was trimmed, looped or reversed, so is the driver."
+                ),
             },
         }
 
@@ -124,8 +126,11 @@ class CompareLayout:
         portrait: tensors.Batch | None = None,
         driver: tensors.Batch | None = None,
         driver_video: Any = None,
+        motion: Motion | None = None,
     ) -> tuple[tensors.Batch]:
         """Raise `MediaError` where the driver cannot be read."""
+        from ..media.retiming import frames_at
+        from ..media.video_reader import VideoReader
         from ..rendering.layout import comparison
 
         for name, images in (("result", result), ("portrait", portrait), ("driver", driver)):
@@ -133,33 +138,25 @@ class CompareLayout:
                 tensors.check_images(images, name)
 
         with ExitStack() as stack:
-            middle = None if driver is None else _repeat_last(driver)
+            shown: Iterable[np.ndarray] | None = None if driver is None else list(tensors.rgb_frames(driver))
             if driver_video is not None:
-                middle = _video_frames(stack.enter_context(file_of(driver_video)), fps)
-            columns = [None if portrait is None else _repeat_last(portrait), middle, tensors.rgb_frames(result)]
+                shown = stack.enter_context(VideoReader(stack.enter_context(file_of(driver_video)), fps=fps))
+            times = None if motion is None else motion.times
+            middle = None if shown is None else _repeat_last(frames_at(shown, times, fps))
+            left = None if portrait is None else _repeat_last(tensors.rgb_frames(portrait))
+            columns = [left, middle, tensors.rgb_frames(result)]
             rows = zip(*(column for column in columns if column is not None), strict=False)
             compared = (comparison(row) for row in rows)
             first = next(compared)
             return (_collect(chain([first], compared), len(result), first.shape),)
 
 
-def _repeat_last(images: tensors.Batch) -> Iterator[np.ndarray]:
-    """Endless: the pictures of a batch, then its last one."""
-    yield from tensors.rgb_frames(images)
-    last = tensors.rgb_frame(images, len(images) - 1)
+def _repeat_last(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Endless: the frames, then the last of them."""
+    for frame in frames:
+        yield frame
     while True:
-        yield last
-
-
-def _video_frames(path: Path, fps: float) -> Iterator[np.ndarray]:
-    """Endless: the frames of a video, then its last one."""
-    from ..media.video_reader import VideoReader
-
-    with VideoReader(path, fps=fps) as video:
-        for frame in video:
-            yield frame
-        while True:
-            yield frame
+        yield frame
 
 
 def _collect(frames: Iterator[np.ndarray], count: int, shape: tuple[int, ...]) -> tensors.Batch:

@@ -280,3 +280,11 @@ def asked(name, values, links):
     node = NODE_CLASS_MAPPINGS[f"GAGAvatar{name}"]
     names = inspect.signature(node.VALIDATE_INPUTS).parameters
     return node.VALIDATE_INPUTS(**values, **({"input_types": links} if "input_types" in names else {}))
+
+
+def test_a_comparison_shows_the_driver_as_the_motion_was_cut(run, motion):
+    driver = torch.arange(3)[:, None, None, None].expand(3, 16, 16, 3) / 4
+    cut = run("EditMotion", motion=motion, start=0.04, ping_pong=True, repeats=2)[0]
+    result = torch.zeros(len(cut), 16, 16, 3)
+    (images,) = run("CompareLayout", result=result, driver=driver, motion=cut)
+    assert images[:, 8, 4, 0].mul(4).round().int().tolist() == [1, 2, 1, 2]

@@ -67,6 +67,7 @@ def animate_with_video(graph: Graph) -> None:
         both = graph.add(
             f"{G}CompareLayout", result=graph.out(rendered, "images"), fps=graph.out(rendered, "fps"),
             portrait=graph.out(start["example"], "image"), driver_video=graph.out(start["example"], "video"),
+            motion=graph.out(edit, "motion"),
         )  # fmt: skip
         video = graph.add("CreateVideo", images=graph.out(both, "images"), fps=graph.out(rendered, "fps"))
         graph.add(

@@ -153,6 +153,7 @@ def track_flame(
         on_frame: likewise.
         progress: likewise.
         source: likewise.
+        sightings: see `track_video`.
 
     Raises:
         FaceError: as `track_video`.
