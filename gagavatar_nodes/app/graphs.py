@@ -48,12 +48,18 @@ class AnimateOptions:
     """One of `choices.POSES`."""
     text: str = ""
     """What a voice says, where it is known."""
+    portrait_person: str | None = None
+    """Picture in the input folder of the person who is meant in the portrait; None: the largest face."""
+    driver_person: str | None = None
+    """The same for a driving video."""
 
 
 def animate(portrait: Source, driver: Source, options: AnimateOptions | None = None) -> Graph:
     """Portrait and driver to a video."""
     options = options or AnimateOptions()
     graph = avatar(portrait, options.model)
+    if options.portrait_person:
+        _add_person(graph, "track", options.portrait_person)
     video = _add_driver(graph, driver, options)
     motion = ["driver", 0]
     cut = options.seconds if driver.kind != "builtin" else 0.0
@@ -188,7 +194,15 @@ def _add_driver(graph: Graph, driver: Source, options: AnimateOptions) -> list[A
         graph["tracker"] = node("LoadHeadTracker", tracker=options.tracker)
         links["tracker"] = ["tracker", 0]
     graph["driver"] = node("ExtractDriving", smoothing=options.smoothing, **links)
+    if options.driver_person:
+        _add_person(graph, "driver", options.driver_person)
     return video
+
+
+def _add_person(graph: Graph, follower: str, picture: str) -> None:
+    """Let the node `follower` look for the person of a picture of the input folder."""
+    graph[f"{follower}_person"] = node("LoadImage", image=picture)
+    graph[follower]["inputs"]["person"] = [f"{follower}_person", 0]
 
 
 def _example(graph: Graph) -> str:

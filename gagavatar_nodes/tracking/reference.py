@@ -32,19 +32,22 @@ _SEARCH_SECONDS = 0.5
 """Between searches of the whole picture for a person who is not there; at a glimpse of a face it is searched too."""
 
 
+def find_recognizer(settings: Settings) -> str | None:
+    """Return the kind of the network of face recognition that is here, unread: insightface's before SFace."""
+    if find_spec("insightface") is not None and find_pack(settings) is not None:
+        return "insightface"
+    return "sface" if find_weight(SFACE, settings.folders) is not None else None
+
+
 def recognizer(settings: Settings) -> tuple[Embedder, float]:
-    """Return the network of face recognition that is here, insightface's before SFace, and the likeness it asks for.
+    """Return the network of `find_recognizer`, and the likeness that it asks for.
 
     Raises:
         WeightsError: there is none; the message says how to get one. Nothing is fetched.
     """
-    here = {
-        "insightface": find_spec("insightface") is not None and find_pack(settings) is not None,
-        "sface": find_weight(SFACE, settings.folders) is not None,
-    }
-    for kind, there in here.items():
-        if there:
-            return embedder(kind, settings), SAME[kind]
+    kind = find_recognizer(settings)
+    if kind is not None:
+        return embedder(kind, settings), SAME[kind]
     raise WeightsError(
         f"To know a person from a picture needs a network of face recognition: `gagavatar weights download {SFACE}` "
         "(Apache-2.0), or install insightface and place its pack buffalo_l (for non-commercial research) as "

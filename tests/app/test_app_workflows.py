@@ -15,6 +15,11 @@ GRAPHS = {
     "video": animate(
         Source("file", "me.jpg"), Source("file", "drive.mp4"), AnimateOptions(compare=True, expression=1.5)
     ),
+    "people": animate(
+        Source("file", "group.jpg"),
+        Source("file", "drive.mp4"),
+        AnimateOptions(portrait_person="me.jpg", driver_person="actor.jpg"),
+    ),
     "stitched": animate(Source("example"), Source("example"), AnimateOptions(background="original", seconds=1.0)),
     "picture": animate(
         Source("file", "me.jpg"),

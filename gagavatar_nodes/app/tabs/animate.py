@@ -55,6 +55,8 @@ class Inputs:
     model: str
     tracker: str
     pose: str = "auto"
+    portrait_person: str | None = None
+    driver_person: str | None = None
 
     def graph(self, context: Context, session: Session) -> Graph:
         """Return the graph that these inputs ask for.
@@ -81,9 +83,14 @@ class Inputs:
         look = AnimateOptions(
             int(self.width), int(self.height), background, _hex(self.color), behind, self.compare, self.expression,
             self.head_pose, self.smoothing, self.seconds, self.format, self.model, self.tracker,
-            self.pose, self.text,
+            self.pose, self.text, self._person(context, session, self.portrait_person),
+            self._person(context, session, self.driver_person),
         )  # fmt: skip
         return animate(portrait, driver, look)
+
+    @staticmethod
+    def _person(context: Context, session: Session, picture: str | None) -> str | None:
+        return context.take_in(session, picture) if picture else None
 
     def _driver(self, context: Context, session: Session) -> Source:
         if self.driven_by == BUILTIN:

@@ -9,6 +9,7 @@ import gradio as gr
 
 from ...choices import MODELS, PAGE_BACKGROUND, POSES, SIZE, SMOOTHING, STRENGTH, STRENGTHS, TRACKERS
 from ...settings import Settings, availability
+from ...tracking.reference import find_recognizer
 from ..context import Context, picture_input
 
 BUILTIN, VIDEO, VOICE = "Built-in motion", "Video or webcam", "Voice"
@@ -65,6 +66,14 @@ def build(context: Context, driven_by: gr.Radio) -> list[Any]:
             seconds = gr.Slider(
                 0, seconds_most, 0, step=0.5, label="Seconds", info="Where the motion ends; 0 for all of it."
             )
+        with gr.Group(visible=find_recognizer(Settings()) is not None):
+            gr.Markdown("#### People", padding=True)
+            portrait_person = picture_input(
+                label="Who in the portrait: a picture of the person", height=120, elem_id="portrait-person"
+            )
+            driver_person = picture_input(
+                label="Who in the driving video", height=120, visible=False, elem_id="driver-person"
+            )
         with gr.Group(visible=network or flame):
             gr.Markdown("#### Model", padding=True)
             model = gr.Dropdown(
@@ -80,12 +89,12 @@ def build(context: Context, driven_by: gr.Radio) -> list[Any]:
     size.input(lambda name: gr.update(visible=name == _CUSTOM), size, custom, **quiet)
     background.input(_for_background, [background, format_], [color, behind, custom, size, format_], **quiet)
     driven_by.change(
-        lambda source: (gr.update(visible=source == VIDEO), gr.update(visible=source == VIDEO and flame)),
-        driven_by, [smoothing, tracker], **quiet,
+        lambda source: [gr.update(visible=source == VIDEO and there) for there in (True, flame, True)],
+        driven_by, [smoothing, tracker, driver_person], **quiet,
     )  # fmt: skip
     return [
         width, height, background, color, behind, compare, expression, head_pose, smoothing, seconds, format_, model,
-        tracker, pose,
+        tracker, pose, portrait_person, driver_person,
     ]  # fmt: skip
 
 
