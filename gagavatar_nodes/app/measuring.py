@@ -20,6 +20,7 @@ class MeasureResult:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        """Return the inputs by name, as ComfyUI asks for them."""
         return {
             "required": {
                 "file": spec.linked_text("Path of the result."),

@@ -68,12 +68,9 @@ def build(context: Context, driven_by: gr.Radio) -> list[Any]:
             )
         with gr.Group(visible=find_recognizer(Settings()) is not None):
             gr.Markdown("#### People", padding=True)
-            portrait_person = picture_input(
-                label="Who in the portrait: a picture of the person", height=120, elem_id="portrait-person"
-            )
-            driver_person = picture_input(
-                label="Who in the driving video", height=120, visible=False, elem_id="driver-person"
-            )
+            gr.Markdown("A picture of whoever is meant where several faces are seen.", padding=True)
+            portrait_person = picture_input(label="In the portrait", height=210, elem_id="portrait-person")
+            driver_person = picture_input(label="In the video", height=210, visible=False, elem_id="driver-person")
         with gr.Group(visible=network or flame):
             gr.Markdown("#### Model", padding=True)
             model = gr.Dropdown(
