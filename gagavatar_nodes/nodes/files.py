@@ -16,7 +16,7 @@ NONE = "(none)"
 """What the list of a Load node shows where nothing is chosen."""
 
 
-PREFIX_TIP = "Name in the output folder; a number is added. %date:yyyy-MM-dd%, %width% and %height% are filled in."
+PREFIX_TIP = "Name in the output folder; a number is added. %date:yyyy-MM-dd% and the like are filled in."
 
 _DATE_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
 """As ComfyUI's own save nodes have them -> those of `time.strftime`."""

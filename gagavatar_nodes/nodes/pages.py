@@ -13,7 +13,7 @@ from ..errors import GagavatarError
 from ..types import Motion
 from . import files, host, spec
 from .progress import run_cancellable
-from .sound import take_sound, write_sound
+from .sound import sound_along, write_sound
 
 
 class AvatarToWebPage:
@@ -67,7 +67,7 @@ class AvatarToWebPage:
             raise GagavatarError(f"'{background}' is no color: give one such as white or #202428, or nothing")
         path = files.next_file(filename_prefix, ".html")
         motions = {} if motion is None else {motion.source or "motion": motion}
-        with _sound_file(audio if motions else None) as sound:
+        with _sound_file(sound_along(motion, audio) if motion is not None else None) as sound:
             options = PageOptions(title, color)
             run_cancellable(lambda: write_page(path, avatar, motions, sound, options))
         name = path.relative_to(host.output_folder()).as_posix()
@@ -75,9 +75,8 @@ class AvatarToWebPage:
 
 
 @contextmanager
-def _sound_file(audio: Mapping[str, Any] | None) -> Iterator[Path | None]:
+def _sound_file(heard: Mapping[str, Any] | None) -> Iterator[Path | None]:
     """AUDIO as a file for as long as it is read."""
-    heard = take_sound(audio)
     if heard is None:
         yield None
         return

@@ -138,7 +138,11 @@ class RenderAvatarToVideo:
                 "filename_prefix": spec.text(f"{SAVE_FOLDER}/head", files.PREFIX_TIP),
                 "format": spec.choice(formats, "mp4 plays everywhere. Transparency needs webm or mov."),
                 "quality": spec.whole(
-                    18, 0, 51, "0 loses nothing and is large, 18 looks like it, 28 is small.", advanced=True
+                    18,
+                    0,
+                    51,
+                    "0 is the finest and large, 18 looks like it, 28 is small. Not used by gif and transparent mov.",
+                    advanced=True,
                 ),
                 **_finish_inputs(),
             },
