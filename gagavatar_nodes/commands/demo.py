@@ -35,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from .. import assets, pipeline
     from ..background import Task
+    from ..export.web_page import PageOptions
+    from ..living import write_page
     from ..media.images import write_image
 
     start = time.perf_counter()
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     source = args.portrait or assets.path("example_portrait.jpg")
     driver = args.driver or assets.path("example_driver.mp4")
-    video, sheet = folder / "demo.mp4", folder / "contact_sheet.png"
+    video, sheet, page = folder / "demo.mp4", folder / "contact_sheet.png", folder / "avatar.html"
     portrait = pipeline.read_portrait(source)
     lifting = Task(lambda: pipeline.lift(portrait, "embedded"), "lift")
     with Bar(args, "tracking") as bar:
@@ -53,9 +55,14 @@ def run(args: argparse.Namespace) -> int:
         look = pipeline.Look(comparison=pipeline.Comparison(portrait.picture, driver))
         count = pipeline.render(performance, video, look, driver, bar)
     write_image(sheet, contact_sheet(portrait, avatar, performance, driver))
+    voice = assets.path("example_voice.flac")
+    motions = {"voice": pipeline.read_voice(voice), "driver": motion}
+    write_page(page, avatar, motions, voice, PageOptions(Path(source).stem.replace("_", " ")))
     seconds = time.perf_counter() - start
-    summary = {"video": str(video), "contact_sheet": str(sheet), "frames": count, "seconds": round(seconds, 3)}
-    return finish(args, summary, f"video: {video}\ncontact sheet: {sheet}\n{count} frames in {seconds:.1f} s")
+    made = {"video": video, "contact_sheet": sheet, "page": page}
+    summary = {**{name: str(path) for name, path in made.items()}, "frames": count, "seconds": round(seconds, 3)}
+    lines = [f"{name.replace('_', ' ')}: {path}" for name, path in made.items()]
+    return finish(args, summary, "\n".join([*lines, f"{count} frames in {seconds:.1f} s"]))
 
 
 def contact_sheet(portrait: Portrait, avatar: Avatar, performance: Performance, driver: Any) -> np.ndarray:

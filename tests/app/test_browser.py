@@ -324,6 +324,7 @@ def test_key_frames_and_json_of_the_studio_are_what_the_sliders_show(visit, tmp_
 
 def test_the_living_avatar_is_shown_and_downloaded(visit, tmp_path):
     page = visit()
+    page.emulate_media(reduced_motion="reduce")  # drawn by software, idle life leaves no time for the rest
     open_tab(page, "3D")
     page.frame_locator("#living-page iframe").locator("body[data-ready]").wait_for(timeout=120_000)
     content = downloaded(page, "#living-file", tmp_path).read_text(encoding="utf-8")
@@ -335,6 +336,7 @@ def test_the_living_avatar_is_shown_and_downloaded(visit, tmp_path):
 
 def test_the_splat_is_downloaded(visit, tmp_path):
     page = visit()
+    page.emulate_media(reduced_motion="reduce")
     open_tab(page, "3D")
     page.wait_for_selector("#orbit-picture img")
     page.click("#make-splat")

@@ -1,6 +1,7 @@
 """The page of a living avatar in a real browser; skipped where Playwright or Chromium are missing."""
 
 import io
+import re
 import shutil
 
 import numpy as np
@@ -22,7 +23,8 @@ if CHROMIUM is None:
 
 FLAGS = (
     "--no-sandbox", "--disable-background-networking", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist", "--autoplay-policy=no-user-gesture-required",
+    "--ignore-gpu-blocklist", "--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )  # fmt: skip
 SIZE = 320
 GRAY = (128, 128, 128)
@@ -180,6 +182,58 @@ def test_the_keyboard_turns_the_view_and_shows_the_sliders(page):
     assert page.is_visible("#face")
     page.keyboard.press("s")
     page.keyboard.press("r")
+
+
+def test_a_socket_and_a_microphone_move_the_mouth(browser, avatar, file, tmp_path):
+    live = tmp_path / "live.html"
+    write_page(live, avatar, options=PageOptions(background=GRAY, live="ws://localhost:8765"))
+    context = browser.new_context(
+        viewport={"width": SIZE, "height": SIZE}, reduced_motion="reduce", permissions=["microphone"]
+    )
+    page = context.new_page()
+    message = '{"blendshapes": {"jawOpen": 0.6, "unknown": 1}, "head": {"yaw": 12}}'
+    page.route_web_socket("ws://localhost:8765", lambda socket: (socket.send("no JSON"), socket.send(message)))
+    open_page(page, live)
+    page.wait_for_function("() => document.getElementById('note').textContent.includes('connected')")
+    wait_for_frames(page, 2)
+    assert psnr(seen(page), expected(avatar, {"jawOpen": 0.6}, 12)) > 26
+    page.evaluate("avatar.reset(), avatar.microphone(true)")
+    heard = []
+    for _ in range(8):
+        wait_for_frames(page, 2)
+        heard.append(np.abs(seen(page) - expected(avatar, {})).max())
+    assert max(heard) > 0.2
+    context.close()
+
+
+def test_a_camera_is_asked_only_where_it_was_offered(browser, avatar, tmp_path):
+    """A stand-in for MediaPipe at its address: what the page asks for, and what it makes of the answer."""
+    path = tmp_path / "webcam.html"
+    write_page(path, avatar, options=PageOptions(background=GRAY, webcam=True))
+    context = browser.new_context(
+        viewport={"width": SIZE, "height": SIZE}, reduced_motion="reduce", permissions=["camera"]
+    )
+    page, asked = context.new_page(), []
+    scores = "[{categoryName: 'eyeBlinkRight', score: 1}, {categoryName: '_neutral', score: 1}]"
+    module = f"""export const FilesetResolver = {{forVisionTasks: async place => place}};
+        export const FaceLandmarker = {{createFromOptions: async () => ({{detectForVideo: () => ({{
+            faceBlendshapes: [{{categories: {scores}}}],
+            facialTransformationMatrixes: [{{data: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]}}]}})}})}};"""
+
+    def answer(route):
+        asked.append(route.request.url)
+        route.fulfill(body=module, content_type="text/javascript", headers={"Access-Control-Allow-Origin": "*"})
+
+    page.route(re.compile("^https://"), answer)
+    open_page(page, path)
+    assert asked == []
+    page.click("#webcam")
+    page.wait_for_function("() => document.getElementById('webcam').getAttribute('aria-pressed') === 'true'")
+    wait_for_frames(page, 3)
+    assert len(asked) == 1
+    assert asked[0].endswith("/vision_bundle.mjs")
+    assert psnr(seen(page), expected(avatar, {"eyeBlinkLeft": 1})) > 26, "as in a mirror"
+    context.close()
 
 
 def test_a_video_is_recorded(page):

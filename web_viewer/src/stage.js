@@ -59,6 +59,9 @@ export class Stage {
     this.camera.aspect = width / Math.max(height, 1);
     const half = Math.tan(FIELD / 2) * Math.max(1, height / Math.max(width, 1));
     this.camera.fov = THREE.MathUtils.radToDeg(2 * Math.atan(half));
+    // A photo ends below: in tall windows that end is the window's.
+    if (height > width) this.camera.setViewOffset(width, height, 0, (width - height) / 2, width, height);
+    else this.camera.clearViewOffset();
     this.camera.updateProjectionMatrix();
     this.resized = true;
   }
