@@ -17,8 +17,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 TABS = ("Animate", "Expression studio", "Live", "3D", "Models")
-README = {390: "Animate", 1024: "Animate", 1600: "Expression studio"}
-"""Width in pixels -> the tab that the README shows at it."""
+WIDTHS, THEMES = (390, 1024, 1600), ("light", "dark")
+README = {
+    (390, "light"): "Animate", (1024, "light"): "Animate", (1600, "light"): "Expression studio",
+    (390, "dark"): "Expression studio", (1024, "dark"): "3D", (1600, "dark"): "Animate",
+}  # fmt: skip
+"""Width in pixels and theme -> the tab that the README shows so."""
 _PATIENCE = 180_000
 """Milliseconds, for busy machines."""
 _HEIGHTS = {390: 1700, 1024: 900, 1600: 1000}
@@ -77,12 +81,12 @@ def main() -> None:
             print(path)
 
         if options.all is None:
-            for width, tab in README.items():
-                take(width, tab, ROOT / "docs" / f"app_{width}.jpg")
+            for (width, theme), tab in README.items():
+                take(width, tab, ROOT / "docs" / f"app_{width}{'_dark' * (theme == 'dark')}.jpg", theme)
         else:
             options.all.mkdir(parents=True, exist_ok=True)
-            for width in README:
-                for theme in ("light", "dark"):
+            for width in WIDTHS:
+                for theme in THEMES:
                     for tab in TABS:
                         take(width, tab, options.all / f"{width}_{theme}_{tab.replace(' ', '_').lower()}.jpg", theme)
         browser.close()

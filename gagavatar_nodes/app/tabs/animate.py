@@ -121,7 +121,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                     height=300, sources=["upload", "webcam"], elem_id="driver",
                     webcam_options=gr.WebcamOptions(mirror=False),
                 )  # fmt: skip
-                drivers = tiles({"driver": "Synthetic head"}, "driver", "Or this one", "drivers")
+                drivers = tiles({"driver": "Speaking woman"}, "driver", "Or this one", "drivers")
             with gr.Column(visible=False) as spoken:
                 voice = gr.Audio(
                     label="Voice: speech of any language", value=context.example(EXAMPLE_VOICE), type="filepath",
