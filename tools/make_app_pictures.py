@@ -54,6 +54,7 @@ def show(page: Any, tab: str) -> None:
             page.evaluate(_MOVE, [name, value])
     elif tab == "3D":
         page.wait_for_selector("#orbit-picture img")
+        page.wait_for_selector("#living-page iframe")
     page.wait_for_timeout(2500)
 
 
