@@ -208,7 +208,7 @@ def track(
     settings: Settings | None = None,
     **keywords: Unpack[SettingsKeywords],
 ) -> Motion:
-    """Follows a face through a video, streamed.
+    """Follow a face through a video, streamed.
 
     Args:
         path: a video or picture.
@@ -257,7 +257,7 @@ def lift(
     settings: Settings | None = None,
     **keywords: Unpack[SettingsKeywords],
 ) -> Avatar:
-    """Lifts a portrait into an avatar.
+    """Lift a portrait into an avatar.
 
     Args:
         portrait: from `read_portrait`.

@@ -108,7 +108,7 @@ class Sessions:
             return session
 
     def close(self, key: str | None) -> None:
-        """Forgets a visitor: stops the job and removes the files."""
+        """Forget a visitor: stop the job and remove the files."""
         name = _name(key or "")
         with self._lock:
             session = self._sessions.pop(name, None)
@@ -116,7 +116,7 @@ class Sessions:
             _remove(session)
 
     def sweep(self) -> None:
-        """Forgets whom nobody has seen for longer than the lifetime."""
+        """Forget whom nobody has seen for longer than the lifetime."""
         oldest = time.monotonic() - self._lifetime
         with self._lock:
             gone = [name for name, session in self._sessions.items() if session.used < oldest]

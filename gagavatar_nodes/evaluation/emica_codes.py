@@ -40,7 +40,7 @@ class Mica:
     """MICA's ArcFace, a `recognition.Embedder` of 512 numbers, aligned by the bundled landmarks."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises WeightsError where the archive is missing, GagavatarError where there is no PyTorch."""
+        """Raise WeightsError where the archive is missing, GagavatarError where there is no PyTorch."""
         require_torch()
         from ..torch_file import load_torch_file
         from ..tracking.emica import archive

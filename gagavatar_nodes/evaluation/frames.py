@@ -22,7 +22,7 @@ class PictureFolder:
     """The pictures of a folder in the order of their names: `types.FrameSource`."""
 
     def __init__(self, folder: Path, fps: float = FOLDER_FPS) -> None:
-        """Raises MediaError where the folder holds no picture."""
+        """Raise MediaError where the folder holds no picture."""
         self.path, self.fps = folder, fps
         self._files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURES)
         if not self._files:

@@ -25,7 +25,7 @@ class Comparison:
     """Compares frame by frame; what is known of a whole video is told at its end."""
 
     def __init__(self, fps: float, metrics: Iterable[str] = USUAL, settings: Settings | None = None) -> None:
-        """Raises GagavatarError where a metric is unknown."""
+        """Raise GagavatarError where a metric is unknown."""
         self._instruments = Instruments(settings)
         self._variants, self.missing = split_missing(choose(metrics, SELF), self._instruments)
         self._scorer, self._driver = Scorer("result", fps, self._variants), Follower(fps, "truth")

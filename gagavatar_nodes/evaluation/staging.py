@@ -50,7 +50,7 @@ class AvatarStage:
     """An avatar driven by a video, and that video in the square which the avatar's pictures show."""
 
     def __init__(self, pair: Pair, recipe: Recipe) -> None:
-        """Raises FaceError, WeightsError and what else `pipeline.lift` raises."""
+        """Raise FaceError, WeightsError and what else `pipeline.lift` raises."""
         model, _ = pipeline.choose_model(recipe.avatar, recipe.settings)
         size = PUBLISHED_PORTRAIT_SIZE if model == "gagavatar" else PORTRAIT_SIZE
         self.method = model

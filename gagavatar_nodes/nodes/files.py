@@ -151,7 +151,7 @@ def _locate(name: str) -> Path:
 
 
 def _check_inside(name: str, what: str) -> None:
-    """Refuses absolute names, drives and steps upward, on any system."""
+    """Refuse absolute names, drives and steps upward, on any system."""
     parts = name.replace("\\", "/").split("/")
     if ".." in parts or PureWindowsPath(name).drive or name.startswith(("/", "\\")) or "\0" in name:
         raise MediaError(f"'{what}' leaves ComfyUI's folders ({name!r}): give a name such as gagavatar/avatar")

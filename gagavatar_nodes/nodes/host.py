@@ -57,7 +57,7 @@ def module(name: str) -> ModuleType | None:
 
 
 def register_models_folder() -> None:
-    """Tells ComfyUI of its `models/gagavatar`, so that extra model paths of that name are found as well."""
+    """Tell ComfyUI of its `models/gagavatar`, so that extra model paths of that name are found as well."""
     paths = module("folder_paths")
     if paths is not None:
         paths.add_model_folder_path(MODELS_FOLDER, os.path.join(paths.models_dir, MODELS_FOLDER))
@@ -110,7 +110,7 @@ def torch_device() -> str:
 
 
 def manage(owner: Any, network: Any, let_go: Callable[[], None]) -> None:
-    """Brings a torch module to ComfyUI's device in a way that ComfyUI can undo, when memory is short or on `/free`.
+    """Bring a torch module to ComfyUI's device in a way that ComfyUI can undo, when memory is short or on `/free`.
 
     `owner` keeps what ComfyUI needs for that. `let_go` is called when ComfyUI takes the module off its device: what
     `owner` keeps there besides is to go as well.

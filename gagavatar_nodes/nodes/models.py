@@ -36,7 +36,7 @@ class AvatarModel:
     """Of the published model."""
 
     def lift(self, portrait: Portrait) -> Avatar:
-        """Lifts a portrait; see `pipeline.lift`. A network is ComfyUI's to manage from here on."""
+        """Lift a portrait; see `pipeline.lift`. A network is ComfyUI's to manage from here on."""
         from .. import pipeline
 
         if self.name != "gagavatar":

@@ -50,7 +50,7 @@ def to_comfy(array: np.ndarray) -> Batch:
 
 
 def check_images(images: Batch, name: str) -> None:
-    """Refuses what is not [B, H, W, 1, 3 or 4] with at least one picture.
+    """Refuse what is not [B, H, W, 1, 3 or 4] with at least one picture.
 
     Raises:
         GagavatarError: the shape is another one.

@@ -137,7 +137,7 @@ def find_build(compiler: Compiler) -> Path | None:
 
 
 def build(compiler: Compiler) -> Path:
-    """Compiles into the cache, or into a private folder where the cache cannot be written.
+    """Compile into the cache, or into a private folder where the cache cannot be written.
 
     Raises:
         BuildError: the compiler failed; the message ends with its first complaint.
@@ -167,7 +167,7 @@ def build(compiler: Compiler) -> Path:
 
 
 def compile_library(compiler: Compiler, library: Path, work: Path) -> None:
-    """Compiles the rasterizer's source into `library`, with working files in `work`.
+    """Compile the rasterizer's source into `library`, with working files in `work`.
 
     Raises:
         BuildError: the compiler could not be run, failed, or took longer than `COMPILE_SECONDS`.

@@ -155,7 +155,7 @@ def _cut_by_tile(box: np.ndarray, left: float, top: float, edge: float, shape: t
 
 
 def _merge(faces: list[Detection]) -> list[Detection]:
-    """Blends detections of the same face, weighted by score (arXiv 1907.05047, section 3.3); largest first."""
+    """Blend detections of the same face, weighted by score (arXiv 1907.05047, section 3.3); largest first."""
     if not faces:
         return []
     boxes = np.array([face.box for face in faces], np.float32)

@@ -70,7 +70,7 @@ class PeopleTracker:
             person.last, person.lost = found, 0
 
     def _part(self) -> None:
-        """Lets the younger of two persons go who have come to be the same face."""
+        """Let the younger of two persons go who have come to be the same face."""
         kept: list[_Person] = []
         for person in sorted(self._people, key=lambda one: one.number):
             if not any(box_overlap(person.last.box, other.last.box) > _SAME for other in kept):

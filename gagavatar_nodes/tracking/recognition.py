@@ -36,7 +36,7 @@ class SFace:
     """OpenCV Zoo's SFace: 128 numbers."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises WeightsError where its file is missing, truncated or changed."""
+        """Raise WeightsError where its file is missing, truncated or changed."""
         self._session = open_session(require_weight(SFACE, settings.folders))
         self._input = self._session.get_inputs()[0].name
 
@@ -50,7 +50,7 @@ class InsightFace:
     """insightface's ArcFace: 512 numbers, aligned by the bundled landmarks."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises as `insight.load_insight`."""
+        """Raise as `insight.load_insight`."""
         self._analysis = load_insight(settings)
 
     def __call__(self, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

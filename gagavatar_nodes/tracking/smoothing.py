@@ -33,7 +33,7 @@ class OneEuroFilter:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets the past: the next points pass as they are."""
+        """Forget the past: the next points pass as they are."""
         self._points: np.ndarray | None = None
         self._velocity: np.ndarray | None = None
 

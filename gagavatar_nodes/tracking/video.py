@@ -28,7 +28,7 @@ def track_video(
     source: str = "",
     sightings: Sightings | None = None,
 ) -> Motion:
-    """Follows one face through a video. The frames are streamed; only 3 KB of motion stay of each.
+    """Follow one face through a video. The frames are streamed; only 3 KB of motion stay of each.
 
     A frame that does not show the face is bridged: filled in between its neighbors, or held at either end, with
     confidence 0 (`Motion.bridged` lists it).

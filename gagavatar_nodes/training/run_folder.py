@@ -71,7 +71,7 @@ class RunFolder:
         write_json(file, config.to_dict())
 
     def close(self) -> None:
-        """Lets another process train in the folder."""
+        """Let another process train in the folder."""
         self._lock.release()
 
     def steps(self) -> list[int]:

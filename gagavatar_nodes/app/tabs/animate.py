@@ -101,7 +101,7 @@ class Inputs:
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
-    """Lays the tab out."""
+    """Lay the tab out."""
 
     def on_living(request: gr.Request, *values: Any) -> str:
         session = context.session(request)

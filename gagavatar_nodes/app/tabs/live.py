@@ -49,7 +49,7 @@ class Meter:
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
-    """Lays the tab out."""
+    """Lay the tab out."""
     follows = gr.Radio([_CAMERA, _MICROPHONE], value=_CAMERA, label="What it follows", elem_id="live-follows")
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):

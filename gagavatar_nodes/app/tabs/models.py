@@ -22,7 +22,7 @@ the voice of ARTalk need it: run
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
-    """Lays the tab out."""
+    """Lay the tab out."""
     active = gr.Markdown(elem_id="models-active")
     table = gr.Markdown(elem_id="models-files")
     if context.may_download:

@@ -21,7 +21,7 @@ _ABOUT = "Press **Measure** after a result: does it tremble, is it still the por
 
 
 def build(context: Context) -> None:
-    """Lays the fold out."""
+    """Lay the fold out."""
     with gr.Accordion("How good is it", open=False, elem_id="quality"):
         told = gr.Markdown(_ABOUT, elem_id="quality-numbers")
         measure = gr.Button("Measure", elem_id="measure")

@@ -27,7 +27,7 @@ _ALT = "The portrait with the expression of the sliders"
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
-    """Lays the tab out."""
+    """Lay the tab out."""
     keys = gr.State([])
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300, elem_classes="stays"):

@@ -21,7 +21,7 @@ _EMPTY = '<div class="live-picture empty">The living avatar appears here.</div>'
 
 
 def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
-    """Lays the tab out."""
+    """Lay the tab out."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             picture = live_picture("The head appears here.", "orbit-picture")

@@ -202,7 +202,7 @@ class GagavatarPerformance:
 
 
 def lift_portrait(portrait: Portrait, models: GagavatarModels, tracker: str = "landmarks") -> GagavatarAvatar:
-    """Lifts a portrait: its square on black, with the shape and the camera of a FLAME fit.
+    """Lift a portrait: its square on black, with the shape and the camera of a FLAME fit.
 
     Args:
         portrait: see `tracking.portrait.track_portrait`.

@@ -209,7 +209,7 @@ class GAGAvatarPredictor:
             self._raise_precision()
 
     def release(self) -> None:
-        """Lets go of what rendering keeps on the device beside the network; the next frame makes it anew."""
+        """Let go of what rendering keeps on the device beside the network; the next frame makes it anew."""
         self._runner = self._scene = None
 
     @property

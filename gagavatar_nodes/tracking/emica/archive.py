@@ -28,7 +28,7 @@ _BLOCK = 1 << 20
 
 
 def unpack(archive: str | os.PathLike, folder: str | os.PathLike, max_file_bytes: int = MAX_FILE_BYTES) -> Path:
-    """Unpacks the known files of `archive` into `folder` and returns the folder; it appears only when complete.
+    """Unpack the known files of `archive` into `folder` and return the folder; it appears only when complete.
 
     Refuses the whole archive with a `FileFormatError` when a member's path is absolute or leaves the folder, when it
     is a link or a device, when a file is too large or comes twice, or when a required file is missing. Members of

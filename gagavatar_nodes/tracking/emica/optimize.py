@@ -76,7 +76,7 @@ def fit_cameras(
     steps: int = STEPS,
     progress: Callable[[int], None] | None = None,
 ) -> CameraFit:
-    """Fits eyes and cameras of T frames by Adam on weighted squared pixel errors.
+    """Fit eyes and cameras of T frames by Adam on weighted squared pixel errors.
 
     `targets` gives the targets of a slice of frames, so that they need not be in memory together; `trusted` [T] bool,
     from `Targets.trusted`, picks the frames whose landmarks count. As in the published tracker a landmark term is the

@@ -141,7 +141,7 @@ def track_flame(
     source: str = "",
     sightings: Sightings | None = None,
 ) -> Motion:
-    """Follows a face through a video as `video.track_video` does, and fits FLAME to it.
+    """Follow a face through a video as `video.track_video` does, and fit FLAME to it.
 
     Args:
         frames: as for `track_video`.

@@ -51,7 +51,7 @@ class Ties:
 
 
 def solve_frames(model: FaceModel, seen: Observations, state: State, iterations: int = 15) -> State:
-    """Fits each frame for itself, all at once."""
+    """Fit each frame for itself, all at once."""
     cost = frame_costs(model, seen, state)
     damping = np.full(len(state), _START_DAMPING)
     for _ in range(iterations):
@@ -71,7 +71,7 @@ def solve_frames(model: FaceModel, seen: Observations, state: State, iterations:
 
 
 def solve_sequence(model: FaceModel, seen: Observations, state: State, ties: Ties, iterations: int = 8) -> State:
-    """Fits successive frames together."""
+    """Fit successive frames together."""
     cost = _sequence_cost(model, seen, state, ties)
     damping = _START_DAMPING
     for _ in range(iterations):
