@@ -43,7 +43,7 @@ def add_parser(subparsers: Any) -> None:
         help="driver's frame of a result's first (default: 0)",
     )
     group.add_argument("--data", default="", metavar="NAME", help="name of the data, such as 'VFHQ test'")
-    group.add_argument("--known", metavar="FILE", help="NumPy file [frames, 4] of the driver's yaw, pitch, jaw, blink")
+    group.add_argument("--known", metavar="FILE", help="NumPy file of the driver's true motion, see docs/evaluation.md")
     group = parser.add_argument_group("how")
     group.add_argument("--metrics", default="", metavar="IDS", help="ids or beginnings, by commas (default: all)")
     group.add_argument("--every", type=whole(1, 1000), default=1, metavar="N", help="each n-th frame only (default: 1)")

@@ -46,7 +46,8 @@ class Work:
     baseline: bool = True
     """Score the moved still too, where the protocol has a true picture."""
     known: str | os.PathLike[str] | None = None
-    """NumPy file [T, 4] with the driver's yaw and pitch in radians, jaw opening and blink."""
+    """NumPy file [T, 4] with the driver's yaw and pitch in radians, jaw opening and blink; or an archive as the bundled
+    driver's, with `angles` in degrees and ARKit `weights` by `names`."""
 
 
 def score_pair(pair: Pair, work: Work, gallery: Path | None = None, report: Progress | None = None) -> dict[str, Any]:
@@ -173,14 +174,25 @@ class Scorer:
 
 
 def read_known(path: Path) -> np.ndarray:
-    """Return the known motion of a driver. Raises MediaError where the file is none."""
+    """Return the known motion [T, 4] of a driver, see `Work.known`. Raises MediaError where the file is none."""
     try:
         known = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        if not isinstance(known, np.ndarray):
+            with known:
+                known = _of_archive(known)
+    except (OSError, ValueError, KeyError) as error:
         raise MediaError(f"{path} cannot be read as a NumPy file ({error}): give an array [frames, 4]") from error
     if known.ndim != 2 or known.shape[1] != 4:
         raise MediaError(f"{path} has the shape {known.shape}: give [frames, 4], yaw, pitch, jaw opening and blink")
     return known.astype(np.float64)
+
+
+def _of_archive(archive: Any) -> np.ndarray:
+    """[T, 4] of an archive as the bundled driver's: `angles` [T, 3] in degrees, `weights` [T, N] by `names` [N]."""
+    names, weights = archive["names"].tolist(), archive["weights"]
+    yaw, pitch = np.radians(archive["angles"][:, :2]).T
+    jaw, blink = (weights[:, names.index(name)] for name in ("jawOpen", "eyeBlinkLeft"))
+    return np.stack([yaw, pitch, jaw, blink], 1)
 
 
 def _known_rows(known: np.ndarray, done: list[int], path: object) -> np.ndarray:

@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from gagavatar_nodes import assets
 from gagavatar_nodes.errors import FaceError
 from gagavatar_nodes.evaluation import alone
 from gagavatar_nodes.media.video_writer import VideoWriter
 from gagavatar_nodes.tracking.arcface import arcface_picture, five_points
-
-DRIVER = assets.path("synthetic_driver.mp4")
+from synthetic import DRIVER
 
 
 def by_looks(picture, landmarks):

@@ -152,3 +152,13 @@ def test_list_defines_every_metric(gagavatar):
     assert done.code == 0
     assert "akd.l2.insightface3d68, px, lower is better" in done.out
     assert "Used by GAGAvatar, FlexAvatar." in done.out
+
+
+def test_known_motion_is_read_from_an_array_and_from_an_archive_as_the_bundled_ones(tmp_path):
+    from gagavatar_nodes.evaluation.scoring import read_known
+
+    rows = read_known(assets.path("example_driver_truth.npz"))
+    assert rows.shape[1] == 4
+    assert 0.05 < np.abs(rows[:, 0]).max() < 1  # radians
+    np.save(tmp_path / "known.npy", rows)
+    np.testing.assert_allclose(read_known(tmp_path / "known.npy"), rows)
