@@ -33,7 +33,7 @@ def test_no_node_covers_another_after_a_run_from_the_button_and_its_result_bring
     before = set(editor.files())
     page = Page(chromium, editor, ROOT / "workflows" / f"{name}.json", (2200, 1400))
     try:
-        assert page.click_run() == ""
+        assert page.click_run(900) == ""
         assert page.overlaps() == []
         kinds = page.page.evaluate("app.graph.nodes.map(n => n.type).sort()")
         made = next(path for path in editor.files() if path not in before and path.suffix == ".mp4")
