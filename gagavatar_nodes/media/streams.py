@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+_FORMATS = (
+    "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "apng", "asf", "au", "avi", "caf", "dv", "eac3", "flac", "flv",
+    "gif", "h264", "hevc", "ivf", "m4v", "matroska", "mjpeg", "mov", "mp3", "mpeg", "mpegts", "mpegvideo", "mxf", "nut",
+    "ogg", "rm", "tta", "w64", "wav", "wv", "yuv4mpegpipe",
+    "bmp_pipe", "jpeg_pipe", "png_pipe", "tiff_pipe", "webp_pipe",
+)  # fmt: skip
+"""ffmpeg's readers of files that hold all of their sound and pictures. Playlists (HLS, DASH, concat), descriptions of
+streams (SDP), numbered pictures and text that is drawn are not among them."""
+_BUFFER = 1 << 18
+"""Bytes read at once."""
 _NOT_VIDEO = {"tty", "gif", "apng", "image2"}
 """Text, whose letters ffmpeg would draw as a film, and pictures (also the demuxers `*_pipe`), which Pillow reads."""
 _BT601, _BT709 = 5, 1
@@ -26,16 +36,31 @@ _HD_HEIGHT = 720
 
 
 def open_container(file: Path) -> InputContainer:
-    """Open `file` for demuxing. Playlists may not reach out to the network.
+    """Open `file` for demuxing. It can lead to no other file: ffmpeg gets its bytes alone, and formats without links.
 
     Raises:
-        av.error.FFmpegError: it is not a container that ffmpeg reads.
+        av.error.FFmpegError: it is not a container that is read here.
     """
     import av
 
     # Titles in a wrong encoding are no reason to refuse a file. From version 19 on PyAV itself does not.
     lenient = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
-    return av.open(plain_name(file), options={"protocol_whitelist": "file"}, **lenient)
+    bounds = {"format_whitelist": ",".join(_FORMATS), "protocol_whitelist": "none", "enable_drefs": "0"}
+    return av.open(_Bytes(file), container_options=bounds, buffer_size=_BUFFER, **lenient)
+
+
+class _Bytes:
+    """The bytes of a file, which is closed when ffmpeg lets go of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - see `__del__`
+        self.name = f"input{path.suffix}"
+        """By which ffmpeg tells formats without a head apart."""
+        self.read, self.seek, self.tell = self._file.read, self._file.seek, self._file.tell
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
 
 
 def plain_name(file: Path) -> str:
