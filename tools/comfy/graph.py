@@ -18,7 +18,7 @@ PREVIEWING = (
 """Nodes that show pictures while they run, and so grow: they are given room for that."""
 _PREVIEW = 260
 _WIDTH, _GAP, _MARGIN, _TITLE = 330, 40, 20, 60
-_SLOT, _WIDGET, _HEADER = 20, 24, 34
+_SLOT, _WIDGET, _HEADER = 20, 32, 34  # a widget of Nodes 2.0 is higher than one of the classic way
 
 
 @dataclass(frozen=True)
