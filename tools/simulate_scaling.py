@@ -105,14 +105,10 @@ def simulate(model: Model, pairs: Sequence[tuple[int, int]], seed: int = 0) -> R
             ledger_work += model.ledger
         if model.lost_at is not None and done >= model.lost_at and not lost:
             lost.add(next((event[1] for event in events), worker))
-        for one in [*([] if worker in lost else [worker]), *idle]:
-            task = batch.claim()
-            if task is None:
-                if one not in idle:
-                    idle.append(one)
-                continue
-            if one in idle:
-                idle.remove(one)
+        if worker not in lost:
+            idle.append(worker)
+        while idle and (task := batch.claim()) is not None:
+            one = idle.pop()
             begin = ledger_free = max(ledger_free, now) + model.ledger
             ledger_work += model.ledger
             seconds = draw.choice(model.durations[task[0]]) * model.slowdown
