@@ -163,7 +163,12 @@ def test_the_page_does_not_jump_while_a_preview_takes_the_results_place(visit):
     page.evaluate("""() => {
         window.places = new Set();
         const look = () => {
-            if (document.querySelector('#preview img')) window.previewed = true;
+            const preview = document.querySelector('#preview img');
+            if (preview) {
+                const box = preview.getBoundingClientRect();
+                const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+                window.previewed ||= Boolean(top && top.closest('#preview'));
+            }
             window.places.add(Math.round(document.querySelector('#download').getBoundingClientRect().top));
             if (!document.querySelector('#status').innerText.startsWith('Done')) requestAnimationFrame(look);
         };
@@ -173,6 +178,8 @@ def test_the_page_does_not_jump_while_a_preview_takes_the_results_place(visit):
     page.wait_for_selector("#status:has-text('Done')")
     page.wait_for_timeout(500)
     assert page.evaluate("() => window.previewed")
+    assert page.locator("#preview").count() == 0
+    assert "Result" in page.inner_text("#result [data-testid=block-label]")
     assert np.ptp([*page.evaluate("() => [...window.places]"), place]) <= 2
 
 

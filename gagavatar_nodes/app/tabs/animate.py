@@ -196,8 +196,11 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     drivers.input(lambda _: context.example(EXAMPLE_DRIVER), drivers, driver, **shown)
     gr.on([driver.upload, driver.clear], lambda: None, None, drivers, **shown)
     queued = {"concurrency_id": JOBS, "concurrency_limit": 1, "show_progress": "hidden"}
-    start.click(on_animate, inputs, outputs, api_name="animate", **queued)
-    run_dropped.click(on_run, [dropped, portrait, driver, voice], outputs, api_name="run_workflow", **queued)
+    for made in (
+        start.click(on_animate, inputs, outputs, api_name="animate", **queued),
+        run_dropped.click(on_run, [dropped, portrait, driver, voice], outputs, api_name="run_workflow", **queued),
+    ):
+        made.success(lambda: gr.update(label="Result"), None, result, **shown)
     stop.click(on_stop, None, status, queue=False, show_progress="hidden", api_visibility="private")
 
 
@@ -211,9 +214,10 @@ def _named_after_inputs() -> inspect.Signature:
 
 def _running(session: Session, graph: Graph) -> Iterator[Any]:
     """Updates of status, preview, result, download and workflow while a graph runs."""
-    yield "Starting …", gr.skip(), gr.skip(), gr.skip(), gr.skip()
+    heard = any("audio" in one["inputs"] for one in graph.values())
+    yield "Starting …", gr.skip(), gr.update(loop=not heard), gr.skip(), gr.skip()
     shown = None
-    hidden, back = gr.update(visible=False), gr.update(visible=True)
+    hidden = gr.update(visible=False)
     try:
         for report in run_job(session, graph):
             if report.outputs is not None:
@@ -222,11 +226,11 @@ def _running(session: Session, graph: Graph) -> Iterator[Any]:
             fresh = report.picture is not None and report.picture is not shown
             shown = report.picture
             picture = gr.update(value=shown, label="Preview", visible=True) if fresh else gr.skip()
-            yield report.line, picture, hidden if fresh else gr.skip(), gr.skip(), gr.skip()
+            yield report.line, picture, gr.skip(), gr.skip(), gr.skip()
     except CanceledError:
-        yield "Stopped. " + _READY, hidden, back, gr.skip(), gr.skip()
+        yield "Stopped. " + _READY, hidden, gr.skip(), gr.skip(), gr.skip()
     except GagavatarError:
-        yield _READY, hidden, back, gr.skip(), gr.skip()
+        yield _READY, hidden, gr.skip(), gr.skip(), gr.skip()
         raise
 
 
@@ -236,16 +240,15 @@ def _finished(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]
     document = session.folder / "output" / "gagavatar_workflow.json"
     document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
     saved = gr.update(value=str(document), interactive=True)
-    hidden, empty = gr.update(visible=False), gr.update(value=None, label="Result", visible=True)
+    hidden = gr.update(visible=False)
     if path is None:
-        return "Done.", hidden, empty, gr.update(interactive=False), saved
+        return "Done.", hidden, None, gr.update(interactive=False), saved
     got = gr.update(value=str(path), interactive=True)
     if path.suffix in _PLAYED:
-        heard = any("audio" in one["inputs"] for one in graph.values())
-        return "Done.", hidden, gr.update(value=str(path), label="Result", loop=not heard, visible=True), got, saved
+        return "Done.", hidden, str(path), got, saved
     if path.suffix in _PICTURES:
-        return "Done.", gr.update(value=str(path), label=path.name, visible=True), hidden, got, saved
-    return f"Done. Browsers do not show {path.suffix}: download it.", hidden, empty, got, saved
+        return "Done.", gr.update(value=str(path), label=path.name, visible=True), None, got, saved
+    return f"Done. Browsers do not show {path.suffix}: download it.", hidden, None, got, saved
 
 
 def _written(graph: Graph, report: Report) -> Path | None:
