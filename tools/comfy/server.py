@@ -232,6 +232,7 @@ class Page:
 
     def click_run(self, limit: float = 300) -> str:
         """Press the editor's own button and wait for the end of the run; return the error, if there was one."""
+        self.page.wait_for_selector("[data-testid=queue-button]", state="attached", timeout=120_000)
         problem = self.page.evaluate(_RUN, limit)
         self.page.wait_for_timeout(2500)
         return problem
