@@ -327,7 +327,7 @@ def test_the_living_avatar_is_shown_and_downloaded(visit, tmp_path):
     page.emulate_media(reduced_motion="reduce")  # drawn by software, idle life leaves no time for the rest
     open_tab(page, "3D")
     page.frame_locator("#living-page iframe").locator("body[data-ready]").wait_for(timeout=120_000)
-    content = downloaded(page, "#living-file", tmp_path).read_text(encoding="utf-8")
+    content = downloaded(page, "#living-page-file", tmp_path).read_text(encoding="utf-8")
     assert "Content-Security-Policy" in content
     assert len(content) < 10_000_000
     open_tab(page, "Animate")

@@ -30,7 +30,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         with gr.Column(scale=2, min_width=320):
             page = gr.HTML(_EMPTY, elem_id="living-page")
             page_file = gr.DownloadButton(
-                "Download living avatar", interactive=False, elem_id="living-file", variant="primary"
+                "Download living avatar", interactive=False, elem_id="living-page-file", variant="primary"
             )
             format_ = gr.Dropdown(list(_FORMATS), value="ply", label="Format")
             make = gr.Button("Make splat file", elem_id="make-splat")
