@@ -85,7 +85,8 @@ def _tracked(
 
     if tracker == "embedded":
         return track_video(video, video.fps, smoothing, face, on_frame, progress, source, sightings), None
-    from .tracking.landmarks import track_flame
+    from .tracking.landmarks import flame_square, track_flame
+    from .tracking.shots import seen_squares
 
     flame = load_flame_model(settings)
     flame.landmarks(flame.template[None])  # says what to do where there are none, before the video is tracked
@@ -95,7 +96,7 @@ def _tracked(
         deca = Deca(require_weight(DECA, settings.folders), flame.template.device)
         return track_deca(video, video.fps, flame, deca, smoothing, face, on_frame, progress, source), None
     motion = track_flame(video, video.fps, flame, None, smoothing, face, on_frame, progress, source, sightings)
-    return motion, None
+    return motion, seen_squares(motion, *flame_square(motion))
 
 
 def with_expressions(motion: Motion, flame: Flame) -> Motion:

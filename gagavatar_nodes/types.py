@@ -124,6 +124,14 @@ SOUND = "sound_seconds"
 TURNS = "turns"
 """Key of `Motion.extra` for the counter-clockwise quarter turns that set the driver's pictures upright, if any."""
 
+STRANGERS, DOUBTS = "strangers", "doubts"
+"""Keys of `Motion.extra` for ranges of frames, as in "12-30, 40", of the tracked video: with the face of another person
+who was not followed, and at which a shot begins with a face that was followed and may be another person's."""
+SHOTS = "shots"
+"""Key of `Motion.extra` for how the tracked video's shots were laid over each other, see `tracking.shots`."""
+OF_FRAMES = (STRANGERS, DOUBTS, SHOTS)
+"""Keys of `Motion.extra` that speak of frames by their numbers."""
+
 
 @dataclass(frozen=True)
 class FlameCodes:

@@ -51,7 +51,19 @@ def main() -> int:
 def _builders() -> dict[str, Callable[[Path, Path], None]]:
     from build_web_viewer import build_asset
     from make_example_portrait import make_example_portrait
-    from rebuild import canonical, driver, example_driver, head, models, perceptual, portraits, speech, voice, words
+    from rebuild import (
+        canonical,
+        driver,
+        example_driver,
+        head,
+        looks,
+        models,
+        perceptual,
+        portraits,
+        speech,
+        voice,
+        words,
+    )
 
     return {
         "canonical.npz": canonical.build,
@@ -65,6 +77,7 @@ def _builders() -> dict[str, Callable[[Path, Path], None]]:
         "english_words.txt.xz": words.build,
         "example_voice.flac": voice.build,
         "lpips_heads.npz": perceptual.build,
+        "face_looks.npz": looks.build,
         **dict.fromkeys(portraits.PORTRAITS, portraits.build),
         "web_viewer.js.xz": build_asset,
         "example_portrait.jpg": lambda _, out: make_example_portrait(out / "example_portrait.jpg"),

@@ -325,10 +325,11 @@ def finish(args: argparse.Namespace, summary: dict[str, Any], line: str) -> int:
 
 
 def warn_bridged(motion: Motion, name: object) -> None:
-    """Tell which frames had no face."""
-    if motion.bridged:
-        shown = ", ".join(map(str, motion.bridged[:8])) + (", ..." if len(motion.bridged) > 8 else "")
-        print(f"{name}: no face in {len(motion.bridged)} frames, filled in: {shown}", file=sys.stderr)
+    """Tell which frames had no face, or not the followed person's."""
+    from ..tracking.bridging import faults
+
+    for fault in faults(motion):
+        print(f"{name}: {fault}", file=sys.stderr)
 
 
 def _reference(text: str) -> str | int:

@@ -14,6 +14,7 @@ import numpy as np
 from ..easing import smoothstep
 from ..errors import GagavatarError
 from ..face.arkit import gaze_of
+from ..face.pose import NECK_PIVOT
 from ..face.topology import (
     CHIN_ROWS,
     EYE_CORNERS,
@@ -30,9 +31,6 @@ from ..face.topology import (
 )
 from ..types import AUTHORED_NEUTRAL, Motion
 from .head_turn import HeadTurn, angle_between, mean_rotation
-
-NECK_PIVOT = np.array([0.0, -9.0, -4.5])
-"""Canonical point about which a head turns, between the upper neck vertebrae, centimeters."""
 
 _OPEN_PERCENTILE = 75  # of the driver's lid openness: what counts as open eyes
 _CLOSING = 0.7  # share of the open eye's openness under which lids are on their way to shut

@@ -11,7 +11,7 @@ import numpy as np
 from ..easing import smoothstep
 from ..errors import GagavatarError
 from ..media.timing import FPS_RANGE
-from ..types import Motion
+from ..types import OF_FRAMES, Motion
 
 _LINEAR = ("translation", "scale", "deltas", "arkit", "gaze")
 _SMOOTHEST_SECONDS = 0.2
@@ -95,7 +95,7 @@ def loop(motion: Motion, blend_seconds: float = 0.4) -> Motion:
         return np.concatenate([matrices[count : total - count], faded])
 
     rest = {"confidence": motion.confidence[count:].copy(), "times": motion.clock[count:].astype(np.float32)}
-    return replace(_mix(motion, fade, fade_rotations), **rest)
+    return replace(_mix(motion, fade, fade_rotations), extra=_timeless(motion), **rest)
 
 
 def ping_pong(motion: Motion) -> Motion:
@@ -153,7 +153,13 @@ def take(motion: Motion, frames: np.ndarray) -> Motion:
     if flame is not None:
         shape = flame.shape[frames] if flame.shape.ndim == 2 else flame.shape
         flame = replace(flame.with_face(lambda codes: codes[frames]), shape=shape, transform=flame.transform[frames])
-    return replace(motion, flame=flame, times=motion.clock[frames].astype(np.float32), **per_frame)
+    times = motion.clock[frames].astype(np.float32)
+    return replace(motion, flame=flame, times=times, extra=_timeless(motion), **per_frame)
+
+
+def _timeless(motion: Motion) -> dict[str, str]:
+    """Return the motion's notes without those on single frames."""
+    return {key: value for key, value in motion.extra.items() if key not in OF_FRAMES}
 
 
 def sample(motion: Motion, positions: np.ndarray) -> Motion:
@@ -174,7 +180,7 @@ def sample(motion: Motion, positions: np.ndarray) -> Motion:
 
     nearest = np.round(positions).astype(int)
     rest = {"confidence": motion.confidence[nearest], "times": _clock_at(motion, positions)}
-    return replace(_mix(motion, between, between_rotations), **rest)
+    return replace(_mix(motion, between, between_rotations), extra=_timeless(motion), **rest)
 
 
 def _clock_at(motion: Motion, positions: np.ndarray) -> np.ndarray:

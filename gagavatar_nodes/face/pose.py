@@ -10,6 +10,8 @@ from ..types import HeadPose
 
 _FLIP = np.array([1.0, -1.0, -1.0])
 """Between landmarks (y down, z away) and canonical directions (y up, z to the viewer)."""
+NECK_PIVOT = np.array([0.0, -9.0, -4.5])
+"""Canonical point about which a head turns, between the upper neck vertebrae, centimeters."""
 
 
 def solve_pose(points: np.ndarray) -> tuple[HeadPose, np.ndarray]:

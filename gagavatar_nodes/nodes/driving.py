@@ -13,6 +13,7 @@ import numpy as np
 
 from ..choices import FACES, FPS, RATES, SMOOTHING
 from ..errors import GagavatarError
+from ..tracking.bridging import faults
 from ..types import TURNS, FrameSource, Motion
 from . import host, spec, tensors, validation
 from .models import HeadTracker
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _NO_DRIVER = "Extract Driving has no driver: connect 'video' (Load Video) or 'images'"
 _PREVIEW_EDGE = 512
-_SHOWN = 12
 _SAME_SECONDS = 0.1
 
 
@@ -127,11 +127,7 @@ class ExtractDriving:
 def report(motion: Motion) -> str:
     """Return what was tracked, in words."""
     lines = [f"{len(motion)} frames at {motion.fps:g} a second ({len(motion) / motion.fps:.2f} s)"]
-    if motion.bridged:
-        shown = ", ".join(map(str, motion.bridged[:_SHOWN])) + (", ..." if len(motion.bridged) > _SHOWN else "")
-        lines.append(f"no face in {len(motion.bridged)} frames, bridged: {shown}")
-    else:
-        lines.append("the face was seen in every frame")
+    lines += faults(motion) or ["the face was seen in every frame"]
     if turns := int(motion.extra.get(TURNS, 0)):
         lines.append(f"the pictures were turned upright, by {90 * turns} degrees counter-clockwise")
     return "\n".join(lines)

@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from ..types import DOUBTS, STRANGERS, Motion
+
+_SHOWN = 8
+"""Ranges of frames that are listed."""
+
+
+def frame_ranges(frames: Sequence[int], most: int | None = None) -> str:
+    """Increasing frame numbers in words, such as "3, 7-12"; after `most` ranges comes an ellipsis."""
+    array = np.asarray(frames, int)
+    parts = np.split(array, np.flatnonzero(np.diff(array) > 1) + 1) if len(array) else []
+    words = [f"{part[0]}" if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts]
+    return ", ".join(words[:most] + ["..."] * (most is not None and len(words) > most))
+
+
+def faults(motion: Motion) -> list[str]:
+    """Return what a tracked motion has of its own making, a line each: frames without the face, and other people's."""
+    lines = []
+    if bridged := motion.bridged:
+        lines.append(f"no face in {len(bridged)} frames, filled in: {frame_ranges(bridged, _SHOWN)}")
+    if strangers := motion.extra.get(STRANGERS):
+        lines.append(f"another person is in frames {strangers}, who was not followed")
+    if doubts := motion.extra.get(DOUBTS):
+        lines.append(f"the person may be another one from frame {doubts} on")
+    return lines
 
 
 class Bridge:

@@ -5,7 +5,7 @@ Grishchenko et al., "Attention Mesh: High-fidelity Face Mesh Prediction in Real-
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,6 +17,10 @@ from .opencv import opencv
 _INPUT = 192
 _ENLARGE = 1.5
 """Edge of the crop over the longer edge of the face's box."""
+_SURFACE = 128
+"""Channels of the inner layer."""
+_PATCH = 8
+"""Pixels of the region a side that become one of the patch."""
 _OUTPUTS = (
     "output_mesh_identity",
     "conv_faceflag",
@@ -25,6 +29,7 @@ _OUTPUTS = (
     "output_right_eye",
     "output_left_iris",
     "output_right_iris",
+    "p_re_lu_11",
 )
 
 # Mesh vertices of the refined outputs, in the order in which the model emits them.
@@ -74,6 +79,10 @@ class Landmarks:
     """[478, 3] float32 pixels; z grows away from the camera."""
     score: float
     """0..1 how sure the model is that the crop shows a face."""
+    surface: np.ndarray = field(default_factory=lambda: np.zeros(_SURFACE, np.float32))
+    """[128] mean activations of an inner layer, which tell what the face looks like; see `identity.look_of`."""
+    patch: np.ndarray = field(default_factory=lambda: np.zeros((_INPUT // _PATCH,) * 2 + (3,), np.uint8))
+    """[24, 24, 3] the region of the face as it was seen, small and upright."""
 
     @property
     def box(self) -> np.ndarray:
@@ -110,9 +119,11 @@ class FaceLandmarker:
     def detect(self, image: np.ndarray, region: Region) -> Landmarks:
         """Landmarks of the face in `region` of `image` [H, W, 3] uint8 RGB, which may show none: see `score`."""
         to_picture = region.to_picture()
-        tensor = _sample(image, to_picture).astype(np.float32)[None] / 255
+        seen = _sample(image, to_picture)
+        tensor = seen.astype(np.float32)[None] / 255
+        patch = opencv().resize(seen, None, fx=1 / _PATCH, fy=1 / _PATCH, interpolation=opencv().INTER_AREA)
         raw = session("face_landmarks.onnx").run(_OUTPUTS, {"input_1": tensor})
-        mesh, flag, lips, left_eye, right_eye, left_iris, right_iris = (output.reshape(-1) for output in raw)
+        mesh, flag, lips, left_eye, right_eye, left_iris, right_iris, inner = (output.reshape(-1) for output in raw)
         points = np.empty((478, 3), np.float32)
         points[:468] = mesh.reshape(468, 3)
         for indices, refined in ((_LIPS, lips), (_LEFT_EYE, left_eye), (_RIGHT_EYE, right_eye)):
@@ -122,7 +133,8 @@ class FaceLandmarker:
             points[indices, 2] = points[ring, 2].mean()
         points[:, :2] = points[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
         points[:, 2] *= region.edge / _INPUT
-        return Landmarks(points, float(1 / (1 + np.exp(-np.clip(flag[0], -80, 80)))))
+        score = float(1 / (1 + np.exp(-np.clip(flag[0], -80, 80))))
+        return Landmarks(points, score, inner.reshape(_SURFACE, -1).mean(1), patch)
 
     def refine(self, image: np.ndarray, face: Landmarks, rounds: int = 2) -> Landmarks:
         """Look again, `rounds` times, at where the landmarks say the face is."""

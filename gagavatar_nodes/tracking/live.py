@@ -116,7 +116,7 @@ class LiveTracker(LiveFace):
     def __init__(self, fps: float = 30.0, smoothing: float = DEFAULT_STRENGTH, face: FaceChoice = None) -> None:
         """See `LiveFace`; the others as for `VideoTracker`."""
         super().__init__(fps)
-        self._tracker = VideoTracker(fps, smoothing, face)
+        self._tracker = VideoTracker(fps, smoothing, face, faithful=False)
         self.last_latency_ms = 0.0
         """Milliseconds that the last call of `feed` took."""
 

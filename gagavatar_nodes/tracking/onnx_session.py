@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import assets
@@ -11,6 +12,9 @@ from ..packages import load_package
 
 if TYPE_CHECKING:
     import onnxruntime
+
+_INNER_OUTPUTS = {"face_landmarks.onnx": ("p_re_lu_11",)}
+"""Tensors inside of the models that are asked for beside their outputs."""
 
 _sessions: dict[str, onnxruntime.InferenceSession] = {}
 _lock = threading.Lock()
@@ -46,4 +50,13 @@ def open_session(path: str | os.PathLike[str]) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    model = Path(path).read_bytes() + b"".join(map(_output_field, _INNER_OUTPUTS.get(Path(path).name, ())))
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _output_field(name: str) -> bytes:
+    """Return `ModelProto(graph=GraphProto(output=[name, float]))`: messages in a row are merged when they are read."""
+    tensor_type = b"\x12\x04" + b"\x0a\x02" + b"\x08\x01"
+    value = b"\x0a" + bytes([len(name)]) + name.encode() + tensor_type
+    output = b"\x62" + bytes([len(value)]) + value
+    return b"\x3a" + bytes([len(output)]) + output

@@ -11,6 +11,7 @@ from ..face.pose import solve_poses
 from ..types import TURNS, Motion
 from .bridging import Bridge
 from .face_mesh import Landmarks
+from .shots import align_shots, write_shots
 from .smoothing import BackwardSmoother
 from .upright import quarter_turns, turn_points
 
@@ -31,6 +32,18 @@ class MotionRecorder:
         self._pictures: list[tuple[int, int]] = []
         self._confidence: list[float] = []
         self._blocks: list[tuple[np.ndarray, ...]] = []
+        self._shots = [0]
+        self._forgotten: set[int] = set()
+
+    def begin_shot(self) -> None:
+        """Take it that the next frame begins a shot: size and place have nothing to do with those before."""
+        self._points += self._backward.flush()
+        self._shots.append(len(self._confidence))
+
+    def forget(self, count: int) -> None:
+        """Let the last frames not count: they showed two shots at once."""
+        end = len(self._confidence)
+        self._forgotten.update(range(max(end - count, 0), end))
 
     def add(self, points: np.ndarray | None, score: float, shape: tuple[int, ...]) -> None:
         """Take the next frame: landmarks [478, 3] in pixels or None without a face, face score, picture's shape.
@@ -59,12 +72,21 @@ class MotionRecorder:
             np.concatenate(parts) for parts in zip(*self._blocks, strict=True)
         )
         self._blocks.clear()
+        confidence = np.array(self._confidence, np.float32)
+        forgotten = sorted(self._forgotten)
+        kept = ~np.isin(np.flatnonzero(confidence > 0), forgotten)
+        if kept.any() and not kept.all():
+            scale, rotation, translation, gaze, offsets = (
+                values[kept] for values in (scale, rotation, translation, gaze, offsets)
+            )
+            confidence[forgotten] = 0
+        known = np.flatnonzero(confidence > 0)
+        starts = np.unique(np.searchsorted(known, self._shots)).tolist()
+        shots = align_shots(starts, scale, rotation, translation, offsets)
         neutral = resting_face(offsets)
         for start in range(0, len(offsets), _BLOCK):  # in place: the offsets are most of the motion
             block = slice(start, start + _BLOCK)
             offsets[block] = bundled_neutral() + offsets[block] - neutral
-        confidence = np.array(self._confidence, np.float32)
-        known = np.flatnonzero(confidence > 0)
         if len(known) < len(confidence):
             bridge = Bridge(known, len(confidence))
             rotation = bridge.fill_rotations(rotation)
@@ -80,7 +102,7 @@ class MotionRecorder:
             gaze=gaze,
             confidence=confidence,
             source=self._source,
-            extra={TURNS: str(self._turns)} if self._turns else {},
+            extra=({TURNS: str(self._turns)} if self._turns else {}) | write_shots(shots),
         )
 
     def _solve(self) -> None:

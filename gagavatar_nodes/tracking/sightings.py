@@ -4,35 +4,55 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .video_tracker import TrackedFrame
+from .video_tracker import TrackedFrame, VideoTracker
 
 _MOST_FRAMES = 20_000
 """Of one video, and of all that are kept: 6 KB each."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What was seen in one frame."""
+
+    face: TrackedFrame | None
+    """None where the face was not to be seen."""
+    stranger: bool = False
+    """See `VideoTracker.stranger`."""
+    faded: int = 0
+    """See `VideoTracker.faded`."""
+
+    @staticmethod
+    def by(tracker: VideoTracker, image: np.ndarray) -> Sighting:
+        """Feed the next frame to a tracker."""
+        face = tracker.feed(image)
+        return Sighting(face, tracker.stranger, tracker.faded)
 
 
 class Sightings:
     """The face in each frame of one video, as it is tracked with other settings after it was seen once."""
 
     def __init__(self) -> None:
-        self.frames: list[TrackedFrame | None] = []
-        """Unsmoothed; None where the face was not to be seen."""
+        self.frames: list[Sighting] = []
+        """Unsmoothed."""
         self.shape: tuple[int, ...] = ()
         """Of the pictures."""
         self.complete = False
         """Whether all frames of the video are here."""
         self._fits = True
 
-    def add(self, seen: TrackedFrame | None, shape: tuple[int, ...]) -> None:
+    def add(self, seen: Sighting, shape: tuple[int, ...]) -> None:
         """Take the next frame; a video that is too long is forgotten."""
         self._fits &= len(self.frames) < _MOST_FRAMES
         if not self._fits:
             self.frames.clear()
             return
-        kept = None if seen is None else TrackedFrame(seen.points.astype(np.float32), seen.score)
-        self.frames.append(kept)
+        face = seen.face
+        kept = None if face is None else replace(face, points=face.points.astype(np.float32))
+        self.frames.append(replace(seen, face=kept))
         self.shape = shape
 
     def finish(self) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
 
 from ..errors import FaceError
-from ..types import Motion
+from ..types import DOUBTS, STRANGERS, Motion
+from .bridging import frame_ranges
 from .face_mesh import Landmarks
 from .faces import FaceChoice, FaceReference
 from .recorder import MotionRecorder
 from .reference import make_tracker
-from .sightings import Sightings
+from .sightings import Sighting, Sightings
 from .smoothing import DEFAULT_STRENGTH, PASS_SHARE, OneEuroFilter
-from .video_tracker import TrackedFrame
 
 
 def track_video(
@@ -31,7 +32,8 @@ def track_video(
     """Follow one face through a video. The frames are streamed; only 3 KB of motion stay of each.
 
     A frame that does not show the face is bridged: filled in between its neighbors, or held at either end, with
-    confidence 0 (`Motion.bridged` lists it).
+    confidence 0 (`Motion.bridged` lists it). So is one that shows only other people. Across a cut the head keeps its
+    size and place.
 
     Args:
         frames: [H, W, 3] uint8 RGB each, upright and of one size.
@@ -50,10 +52,19 @@ def track_video(
     """
     recorder = MotionRecorder(fps, source, PASS_SHARE * smoothing)
     points = None
+    strangers, doubts = [], []
     index = -1
-    for index, (image, shape, tracked) in enumerate(_tracked(frames, fps, smoothing, face, on_frame, sightings)):
+    for index, (image, shape, seen) in enumerate(_tracked(frames, fps, smoothing, face, on_frame, sightings)):
+        tracked = seen.face
+        recorder.forget(seen.faded)
+        if seen.stranger:
+            strangers.append(index)
         if tracked is not None:
             points = tracked.points
+            if tracked.new_shot:
+                recorder.begin_shot()
+            if tracked.doubtful:
+                doubts.append(index)
         recorder.add(None if tracked is None else tracked.points, 0.0 if tracked is None else tracked.score, shape)
         if on_frame is not None and image is not None:
             on_frame(index, image, points, tracked is None)
@@ -70,7 +81,10 @@ def track_video(
             f"{where}no face was found in any of the {index + 1} frames. Use a video in which one face is well lit, "
             "turned to the camera and at least 32 pixels tall."
         )
-    return recorder.finish()
+    motion = recorder.finish()
+    notes = {STRANGERS: strangers, DOUBTS: doubts}
+    motion.extra.update({key: frame_ranges(frames) for key, frames in notes.items() if frames})
+    return motion
 
 
 def _tracked(
@@ -80,33 +94,34 @@ def _tracked(
     face: FaceChoice,
     on_frame: object,
     sightings: Sightings | None,
-) -> Iterator[tuple[np.ndarray | None, tuple[int, ...], TrackedFrame | None]]:
+) -> Iterator[tuple[np.ndarray | None, tuple[int, ...], Sighting]]:
     """Yield each frame (None where nobody looks at it), its shape, and the face in it, smoothed forward."""
     if sightings is None or isinstance(face, FaceReference):
         tracker = make_tracker(fps, PASS_SHARE * smoothing, face)
         for image in frames:
-            yield image, image.shape, tracker.feed(image)
+            yield image, image.shape, Sighting.by(tracker, image)
         return
     smooth = OneEuroFilter(fps, PASS_SHARE * smoothing)
     for picture, seen in _seen(frames, fps, face, on_frame, sightings):
-        if seen is None:
+        face_seen = seen.face
+        if face_seen is None or face_seen.new_shot:
             smooth.reset()
-            yield picture, sightings.shape, None
-        else:
-            points = smooth(seen.points, Landmarks(seen.points, seen.score).size)
-            yield picture, sightings.shape, TrackedFrame(points, seen.score)
+        if face_seen is not None:
+            points = smooth(face_seen.points, Landmarks(face_seen.points, face_seen.score).size)
+            seen = replace(seen, face=replace(face_seen, points=points))
+        yield picture, sightings.shape, seen
 
 
 def _seen(
     frames: Iterable[np.ndarray], fps: float, face: FaceChoice, on_frame: object, sightings: Sightings
-) -> Iterator[tuple[np.ndarray | None, TrackedFrame | None]]:
+) -> Iterator[tuple[np.ndarray | None, Sighting]]:
     if sightings.complete:
         pictures: Iterable[np.ndarray | None] = frames if on_frame is not None else repeat(None)
         yield from zip(pictures, sightings.frames, strict=False)
         return
     tracker = make_tracker(fps, 0.0, face)
     for image in frames:
-        seen = tracker.feed(image)
+        seen = Sighting.by(tracker, image)
         sightings.add(seen, image.shape)
         sightings.shape = image.shape
         yield image, seen

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
+from .cuts import CutDetector
 from .detector import FaceDetector
 from .face_mesh import FaceLandmarker, Landmarks, region_of_landmarks
 from .faces import FaceChoice, choose_face, find_faces, find_faces_any_way_up
+from .identity import DOUBTFUL, SAME, Person, look_of, resemblance
 from .smoothing import DEFAULT_STRENGTH, OneEuroFilter
 from .upright import look_region
 
@@ -18,6 +21,26 @@ _SEARCH_PERIOD = 1.0
 """Seconds between searches for small faces while there is none; a search of the whole picture runs on every frame."""
 _REACH, _REACH_PER_SECOND = 1.0, 2.0
 """Face sizes that the face may have moved when several were seen, at once and per second out of sight."""
+_ACQUAINTED = 1.0
+"""Seconds for which a face is seen before its looks are judged."""
+_LIKE_SECONDS = 0.2
+"""Between comparisons with other faces of the picture while the followed face does not look like the person's."""
+_MOMENT = 0.5
+"""Seconds for which a face stays as it was seen, about."""
+_UNLIKE = 1.6
+"""Distance of looks of faces that do not resemble each other at all."""
+_OTHER = 0.8
+"""Distance of looks from which a followed face is another person's though no face fits better: one faded to another."""
+_PREFERRED = 0.1
+"""By how much another face must be more like the person."""
+_PLACE = 0.05
+"""Weight of place and size beside looks after a cut: of twins, the nearer one."""
+_JUMP_SIZE, _JUMP_PLACE = 0.05, 0.1
+"""Logarithm of the size, and face sizes, by which a face changes at once where a new shot begins."""
+_FADE_JUMP = 3.0
+"""By how much more it changes over a dissolve, in which it moves by itself as well."""
+_LONGEST_FADE = 48
+"""Frames."""
 
 
 @dataclass(frozen=True)
@@ -28,24 +51,45 @@ class TrackedFrame:
     """[478, 3] float32 pixels, smoothed; z grows away from the camera."""
     score: float
     """0..1 the landmark model's face score."""
+    new_shot: bool = False
+    """A shot begins here: size and place have nothing to do with those before."""
+    doubtful: bool = False
+    """It may be another person, who was taken for the followed one after a cut."""
 
 
 class VideoTracker:
     """Follows one face from frame to frame: landmarks in the region of the last ones, the detector when they are lost.
 
-    Where several faces were seen, a lost face is only taken up again near to where it was: another person who stays
-    in the picture is not mistaken for it.
+    At a cut, and where the picture changes at once, the face is looked for anew, and known by its looks. Within a shot
+    a lost face is taken up again near to where it was where several faces were seen. Another person is not taken for
+    it; see `stranger`.
     """
 
-    def __init__(self, fps: float, smoothing: float = DEFAULT_STRENGTH, face: FaceChoice = None) -> None:
-        """`smoothing` is 0 (raw) to 1; `face` chooses among the faces of the first frame that shows one."""
+    def __init__(
+        self, fps: float, smoothing: float = DEFAULT_STRENGTH, face: FaceChoice = None, faithful: bool = True
+    ) -> None:
+        """`smoothing` is 0 (raw) to 1; `face` chooses among the faces of the first frame that shows one.
+
+        Not `faithful`, for webcams: there are no cuts, and whoever sits down in front of it is followed.
+        """
         self._fps = fps
         self._choice = face
         self._filter = OneEuroFilter(fps, smoothing)
         self._landmarker = FaceLandmarker()
+        self._cuts = CutDetector() if faithful else None
+        self._person = Person()
         self._last: Landmarks | None = None
         self._frames_lost = 0
         self._faces_seen = 0
+        self._past: deque[Landmarks | None] = deque(maxlen=_LONGEST_FADE)
+        self._refused = False  # since the cut
+        self._cut = False  # since the face was seen last
+        self._recolored = False  # and not only a jump zoom
+        self._unlike = 0  # frames for which the followed face has not looked like the person's
+        self.stranger = False
+        """Whether the last frame showed a face, but not the person's."""
+        self.faded = 0
+        """Frames before the last one that showed two shots at once."""
 
     def feed(self, image: np.ndarray) -> TrackedFrame | None:
         """Return the face in the next frame [H, W, 3] uint8 RGB, or None where it is not to be seen.
@@ -53,30 +97,100 @@ class VideoTracker:
         Raises:
             FaceError: `face` is an index or a point at which the first frame with faces has none.
         """
-        found = self._follow(image) or self._search(image)
+        self.stranger, self.faded = False, 0
+        sudden, faded = self._changes(image)
+        found = (None if sudden or faded else self._follow(image)) or self._search(image, sudden)
+        self._past.append(found)
         if found is None:
             self._frames_lost += 1
             self._filter.reset()
+            self.faded = faded
             return None
-        self._last, self._frames_lost = found, 0
-        return TrackedFrame(self._filter(found.points, found.size), found.score)
+        return self._tracked(found, faded)
+
+    def _changes(self, image: np.ndarray) -> tuple[bool, int]:
+        """Whether the picture is suddenly another one, and how many frames a dissolve took that is over now."""
+        if self._cuts is None:
+            return False, 0
+        fading = self._cuts.faded
+        cut = self._cuts.feed(image)
+        faded = 0 if self._cuts.faded else min(fading, _LONGEST_FADE)
+        if faded:
+            self._last = next((face for face in list(self._past)[-faded - 1 :] if face is not None), self._last)
+        self._cut |= cut or self._cuts.sudden or faded > 0
+        self._recolored |= cut or faded > 0
+        sudden = cut or self._cuts.sudden
+        self._refused &= not (sudden or faded)
+        return sudden, faded
+
+    def _tracked(self, found: Landmarks, faded: int) -> TrackedFrame:
+        bounds = _FADE_JUMP if faded else 1.0
+        jumped = self._cut and self._last is not None and _jumped(self._last, found, bounds)
+        distance = self._unlikeness(found)
+        doubtful = self._recolored and distance > DOUBTFUL
+        if self._cut:
+            self._filter.reset()
+        if self._cuts is not None and (distance <= DOUBTFUL or not self._acquainted):
+            self._person.learn(look_of(found))
+        self._last, self._frames_lost, self._cut, self._recolored = found, 0, False, False
+        self.faded = faded if jumped else 0
+        return TrackedFrame(self._filter(found.points, found.size), found.score, jumped, doubtful)
+
+    @property
+    def _acquainted(self) -> bool:
+        return self._person.seen >= _ACQUAINTED * self._fps
+
+    def _distance(self, face: Landmarks) -> float:
+        """How unlike the person's looks a face's are; 0 where anyone is followed."""
+        return self._person.distance(look_of(face)) if self._cuts is not None else 0.0
+
+    def _unlikeness(self, face: Landmarks) -> float:
+        """`_distance`, less for a face that is seen just as the followed one was a moment ago."""
+        distance = self._distance(face)
+        if self._last is None or self._frames_lost > _MOMENT * self._fps:
+            return distance
+        return min(distance, _UNLIKE * (1 - resemblance(face, self._last)))
 
     def _follow(self, image: np.ndarray) -> Landmarks | None:
         if self._last is None or self._frames_lost:
             return None
         found = self._landmarker.detect(image, region_of_landmarks(self._last))
-        return found if found.score >= _LOST else None
+        return found if found.score >= _LOST and self._is_still_the_person(image, found) else None
 
-    def _search(self, image: np.ndarray) -> Landmarks | None:
+    def _is_still_the_person(self, image: np.ndarray, found: Landmarks) -> bool:
+        """Whether the followed face has not become another's, as where two people pass each other."""
+        distance = self._distance(found)
+        if distance <= SAME or not self._acquainted:
+            self._unlike = 0
+            return True
+        check = self._unlike % max(1, round(_LIKE_SECONDS * self._fps)) == 0
+        self._unlike += 1
+        if distance > _OTHER:
+            return False
+        return not (check and any(self._distance(face) < distance - _PREFERRED for face in self._glimpse(image)))
+
+    def _search(self, image: np.ndarray, sudden: bool) -> Landmarks | None:
         thorough = self._frames_lost % max(1, round(_SEARCH_PERIOD * self._fps)) == 0
         if self._last is None:
             return self._first(image) if thorough or self._glimpse(image) else None
         faces = find_faces(image) if thorough else self._glimpse(image)
         self._faces_seen = max(self._faces_seen, len(faces))
+        if sudden and self._cuts is not None and not all(self._cuts.changed(face.box, image.shape) for face in faces):
+            self._cut = self._recolored = False  # a face goes on as before: something else in the picture changed
+        most = DOUBTFUL if self._refused else SAME if self._recolored or self._faces_seen > 1 else _OTHER
+        known = [face for face in faces if self._unlikeness(face) <= most]
+        if self._cut and not known and thorough:
+            known = [face for face in find_faces(image, small=True) if self._unlikeness(face) <= most]
+        self.stranger = bool(faces) and not known
+        self._refused |= self.stranger
+        if self._cut:
+            return min(
+                known, key=lambda face: self._unlikeness(face) + _PLACE * _distance(face, self._last), default=None
+            )
         if self._faces_seen > 1:
             reach = _REACH + _REACH_PER_SECOND * self._frames_lost / self._fps
-            faces = [face for face in faces if _distance(face, self._last) <= reach]
-        return min(faces, key=lambda face: _distance(face, self._last), default=None)
+            known = [face for face in known if _distance(face, self._last) <= reach]
+        return min(known, key=lambda face: _distance(face, self._last), default=None)
 
     def _first(self, image: np.ndarray) -> Landmarks | None:
         faces = find_faces_any_way_up(image)
@@ -94,7 +208,13 @@ class VideoTracker:
 
 def _distance(face: Landmarks, other: Landmarks | None) -> float:
     """Between the faces' centers, in sizes of `other`, plus how much their sizes differ."""
-    if other is None:
-        return 0.0
-    move = (face.box.reshape(2, 2).mean(0) - other.box.reshape(2, 2).mean(0)) / other.size
-    return float(np.linalg.norm(move) + abs(np.log(face.size / other.size)))
+    return 0.0 if other is None else _move(face, other) + abs(float(np.log(face.size / other.size)))
+
+
+def _move(face: Landmarks, other: Landmarks) -> float:
+    """Between the faces' centers, in sizes of `other`."""
+    return float(np.linalg.norm(face.box.reshape(2, 2).mean(0) - other.box.reshape(2, 2).mean(0))) / other.size
+
+
+def _jumped(before: Landmarks, now: Landmarks, bounds: float) -> bool:
+    return abs(np.log(now.size / before.size)) > bounds * _JUMP_SIZE or _move(now, before) > bounds * _JUMP_PLACE

@@ -9,9 +9,10 @@ import pytest
 
 from gagavatar_nodes.driving.operations import add_arkit, neutral_motion, pick_neutral
 from gagavatar_nodes.driving.pose import rotation_of
-from gagavatar_nodes.driving.retarget import NECK_PIVOT, Retargeter
+from gagavatar_nodes.driving.retarget import Retargeter
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.face.bundled_face import bundled_neutral
+from gagavatar_nodes.face.pose import NECK_PIVOT
 from gagavatar_nodes.face.topology import LOWER_LIP, MOUTH_CORNERS, UPPER_LIP, eye_openness
 from gagavatar_nodes.types import ARKIT_NAMES, Motion
 

@@ -79,7 +79,7 @@ def test_bridged_frames_are_listed_and_audio_is_passed_on(run, frames):
     sound = {"waveform": torch.zeros(1, 1, 100), "sample_rate": 100}
     motion, audio, _, report, _ = run("ExtractDriving", images=images, audio=sound, preview_frames=0)
     assert motion.bridged == [2, 3]
-    assert "no face in 2 frames, bridged: 2, 3" in report
+    assert "no face in 2 frames, filled in: 2-3" in report
     assert audio is sound
 
 
@@ -158,7 +158,7 @@ def test_another_smoothing_or_preview_does_not_look_for_the_face_again(run, driv
     again, _, overlay, report, _ = extract(0.8, 4)
     assert len(looks) == before
     assert len(overlay) == 4
-    assert "no face in 1 frames, bridged: 6" in report
+    assert "no face in 1 frames, filled in: 6" in report
     assert np.allclose(again.rotation, fresh.rotation, atol=1e-4)
     assert np.allclose(again.deltas.astype(float), fresh.deltas.astype(float), atol=0.01)
     run("ExtractDriving", images=images[:5], smoothing=0.1, preview_frames=0)

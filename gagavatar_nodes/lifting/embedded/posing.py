@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from ...driving.retarget import NECK_PIVOT, HeadPlacement
+from ...driving.retarget import HeadPlacement
+from ...face.pose import NECK_PIVOT
 from ...rendering.covariance import UPPER_TRIANGLE, symmetric_matrices, upper_triangles
 from ...types import HEAD_UNITS_PER_CM
 from .binding import CONTROLS, LANDMARKS

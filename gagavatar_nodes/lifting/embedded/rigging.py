@@ -10,9 +10,10 @@ import numpy as np
 
 from ...driving.operations import neutral_motion
 from ...driving.performing import perform_weights
-from ...driving.retarget import NECK_PIVOT, Retargeter
+from ...driving.retarget import Retargeter
 from ...export.rig import Eye, Rig, Shape, activations
 from ...export.rig_file import Take
+from ...face.pose import NECK_PIVOT
 from ...face.topology import CHIN
 from ...types import ARKIT_NAMES
 from .binding import CONTROLS, LANDMARKS, Handle

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...driving.retarget import NECK_PIVOT, Retargeter
+from ...driving.retarget import Retargeter
 from ...face.arkit_flame import IBUG_68
+from ...face.pose import NECK_PIVOT
 from ...types import FRONTAL_ROTATION, HEAD_UNITS_PER_CM, Portrait
 
 _INNER_FACE = slice(17, 68)  # of the 68 landmarks: the outline slides on the skin

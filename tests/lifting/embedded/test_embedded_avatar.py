@@ -11,8 +11,7 @@ import pytest
 from gagavatar_nodes.avatars import load_avatar
 from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
-from gagavatar_nodes.driving.retarget import NECK_PIVOT
-from gagavatar_nodes.face.pose import solve_pose
+from gagavatar_nodes.face.pose import NECK_PIVOT, solve_pose
 from gagavatar_nodes.face.topology import FACE_OVAL, eye_openness, mouth_aperture
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.depth import MIDDLE_PLANE_CM
