@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _FORMATS = (
-    "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "apng", "asf", "au", "avi", "caf", "dv", "eac3", "flac", "flv",
-    "gif", "h264", "hevc", "ivf", "m4v", "matroska", "mjpeg", "mov", "mp3", "mpeg", "mpegts", "mpegvideo", "mxf", "nut",
-    "ogg", "rm", "tta", "w64", "wav", "wv", "yuv4mpegpipe",
+    "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "apng", "asf", "au", "avi", "caf", "dv", "eac3", "flac",
+    "flv", "gif", "h264", "hevc", "ivf", "m4v", "matroska", "mjpeg", "mov", "mp3", "mpeg", "mpegts", "mpegvideo", "mxf",
+    "nut", "ogg", "rm", "tta", "w64", "wav", "wv", "yuv4mpegpipe",
     "bmp_pipe", "jpeg_pipe", "png_pipe", "tiff_pipe", "webp_pipe",
 )  # fmt: skip
 """ffmpeg's readers of files that hold all of their sound and pictures. Playlists (HLS, DASH, concat), descriptions of
