@@ -3,7 +3,6 @@
 import threading
 from contextlib import suppress
 
-import psutil
 import pytest
 
 from gagavatar_nodes import assets
@@ -12,6 +11,7 @@ from gagavatar_nodes.errors import GagavatarError
 from media_files import encode_video
 from running_service import RunningService
 
+psutil = pytest.importorskip("psutil")
 schemathesis = pytest.importorskip("schemathesis")
 from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402
 from hypothesis.errors import Unsatisfiable  # noqa: E402
