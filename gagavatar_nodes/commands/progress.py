@@ -24,7 +24,7 @@ class Bar:
     def __enter__(self) -> Bar:
         return self
 
-    def __call__(self, done: int, total: int | None, **values: str) -> None:
+    def __call__(self, done: int, total: int | None, /, **values: str) -> None:
         """Show `done` of `total`, and `values` behind it."""
         if self._hidden:
             return
