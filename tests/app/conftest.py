@@ -56,7 +56,7 @@ def written(tmp_path_factory):
 def address(written):
     from gagavatar_nodes.app.page import Serving, serve
 
-    page, url = serve(Serving(limits=Limits(seconds=5.0, megabytes=1)), block=False)
+    page, url = serve(Serving(limits=Limits(seconds=12.0, megabytes=1)), block=False)
     yield url
     page.close()
 
