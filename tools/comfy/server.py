@@ -42,7 +42,8 @@ _RUN = """async limit => {
         app.api.addEventListener('execution_error', event => resolve(event.detail.exception_message));
         setTimeout(() => resolve('took too long'), limit * 1000);
     });
-    document.querySelector('[data-testid=queue-button]').click();
+    const place = document.querySelector('[data-testid=queue-button]');
+    (place.matches('button') ? place : place.querySelector('button')).click();
     return await ended;
 }"""
 _BOXES = """() => app.graph.nodes.map(node => {
