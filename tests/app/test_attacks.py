@@ -123,7 +123,7 @@ def test_what_is_not_for_visitors_is_not_callable(serving):
     assert visitor.web.get("/gradio_api/file=http://127.0.0.1:1/x").status_code == 404
     shared = Visitor(serving(listen="0.0.0.0").replace("0.0.0.0", "127.0.0.1"))
     names = [one["props"].get("elem_id") for one in shared.components.values()]
-    assert "studio-reset" in names
+    assert "studio-random" in names
     assert "models-download" not in names
 
 
