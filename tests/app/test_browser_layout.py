@@ -5,6 +5,8 @@ import pytest
 
 from gagavatar_nodes.driving.macros import MACROS
 
+pytest.importorskip("gradio")
+
 _TOP = "selector => document.querySelector(selector).getBoundingClientRect().top"
 _BOTTOM = "selector => document.querySelector(selector).getBoundingClientRect().bottom"
 _HEIGHT = "selector => document.querySelector(selector).getBoundingClientRect().height"
