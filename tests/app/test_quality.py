@@ -7,7 +7,7 @@ from gagavatar_nodes.app.graphs import AnimateOptions, Source, animate
 from gagavatar_nodes.errors import GagavatarError
 
 pytest.importorskip("gradio")
-from gagavatar_nodes.app.tabs import quality  # noqa: E402 - only where Gradio is
+from gagavatar_nodes.app.tabs import quality
 
 
 def graph(**options):
