@@ -122,7 +122,7 @@ def test_left_and_right_go_together_until_they_are_parted(visit):
     page.click("#studio-wink")
     page.wait_for_selector("#slider-eyeBlinkRight")
     page.wait_for_function("() => +document.querySelector('#slider-eyeBlinkLeft input[type=range]').value === 1")
-    assert page.evaluate(_VALUE, "eyeBlinkRight") == 0
+    page.wait_for_function("() => +document.querySelector('#slider-eyeBlinkRight input[type=range]').value === 0")
 
 
 def test_only_settings_that_apply_are_shown(visit):
