@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -78,6 +79,11 @@ class Run:
     """Node id -> what it shows, cached nodes' too."""
 
 
+def _hear_ctrl_c() -> None:
+    """What runs in the background ignores Ctrl-C, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Server:
     """A ComfyUI process with a base folder of its own, in whose custom_nodes the pack is a link."""
 
@@ -108,7 +114,9 @@ class Server:
         self.log = base / "server.log"
         environment = os.environ | {"GAGAVATAR_CACHE": str(base / "cache")}
         with open(self.log, "wb") as sink:
-            self.process = subprocess.Popen(command, cwd=comfy, stdout=sink, stderr=subprocess.STDOUT, env=environment)
+            self.process = subprocess.Popen(
+                command, cwd=comfy, stdout=sink, stderr=subprocess.STDOUT, env=environment, preexec_fn=_hear_ctrl_c
+            )
         self._wait()
 
     def get(self, path: str) -> Any:
