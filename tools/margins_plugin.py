@@ -60,7 +60,12 @@ def _note_approximate(place: str, actual: Any, approximate: Any) -> None:
     """Of a comparison with `pytest.approx`."""
     if not (hasattr(approximate, "expected") and hasattr(approximate, "_approx_scalar")):
         return
-    expected = np.ravel(np.asarray(approximate.expected, np.float64))
+    wanted = approximate.expected
+    if isinstance(wanted, dict):
+        if not isinstance(actual, dict) or actual.keys() != wanted.keys():
+            return
+        actual, wanted = [actual[key] for key in wanted], list(wanted.values())
+    expected = np.ravel(np.asarray(wanted, np.float64))
     tolerance = np.array([approximate._approx_scalar(value).tolerance for value in expected.tolist()])
     difference = np.abs(np.ravel(np.asarray(actual, np.float64)) - expected)
     note(place, float(np.max(difference / tolerance, initial=0.0)), 1.0)
