@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from .deep3d import deep3d_codes, load_deep3d
 from .emica_codes import emica_codes, load_emica
 from .flame_codes import fit_codes, load_bundled_head, load_published_head
-from .sights import Moment, Sight
 from .tracks import Tracks
-from .variants import SELF, Maker, OfFrame, OfTracks, Variant
+from .variants import SELF, Maker, OfTracks, Variant, code_difference
 
 _SKIN = 468
 
@@ -39,17 +35,6 @@ def _flame(head: Maker) -> OfTracks:
     return of_tracks
 
 
-def _of_codes(read: Callable[[Sight], Any], sum_up: bool = False) -> OfFrame:
-    def of_frame(moment: Moment) -> float:
-        result, driver = read(moment.result), read(moment.truth)
-        if result is None or driver is None:
-            return float("nan")
-        difference = np.abs(result.expression - driver.expression)
-        return float(difference.sum() if sum_up else difference.mean())
-
-    return of_frame
-
-
 _TRACKED = "of the bundled tracker, raw"
 _OTAVATAR = "github.com/theEricMa/OTAvatar, issue 27; FlexAvatar, scripts/compute_metrics.py"
 _CHU = "github.com/xg-chu/GAGAvatar, issue 36: l1_loss, or its sum, from the author's memory"
@@ -74,15 +59,16 @@ VARIANTS = (
     ),
     Variant(
         "aed.l1.emica", "AED, EMICA", "mean absolute difference of the 100 FLAME expression codes that EMICA sees",
-        "this program; EMICA as in github.com/xg-chu/GAGAvatar_track", "", "lower", _of_codes(emica_codes),
-        instrument=load_emica,
+        "this program; EMICA as in github.com/xg-chu/GAGAvatar_track", "", "lower",
+        code_difference(emica_codes, "expression"), instrument=load_emica,
     ),
     Variant(
         "aed.l1.deep3d", "AED, Deep3DFaceRecon", "mean absolute difference of Deep3DFaceRecon's 64 expression codes",
-        _OTAVATAR, "", "lower", _of_codes(deep3d_codes), papers=("OTAvatar", "FlexAvatar"), instrument=load_deep3d,
+        _OTAVATAR, "", "lower", code_difference(deep3d_codes, "expression"), papers=("OTAvatar", "FlexAvatar"),
+        instrument=load_deep3d,
     ),
     Variant(
         "aed.sum.deep3d", "AED, Deep3DFaceRecon, sum", "sum of absolute differences of the 64 expression codes", _CHU,
-        "", "lower", _of_codes(deep3d_codes, True), instrument=load_deep3d,
+        "", "lower", code_difference(deep3d_codes, "expression", sum_up=True), instrument=load_deep3d,
     ),
 )  # fmt: skip

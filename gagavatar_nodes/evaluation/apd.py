@@ -6,9 +6,8 @@ import numpy as np
 
 from ..face.pose import yaw_pitch_roll
 from .deep3d import deep3d_codes, load_deep3d
-from .sights import Moment
 from .tracks import Tracks
-from .variants import OfFrame, Variant
+from .variants import Variant, code_difference
 
 
 def angles_between(rotations: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -29,17 +28,6 @@ def _l1(tracks: Tracks) -> np.ndarray:
     return np.abs((result - driver + np.pi) % (2 * np.pi) - np.pi).mean(-1)
 
 
-def _deep3d(sum_up: bool) -> OfFrame:
-    def of_frame(moment: Moment) -> float:
-        result, driver = deep3d_codes(moment.result), deep3d_codes(moment.truth)
-        if result is None or driver is None:
-            return float("nan")
-        difference = np.abs(result.angles - driver.angles)
-        return float(difference.sum() if sum_up else difference.mean())
-
-    return of_frame
-
-
 VARIANTS = (
     Variant(
         "apd.geodesic.landmarks478", "APD, angle", "angle of the rotation between the heads' poses, by weighted "
@@ -52,11 +40,11 @@ VARIANTS = (
     Variant(
         "apd.l1.deep3d", "APD, Deep3DFaceRecon", "mean absolute difference of Deep3DFaceRecon's three angles",
         "github.com/theEricMa/OTAvatar, issue 27; FlexAvatar, scripts/compute_metrics.py", "rad", "lower",
-        _deep3d(False), papers=("OTAvatar", "FlexAvatar"), instrument=load_deep3d,
+        code_difference(deep3d_codes, "angles"), papers=("OTAvatar", "FlexAvatar"), instrument=load_deep3d,
     ),
     Variant(
         "apd.sum.deep3d", "APD, Deep3DFaceRecon, sum", "sum of absolute differences of the three angles",
         "github.com/xg-chu/GAGAvatar, issue 36: l1_loss of pose[:3], or its sum, from the author's memory", "rad",
-        "lower", _deep3d(True), instrument=load_deep3d,
+        "lower", code_difference(deep3d_codes, "angles", sum_up=True), instrument=load_deep3d,
     ),
 )  # fmt: skip

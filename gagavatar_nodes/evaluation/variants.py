@@ -11,7 +11,7 @@ import numpy as np
 from ..settings import Settings
 
 if TYPE_CHECKING:
-    from .sights import Moment
+    from .sights import Moment, Sight
     from .tracks import Tracks
 
 SELF, CROSS = "self", "cross"
@@ -64,3 +64,19 @@ class Instruments:
         if make not in self._made:
             self._made[make] = make(self.settings)
         return self._made[make]
+
+
+def code_difference(read: Callable[[Sight], Any], part: str, sum_up: bool = False) -> OfFrame:
+    """Return what compares a part of the codes that a network reads: mean, or sum, of absolute differences.
+
+    NaN where result or truth has no codes.
+    """
+
+    def of_frame(moment: Moment) -> float:
+        result, truth = read(moment.result), read(moment.truth)
+        if result is None or truth is None:
+            return float("nan")
+        difference = np.abs(getattr(result, part) - getattr(truth, part))
+        return float(difference.sum() if sum_up else difference.mean())
+
+    return of_frame
