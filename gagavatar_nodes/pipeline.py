@@ -334,7 +334,7 @@ def check_model(
     name, why = choose_model(model, settings)
     if name == "gagavatar":
         from .lifting.gagavatar.models import get_models
-        from .trackers import tracker_folder
+        from .tracking.emica.files import tracker_folder
 
         get_models(settings).check()
         if settings.portrait_tracker == "emica":
@@ -380,7 +380,8 @@ def _track_driver(
     settings: Settings,
 ) -> Motion:
     from .driving.motion_file import load_motion, save_motion
-    from .trackers import DECA, choose_tracker, tracker_folder
+    from .trackers import DECA, choose_tracker
+    from .tracking.emica.files import tracker_folder
     from .weights import require_weight
 
     name, _ = choose_tracker(tracker, settings)

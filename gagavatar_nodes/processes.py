@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -16,6 +17,11 @@ JobProgress = Callable[[str, int, "int | None"], None]
 def usual_workers() -> int:
     """One process for every two processors."""
     return max(1, (os.cpu_count() or 1) // 2)
+
+
+def end_with_parent() -> None:
+    """End this process, whatever it does, as soon as the one that started it is gone."""
+    threading.Thread(target=_follow_parent, daemon=True).start()
 
 
 def run_jobs(
@@ -76,3 +82,10 @@ def _single_threaded() -> None:
 
     cv2.setNumThreads(1)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,8 +20,8 @@ if TYPE_CHECKING:
     from .tracking.faces import FaceChoice
     from .tracking.sightings import Sightings
 
-ARCHIVE, DECA = "track_resources.tar", "deca_model.tar"
-"""Files of the trackers emica and deca."""
+DECA = "deca_model.tar"
+"""File of the tracker deca."""
 
 OnFrame = Callable[[int, np.ndarray, "np.ndarray | None", bool], None]
 Square = tuple[np.ndarray, float]
@@ -62,11 +60,11 @@ def track_file(
         WeightsError: a file of the tracker is missing, truncated or changed.
         GagavatarError: there is no PyTorch, or the FLAME file has no landmark embedding.
     """
-    motion, squares = _tracked(video, tracker, settings, smoothing, face, on_frame, progress, source, sightings)
+    motion, squares = _track(video, tracker, settings, smoothing, face, on_frame, progress, source, sightings)
     return replace(motion, extra=motion.extra | {SOUND: f"{len(motion) / motion.fps:.3f}"}), squares
 
 
-def _tracked(
+def _track(
     video: FrameSource,
     tracker: str,
     settings: Settings,
@@ -106,36 +104,11 @@ def with_expressions(motion: Motion, flame: Flame) -> Motion:
     return with_arkit(motion, fit_arkit_flame(flame))
 
 
-def tracker_folder(settings: Settings) -> Path:
-    """Return the unpacked `track_resources.tar`; unpacks it where that was not done yet.
-
-    Raises:
-        WeightsError: the archive is missing, truncated or changed, or the program in it is another one than before.
-        FileFormatError: it is not what it should be, or cannot be unpacked.
-    """
-    from .cache import cache_folder
-    from .tracking.emica import archive
-    from .tracking.emica.torchscript import check_recorded
-    from .weights import default_folder
-
-    name = Path(ARCHIVE).stem
-    places = (folder / name for folder in (*settings.folders, default_folder()))
-    unpacked = next((place for place in places if not archive.missing_files(place)), None)
-    if unpacked is None:
-        packed = require_weight(ARCHIVE, settings.folders)
-        unpacked = (packed.parent if os.access(packed.parent, os.W_OK) else cache_folder()) / name
-        if archive.missing_files(unpacked):
-            archive.unpack(packed, unpacked)
-    check_recorded(unpacked / archive.VGGHEAD)
-    return unpacked
-
-
 def _track_emica(
     video: FrameSource, settings: Settings, progress: Callable[[int], None] | None, source: str
 ) -> tuple[Motion, list[Square]]:
     require_torch()
-    folder, flame = tracker_folder(settings), load_flame_model(settings)
-    from .tracking.emica.tracker import EmicaTracker
+    from .tracking.emica.files import load_tracker
 
     width, height = video.size
     squares: list[Square] = []
@@ -148,7 +121,8 @@ def _track_emica(
         if progress is not None:
             progress(index + 1)
 
-    tracker = EmicaTracker(folder, flame, str(flame.template.device))
+    flame = load_flame_model(settings)
+    tracker = load_tracker(settings, flame)
     motion = with_expressions(tracker.track(video, video.fps, source, on_frame=seen), flame)
     squares.extend(squares[-1:] * (len(motion) - len(squares)))
     return motion, squares

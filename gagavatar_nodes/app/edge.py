@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .context import JOBS
 from .gate import Gate, UploadError
-from .words import told
+from .words import explain
 
 API = "/gradio_api"
 _SERVED = re.compile(
@@ -218,9 +218,9 @@ class Edge:
         self._running[whose] += beside
         held = _Held(send)
         try:
-            await self._app(_resized(scope, data := json.dumps(body).encode()), _replay(data, receive), held)
+            await self._app(_resize(scope, data := json.dumps(body).encode()), _replay(data, receive), held)
         except Exception as error:
-            raise RefusedError(422, told(error)) from error
+            raise RefusedError(422, explain(error)) from error
         finally:
             self._running[whose] -= beside
             if self._running[whose] <= 0:
@@ -322,7 +322,7 @@ async def _read(receive: Receive) -> dict[str, Any]:
     return body
 
 
-def _resized(scope: Scope, data: bytes) -> Scope:
+def _resize(scope: Scope, data: bytes) -> Scope:
     headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
     return {**scope, "headers": [*headers, (b"content-length", str(len(data)).encode())]}
 

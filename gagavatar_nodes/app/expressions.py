@@ -56,7 +56,7 @@ def node_inputs(values: Mapping[str, float]) -> dict[str, float]:
     return _angles(values) | blendshapes(values)
 
 
-def linked(values: Mapping[str, float]) -> dict[str, float]:
+def link_halves(values: Mapping[str, float]) -> dict[str, float]:
     """Return the sliders with the right half of the face as the left one."""
     return {**values, **{right: values[left] for left, right in PAIRS.items() if left in values}}
 

@@ -46,9 +46,9 @@ class GuardedBlocks(gr.Blocks):
                 await asyncio.to_thread(self.gate.admit_all, inputs, session or secrets.token_hex(16))
             return await super().process_api(block_fn, inputs, *args, **kwargs)
         except Exception as error:
-            raise self._shown(error) from error
+            raise self._toast(error) from error
 
-    def _shown(self, error: Exception) -> gr.Error:
+    def _toast(self, error: Exception) -> gr.Error:
         title = "That did not work"
-        text = words.plain(str(error.message)) if isinstance(error, gr.Error) else words.told(error, self.owner)
+        text = words.plain(str(error.message)) if isinstance(error, gr.Error) else words.explain(error, self.owner)
         return gr.Error(words.as_html(text), duration=_SECONDS, print_exception=False, title=title)

@@ -60,7 +60,7 @@ class Session:
         target = self._subfolder("input") / name
         try:
             with replacement(target) as temporary:
-                _linked(upload, temporary)
+                _link(upload, temporary)
         except OSError as error:
             raise GagavatarError(f"{name} cannot be read ({error.strerror}): upload it again") from error
         return name
@@ -138,7 +138,7 @@ def _name(key: str) -> str:
     return hashlib.sha256(key.encode(errors="replace")).hexdigest()[:24]
 
 
-def _linked(source: Path, target: Path) -> None:
+def _link(source: Path, target: Path) -> None:
     """Give a file a second name, which takes no room; where the system cannot, copy it."""
     try:
         os.link(source, target)

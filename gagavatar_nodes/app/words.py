@@ -26,7 +26,7 @@ class UnexpectedError(Exception):
     """An error that nobody foresaw, from another process; its text is that process's traceback."""
 
 
-def told(error: BaseException, owner: bool = False) -> str:
+def explain(error: BaseException, owner: bool = False) -> str:
     """Return what a visitor is told of an error; what nobody foresaw is logged under a number that is told too.
 
     `owner` where visitors own the machine, so that the model files are their own matter.

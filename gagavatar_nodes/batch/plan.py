@@ -19,7 +19,7 @@ from ..media.formats import is_png_sequence
 from ..settings import Settings
 from .jobs import Face, Job
 from .ledger import Ledger, Task
-from .storage import content_print, fingerprint, is_remote, joined, local_path
+from .storage import content_print, fingerprint, is_remote, join_address, local_path
 from .tasks import LIFT, RENDER, TRACK
 
 WORK_FOLDER = ".gagavatar"
@@ -103,7 +103,7 @@ class Planner:
 
     def _render(self, job: Job, lift: Task, track: Task) -> Task:
         s = job.settings
-        output = joined(self._out, *job.output.replace("\\", "/").split("/"))
+        output = join_address(self._out, *job.output.replace("\\", "/").split("/"))
         how: dict[str, Any] = {
             name: getattr(s, name)
             for name in ("expression", "head_pose", "loop", "reference", "pose", "seed", "size", "background", "stitch")
@@ -125,7 +125,7 @@ class Planner:
         self, kind: str, content: Mapping[str, str], how: Mapping[str, Any], where: Mapping[str, str], folder: str
     ) -> Task:
         key = _key(kind, content, how)
-        result = joined(self._out, WORK_FOLDER, folder, f"{key}.safetensors")
+        result = join_address(self._out, WORK_FOLDER, folder, f"{key}.safetensors")
         return Task(key, kind, {**how, **where, "result": result})
 
     def _model(self, name: str) -> str:

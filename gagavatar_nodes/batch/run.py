@@ -15,7 +15,7 @@ from .jobs import Job, check_outputs
 from .ledger import DONE, DROPPED, FAILED, Ledger, Task
 from .plan import WORK_FOLDER, Plan, Planner
 from .runner import Runner
-from .storage import is_remote, joined, local_path, make_folder, remove, sizes
+from .storage import is_remote, join_address, local_path, make_folder, remove, sizes
 from .tasks import KINDS, LIFT, RENDER, TRACK
 from .workers import Workers
 
@@ -107,7 +107,7 @@ class Batch:
             if not is_remote(task.spec["result"]):
                 make_folder(str(local_path(task.spec["result"]).parent))
         for folder in ("avatars", "motions"):
-            make_folder(joined(self.out, WORK_FOLDER, folder))
+            make_folder(join_address(self.out, WORK_FOLDER, folder))
 
         dropped = [task.spec["result"] for task in self.ledger.tasks(None, DROPPED) if task.kind != RENDER]
         for address in sizes(dropped):  # a program was killed before it removed them
@@ -213,7 +213,7 @@ class _Meter:
 def default_ledger(out: str) -> Path:
     """Return where the ledger of a folder is."""
     if not is_remote(out):
-        return local_path(joined(out, WORK_FOLDER, LEDGER))
+        return local_path(join_address(out, WORK_FOLDER, LEDGER))
     from hashlib import sha256
 
     return Path(f"gagavatar-batch-{sha256(out.encode()).hexdigest()[:8]}.sqlite")

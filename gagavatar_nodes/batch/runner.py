@@ -73,11 +73,11 @@ class Runner:
             self.ledger.finish(event.task, event.result)
             self._tidy(event.task)
         elif isinstance(event, Stopped):
-            self._failed(event)
+            self._fail(event)
         if self._on_event is not None:
             self._on_event(event)
 
-    def _failed(self, event: Stopped) -> None:
+    def _fail(self, event: Stopped) -> None:
         task = self.ledger.get(event.task)
         if task is None:
             return

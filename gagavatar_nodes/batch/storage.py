@@ -34,7 +34,7 @@ def local_path(address: str | os.PathLike[str]) -> Path:
     return Path(str(address).removeprefix("file://"))
 
 
-def joined(folder: str, *names: str) -> str:
+def join_address(folder: str, *names: str) -> str:
     """Return the address of something in a folder."""
     if is_remote(folder):
         return "/".join([folder.rstrip("/"), *names])
@@ -56,7 +56,7 @@ def matching(pattern: str) -> list[str]:
 
     if is_remote(pattern):
         system, path = _system(pattern)
-        with _explained(pattern):
+        with _explain_errors(pattern):
             found = sorted(system.unstrip_protocol(one) for one in system.glob(path))
     else:
         paths = sorted(glob.glob(str(local_path(pattern)), recursive=True))
@@ -76,7 +76,7 @@ def fingerprint(address: str) -> tuple[str, str]:
     """
     if is_remote(address):
         system, path = _system(address)
-        with _explained(address):
+        with _explain_errors(address):
             stamp = str(system.ukey(path))
         return stamp, stamp
     try:
@@ -107,7 +107,7 @@ def sizes(addresses: Iterable[str]) -> dict[str, int]:
             system, path = _system(address)
             folder = path.rpartition("/")[0]
             if folder not in folders:
-                with suppress(FileNotFoundError), _explained(address):
+                with suppress(FileNotFoundError), _explain_errors(address):
                     folders[folder] = {one["name"]: one for one in system.ls(folder, detail=True, refresh=True)}
             entry = folders.get(folder, {}).get(path)
             if entry is not None:
@@ -174,7 +174,7 @@ class Files:
             return file
         if address not in self._fetched:
             system, path = _system(address)
-            with _explained(address):
+            with _explain_errors(address):
                 system.get_file(path, str(file))
             self._fetched[address] = file
             while len(self._fetched) > _KEPT:
@@ -209,7 +209,7 @@ class Files:
 def _store(file: Path, address: str) -> None:
     system, path = _system(address)
     protocols = {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)
-    with _explained(address):
+    with _explain_errors(address):
         if protocols & _WHOLE_AT_ONCE:
             system.put_file(str(file), path)
             return
@@ -244,7 +244,7 @@ def _system(address: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def _explained(address: str) -> Iterator[None]:
+def _explain_errors(address: str) -> Iterator[None]:
     """Turn what a store says into one line."""
     try:
         yield

@@ -55,7 +55,7 @@ class Workbench:
         try:
             result = work(spec, progress)
         except GagavatarError as error:
-            raise type(error)(self._renamed(str(error), spec)) from error
+            raise type(error)(self._with_user_names(str(error), spec)) from error
         return {
             **result,
             "seconds": round(time.perf_counter() - wall, 4),
@@ -77,7 +77,7 @@ class Workbench:
         from .. import pipeline
         from ..driving.motion_file import save_motion
 
-        source = spec["driver"] if spec.get("built_in") else self._checked_driver(spec)
+        source = spec["driver"] if spec.get("built_in") else self._fetch_driver(spec)
         motion = pipeline.read_driver(
             source,
             spec["smoothing"],
@@ -144,7 +144,7 @@ class Workbench:
             return self._files.fetch(value)
         return (float(value[0]), float(value[1])) if isinstance(value, (list, tuple)) else value
 
-    def _checked_driver(self, spec: Mapping[str, Any]) -> Path:
+    def _fetch_driver(self, spec: Mapping[str, Any]) -> Path:
         file = self._files.fetch(spec["driver"])
         if spec.get("limits"):
             _check_length(file, **spec["limits"])
@@ -177,7 +177,7 @@ class Workbench:
         while len(kept) > KEPT:
             kept.popitem(last=False)
 
-    def _renamed(self, text: str, spec: Mapping[str, Any]) -> str:
+    def _with_user_names(self, text: str, spec: Mapping[str, Any]) -> str:
         """Return a message that names files as the user does, and no path of this machine that is not theirs."""
         shown: dict[str, str] = spec.get("names", {})
         for address in (value for value in spec.values() if isinstance(value, str) and value):

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from ..errors import GagavatarError
 from ..packages import NO_MEMORY, lacks_memory
+from ..processes import end_with_parent
 from .ledger import Task
 from .tasks import HOPELESS, KEPT, Workbench
 
@@ -285,7 +286,7 @@ def limit_threads(threads: int) -> None:
 def _work(pipe: Connection, device: str | None, threads: int) -> None:
     """In a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    end_with_parent()
     limit_threads(threads)
     bench = Workbench(device)
     try:
@@ -296,13 +297,6 @@ def _work(pipe: Connection, device: str | None, threads: int) -> None:
         pass
     finally:
         bench.close()
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 class _Reporter:

@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     workers, why = _workers(args, jobs)
     with _Bar(args) as bar, Batch(args.out, jobs, settings, args.ledger, planned=bar.planned) as batch:
         there = batch.outlook(workers.count)
-        bar.say(f"{_counted(there.counts)}; {workers.count} workers ({why}), about {_time(there.estimate.seconds)}")
+        bar.say(f"{_count_lines(there.counts)}; {workers.count} workers ({why}), about {_time(there.estimate.seconds)}")
         batch.run(workers, args.retries, args.keep, bar)
         summary = batch.summary()
     finish(args, summary, _table(summary))
@@ -109,7 +109,7 @@ def _dry_run(args: argparse.Namespace, jobs: list[Job], settings: Settings) -> i
         "broken": [{"output": job.output, "error": why} for job, why in plan.broken],
     }
     lines = [
-        f"{args.out}: {_counted(there.counts)}",
+        f"{args.out}: {_count_lines(there.counts)}",
         f"{count} workers ({why}): about {_time(there.estimate.seconds)}, {_time(there.estimate.work)} of work",
     ]
     if there.estimate.assumed:
@@ -216,7 +216,7 @@ def _models(args: argparse.Namespace, jobs: list[Job]) -> set[str]:
     return {pipeline.choose_model(name, settings)[0] for name in {job.settings.avatar for job in jobs}}
 
 
-def _counted(counts: Mapping[str, tuple[int, int]]) -> str:
+def _count_lines(counts: Mapping[str, tuple[int, int]]) -> str:
     nouns = {"lift": "portraits to lift", "track": "drivers to track", "render": "clips to render"}
     parts = []
     for kind, (every, done) in counts.items():

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..devices import require_torch
 from ..settings import Settings, load_flame_model
-from ..trackers import tracker_folder
 from ..tracking.arcface import five_points
+from ..tracking.emica.files import load_tracker, tracker_folder
 from ..tracking.recognition import unit
 
 if TYPE_CHECKING:
@@ -20,18 +20,15 @@ if TYPE_CHECKING:
 def load_emica(settings: Settings) -> EmicaTracker:
     """Return the published tracker. Raises WeightsError where its archive or the FLAME file is missing."""
     require_torch()
-    folder, flame = tracker_folder(settings), load_flame_model(settings)
-    from ..tracking.emica.tracker import EmicaTracker
-
-    return EmicaTracker(folder, flame, str(flame.template.device))
+    return load_tracker(settings, load_flame_model(settings))
 
 
 def emica_codes(sight: Sight) -> Observation | None:
     """Codes of the largest head of a picture, seen in the crop that the published tracker makes; None without one."""
-    return sight.once("emica", lambda: _observed(sight.instruments.get(load_emica), sight.rgb))
+    return sight.once("emica", lambda: _observe(sight.instruments.get(load_emica), sight.rgb))
 
 
-def _observed(tracker: EmicaTracker, rgb: np.ndarray) -> Observation | None:
+def _observe(tracker: EmicaTracker, rgb: np.ndarray) -> Observation | None:
     box = tracker.find_head(rgb)
     return None if box is None else tracker.observe(tracker.crop(rgb, box)[0])
 

@@ -61,14 +61,14 @@ def _pictures(moment: Moment, region: str) -> Pair | None:
     if five is None:
         return None
     square = published_square(five)
-    return cut(_scaled(moment.result.rgb), square), cut(_scaled(moment.truth.rgb), square)
+    return cut(_scale(moment.result.rgb), square), cut(_scale(moment.truth.rgb), square)
 
 
 def _bundled_five(sight: Sight) -> np.ndarray | None:
     return None if sight.points is None else five_points(sight.points) * sight.unit
 
 
-def _scaled(rgb: np.ndarray) -> np.ndarray:
+def _scale(rgb: np.ndarray) -> np.ndarray:
     """Return the picture `SCALE` wide."""
     height, width = rgb.shape[:2]
     if width == SCALE:

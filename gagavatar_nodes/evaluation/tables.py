@@ -74,7 +74,7 @@ def markdown(scores: list[dict[str, Any]], data: str = "") -> str:
         own = [one for one in scores if one["protocol"] == protocol]
         frames = sum(len(one["frames"]) for one in own)
         lines += [f"## {protocol}: {len(own)} videos, {frames} frames", ""]
-        lines += [*_means(methods, missing(own)), "", *_published(protocol, methods, data), ""]
+        lines += [*_means(methods, missing(own)), "", *_published_table(protocol, methods, data), ""]
     itself = {one["name"]: one["itself"] for one in scores if one.get("itself")}
     if itself:
         lines += [
@@ -104,7 +104,7 @@ def _means(methods: dict[str, dict[str, Estimate]], lacking: dict[str, str]) -> 
     return lines
 
 
-def _published(protocol: str, methods: dict[str, dict[str, Estimate]], data: str) -> list[str]:
+def _published_table(protocol: str, methods: dict[str, dict[str, Estimate]], data: str) -> list[str]:
     rows = [row for row in ROWS if protocol in row.values]
     columns = list(rows[0].values[protocol])
     lines = [

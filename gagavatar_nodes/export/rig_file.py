@@ -65,9 +65,9 @@ def pack_rig(rig: Rig) -> bytes:
         "points_low": low.astype(np.float32),
         "points_step": step.astype(np.float32),
         "controls": rig.controls.astype(np.uint16),
-        **_scaled("weights", rig.weights, np.int16),
+        **_quantize("weights", rig.weights, np.int16),
         "head": np.round(255 * rig.head).astype(np.uint8),
-        **_scaled("colors", rig.colors, np.uint8),
+        **_quantize("colors", rig.colors, np.uint8),
         "opacities": np.round(255 * rig.opacities).astype(np.uint8),
         "covariances": rig.covariances.astype(np.float16),
         "neighbors": (rig.neighbors - np.arange(len(rig.neighbors))[:, None]).astype(np.int16),
@@ -77,7 +77,7 @@ def pack_rig(rig: Rig) -> bytes:
         "fade": rig.fade.astype(np.float16),
         "jaw": rig.jaw.astype(np.float32),
         "shape_units": np.array([(*s.units, -1, -1)[:2] for s in rig.shapes], np.int8),
-        **_scaled_rows("shapes", offsets),
+        **_quantize_rows("shapes", offsets),
         "eye_controls": np.array([eye.control for eye in rig.eyes], np.int32),
         "eyes": np.array([[*e.own, e.width, *e.low, *e.high] for e in rig.eyes], np.float32),
         "camera_distance": np.array([rig.camera_distance], np.float32),
@@ -128,7 +128,7 @@ def pack_take(take: Take) -> bytes:
     """Return the take's bytes."""
     tensors = {name: getattr(take, name).astype(np.float16) for name in ("weights", "gaze", "shares")}
     tensors |= {name: getattr(take, name).astype(np.float32) for name in ("rotation", "scale", "shift")}
-    tensors |= _scaled_rows("shapes", take.shapes)
+    tensors |= _quantize_rows("shapes", take.shapes)
     return _save(TAKE_FORMAT, tensors, {"name": take.name, "fps": repr(float(take.fps))})
 
 
@@ -144,7 +144,7 @@ def unpack_take(content: bytes) -> Take:
     return Take(name=notes["name"], fps=float(notes["fps"]), shapes=_of_rows("shapes", t), **arrays)
 
 
-def _scaled(name: str, values: np.ndarray, kind: type) -> dict[str, np.ndarray]:
+def _quantize(name: str, values: np.ndarray, kind: type) -> dict[str, np.ndarray]:
     scale = max(float(np.abs(values).max(initial=0)), 1e-9) / np.iinfo(kind).max
     return {name: np.round(values / scale).astype(kind), f"{name}_scale": np.array([scale], np.float32)}
 
@@ -153,7 +153,7 @@ def _of(name: str, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
     return tensors[name] * tensors[f"{name}_scale"]
 
 
-def _scaled_rows(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+def _quantize_rows(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     """Each row has a scale of its own."""
     scale = np.maximum(np.abs(values).max(axis=(1, 2), initial=0), 1e-9) / 32767
     return {

@@ -69,7 +69,7 @@ def page_html(rig: Rig, scenes: Sequence[Scene] = (), options: PageOptions | Non
         "title": escape(options.title or "Avatar"),
         "style": style,
         "about": _json(_about(scenes, options)),
-        "rig": _packed(pack_rig(rig)),
+        "rig": _pack(pack_rig(rig)),
         "script": script,
     }
     template = assets.path("web_page.html").read_text(encoding="utf-8")
@@ -84,7 +84,7 @@ def _about(scenes: Sequence[Scene], options: PageOptions) -> dict[str, Any]:
         "webcam": MEDIAPIPE if options.webcam else None,
         "takes": [
             {
-                "data": _packed(pack_take(scene.take)),
+                "data": _pack(pack_take(scene.take)),
                 "sound": scene.sound and f"data:audio/mpeg;base64,{base64.b64encode(scene.sound).decode()}",
             }
             for scene in scenes
@@ -141,5 +141,5 @@ def _json(values: Mapping[str, Any]) -> str:
     return json.dumps(values).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _packed(content: bytes) -> str:
+def _pack(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()

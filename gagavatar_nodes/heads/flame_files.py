@@ -123,12 +123,9 @@ def _check_range(indices: Any, end: int, name: str) -> None:
 
 
 def _read_torch(path: Path) -> dict[str, Any]:
-    import torch
+    from ..torch_file import load_torch_file
 
-    try:
-        asset = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for damaged and for refused files
-        raise FileFormatError(f"{path} is not a PyTorch file of plain tensors; download it again") from error
+    asset = load_torch_file(path, "Download it again.")
     if not isinstance(asset, dict):
         raise FileFormatError(f"{path} holds no flame_model: it is not a FLAME file")
     return asset

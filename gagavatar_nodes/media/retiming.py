@@ -50,7 +50,7 @@ def retime(samples: np.ndarray, rate: int, times: np.ndarray, fps: float) -> np.
         begin = times[first] if pace > 0 else times[last - 1]
         part = _cut(samples, round(begin * rate), end - start)
         inner = first > 0, last < len(times)
-        result[:, start:end] = _faded(part if pace > 0 else part[:, ::-1], round(_FADE_SECONDS * rate), *inner)
+        result[:, start:end] = _fade(part if pace > 0 else part[:, ::-1], round(_FADE_SECONDS * rate), *inner)
     return result
 
 
@@ -140,7 +140,7 @@ def _cut(samples: np.ndarray, start: int, count: int) -> np.ndarray:
     return part
 
 
-def _faded(samples: np.ndarray, count: int, begins: bool, ends: bool) -> np.ndarray:
+def _fade(samples: np.ndarray, count: int, begins: bool, ends: bool) -> np.ndarray:
     """Return the sound, which fades in if it `begins` at a cut and out if it `ends` at one."""
     count = min(count, samples.shape[1] // 2)
     ramp = np.ones(samples.shape[1])

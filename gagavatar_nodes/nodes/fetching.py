@@ -13,7 +13,7 @@ from .progress import NodeProgress, run_cancellable
 
 def download_inputs(names: Iterable[str]) -> dict[str, spec.Spec]:
     """Return the two widgets of a node that can fetch the files `names`."""
-    files = " ".join(f"{_described(weight(name))}." for name in names)
+    files = " ".join(f"{_describe(weight(name))}." for name in names)
     return {
         "download": spec.switch(
             False, f"Fetches files of the choice that are missing, into models/gagavatar: {files}", advanced=True
@@ -38,7 +38,7 @@ def fetch_missing(names: Iterable[str], folders: list[Path], accepted: bool) -> 
         raise WeightsError("Files are downloaded in ComfyUI, on the tab Models or by `gagavatar weights download`")
     missing = [weight(name) for name in names if find_weight(name, folders) is None]
     if missing and not accepted:
-        listed = "; ".join(map(_described, missing))
+        listed = "; ".join(map(_describe, missing))
         raise WeightsError(f"Read the licenses of what is to be downloaded, then turn accept_licenses on: {listed}")
     for entry in missing:
         progress = NodeProgress(entry.size)
@@ -49,6 +49,6 @@ def fetch_missing(names: Iterable[str], folders: list[Path], accepted: bool) -> 
         run_cancellable(fetch)
 
 
-def _described(entry: WeightFile) -> str:
+def _describe(entry: WeightFile) -> str:
     size = "size unknown" if entry.size is None else f"{entry.size / 1e6:,.0f} MB"
     return f"{entry.name} ({size}, {entry.license}, {entry.license_url})"

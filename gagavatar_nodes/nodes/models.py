@@ -10,7 +10,8 @@ from ..avatars import Avatar, ManagedNetwork
 from ..choices import DENSITIES, DENSITY, MODELS, PORTRAIT_TRACKERS, PRECISIONS, TRACKERS
 from ..errors import WeightsError
 from ..settings import CHECKPOINT, FLAME, Settings
-from ..trackers import ARCHIVE, DECA
+from ..trackers import DECA
+from ..tracking.emica.files import ARCHIVE
 from ..types import Portrait
 from . import host, spec
 from .fetching import download_inputs, fetch_missing

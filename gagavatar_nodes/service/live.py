@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import multiprocessing
-import os
 import signal
-import threading
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Literal
@@ -14,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import GagavatarError, MediaError
+from ..processes import end_with_parent
 from ..settings import Settings
 
 LARGEST_MESSAGE = 4_000_000
@@ -89,7 +88,7 @@ class LiveSession:
 def _serve(pipe: Connection, path: str, options: LiveOptions, settings: Settings) -> None:
     """In a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    end_with_parent()
     try:
         stage = _Stage(path, options, settings)
         pipe.send(("picture", None))
@@ -102,13 +101,6 @@ def _serve(pipe: Connection, path: str, options: LiveOptions, settings: Settings
         return
     except GagavatarError:
         pipe.send(("error", "The avatar cannot be loaded: make it again."))
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 class _Stage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -26,6 +27,8 @@ class FaceReference:
     """Embedding of a face: picture [H, W, 3] uint8 RGB and landmarks [478, 3], see `recognition.Embedder`."""
     threshold: float
     """Cosine from which a face is the person's."""
+    detect: Callable[[np.ndarray], list[Detection]] | None = None
+    """Another detector, which is asked before the bundled one: faces in a picture [H, W, 3] uint8 RGB."""
 
     def likeness(self, image: np.ndarray, face: Landmarks) -> float:
         """Return the cosine, -1 to 1, between the person and a face of a picture."""
@@ -36,6 +39,22 @@ class FaceReference:
         rated = [(self.likeness(image, face), index) for index, face in enumerate(faces)]
         best, index = max(rated, default=(-1.0, 0))
         return faces[index] if best >= self.threshold else None
+
+    def search(self, image: np.ndarray) -> tuple[Landmarks | None, list[Landmarks]]:
+        """Return the person among all faces of a picture, also small ones and turned ones; and the faces seen last."""
+        faces: list[Landmarks] = []
+        for look in (self._detect, find_faces_any_way_up, partial(find_faces, small=True)):
+            faces = look(image) or faces
+            if (found := self.find(image, faces)) is not None:
+                return found, faces
+        return None, faces
+
+    def _detect(self, image: np.ndarray) -> list[Landmarks]:
+        """Faces by the other detector; doubtful ones too, because recognition decides."""
+        if self.detect is None:
+            return []
+        sure, doubtful = _confirm(image, self.detect(image))
+        return _distinct(sure + doubtful)
 
 
 FaceChoice: TypeAlias = "int | tuple[float, float] | FaceReference | None"
@@ -114,23 +133,24 @@ def choose_face(image: np.ndarray, choice: FaceChoice = None) -> Landmarks:
     Raises:
         FaceError: there is no face, or none at that index or point, or none of that person.
     """
-    faces = find_faces_any_way_up(image)
-    picked = _pick(image, faces, choice)
-    if picked is None:
-        faces = find_faces(image, small=True)
-        picked = _pick(image, faces, choice)
+    if isinstance(choice, FaceReference):
+        picked, faces = choice.search(image)
+    else:
+        faces = find_faces_any_way_up(image)
+        picked = _pick(faces, choice)
+        if picked is None:
+            faces = find_faces(image, small=True)
+            picked = _pick(faces, choice)
     if picked is None:
         raise FaceError(_refusal(faces, choice))
     return picked
 
 
-def _pick(image: np.ndarray, faces: list[Landmarks], choice: FaceChoice) -> Landmarks | None:
+def _pick(faces: list[Landmarks], choice: int | tuple[float, float] | None) -> Landmarks | None:
     if not faces:
         return None
     if choice is None:
         return faces[0]
-    if isinstance(choice, FaceReference):
-        return choice.find(image, faces)
     if isinstance(choice, int):
         return faces[choice] if 0 <= choice < len(faces) else None
     distances = [np.linalg.norm(face.box.reshape(2, 2).mean(0) - choice) / face.size for face in faces]

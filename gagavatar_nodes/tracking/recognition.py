@@ -12,7 +12,8 @@ import numpy as np
 
 from ..weights import require_weight
 from .arcface import arcface_picture, five_points
-from .insight import load_insight
+from .detector import Detection
+from .insight import detect_faces, load_insight
 from .onnx_session import open_session
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class InsightFace:
         """See `Embedder`."""
         face = arcface_picture(picture, five_points(landmarks))
         return unit(self._analysis.models["recognition"].get_feat(np.ascontiguousarray(face[..., ::-1]))[0])
+
+    def detect(self, picture: np.ndarray) -> list[Detection]:
+        """See `insight.detect_faces`."""
+        return detect_faces(self._analysis, picture)
 
 
 def embedder(kind: str, settings: Settings) -> Embedder:

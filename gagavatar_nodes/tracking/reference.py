@@ -13,7 +13,7 @@ from ..errors import FaceError, WeightsError
 from ..weights import find_weight
 from .arcface import arcface_picture, five_points
 from .face_mesh import Landmarks
-from .faces import FaceChoice, FaceReference, choose_face, find_faces, find_faces_any_way_up
+from .faces import FaceChoice, FaceReference, choose_face
 from .insight import find_pack
 from .recognition import SAME, SFACE, Embedder, embedder
 from .smoothing import DEFAULT_STRENGTH
@@ -75,7 +75,7 @@ def read_reference(path: str | os.PathLike[str], settings: Settings) -> FaceRefe
 def reference_of(image: np.ndarray, embed: Embedder, threshold: float, name: str) -> FaceReference:
     """Return the person with the largest face of a picture [H, W, 3] uint8 RGB; see `FaceReference`."""
     face = choose_face(image)
-    return FaceReference(name, embed(image, face.points), embed, threshold)
+    return FaceReference(name, embed(image, face.points), embed, threshold, getattr(embed, "detect", None))
 
 
 def make_tracker(fps: float, smoothing: float = DEFAULT_STRENGTH, face: FaceChoice = None) -> VideoTracker:
@@ -121,7 +121,9 @@ class PersonTracker(VideoTracker):
     def _search(self, image: np.ndarray, *_: object) -> Landmarks | None:
         """Return the person, wherever in the picture: after a cut the last place says nothing."""
         found = (
-            self._find(image) if self._absent % self._search_period == 0 else self._known(image, self._glimpse(image))
+            self._find(image)
+            if self._absent % self._search_period == 0
+            else self._take_up(self._reference.find(image, self._glimpse(image)))
         )
         self._absent = 0 if found is not None else self._absent + 1
         return found
@@ -130,12 +132,9 @@ class PersonTracker(VideoTracker):
         return 0.0  # the network of face recognition tells
 
     def _find(self, image: np.ndarray) -> Landmarks | None:
-        """Return the person among all faces, small ones and those of turned pictures too."""
-        found = self._known(image, find_faces_any_way_up(image))
-        return found or self._known(image, find_faces(image, small=True))
+        return self._take_up(self._reference.search(image)[0])
 
-    def _known(self, image: np.ndarray, faces: list[Landmarks]) -> Landmarks | None:
-        found = self._reference.find(image, faces)
+    def _take_up(self, found: Landmarks | None) -> Landmarks | None:
         if found is not None:
             self._unchecked, self._aligned = 0, None
         return found

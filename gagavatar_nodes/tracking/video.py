@@ -54,7 +54,7 @@ def track_video(
     points = None
     strangers, doubts = [], []
     index = -1
-    for index, (image, shape, seen) in enumerate(_tracked(frames, fps, smoothing, face, on_frame, sightings)):
+    for index, (image, shape, seen) in enumerate(_track(frames, fps, smoothing, face, on_frame, sightings)):
         tracked = seen.face
         recorder.forget(seen.faded)
         if seen.stranger:
@@ -87,7 +87,7 @@ def track_video(
     return motion
 
 
-def _tracked(
+def _track(
     frames: Iterable[np.ndarray],
     fps: float,
     smoothing: float,
@@ -102,7 +102,7 @@ def _tracked(
             yield image, image.shape, Sighting.by(tracker, image)
         return
     smooth = OneEuroFilter(fps, PASS_SHARE * smoothing)
-    for picture, seen in _seen(frames, fps, face, on_frame, sightings):
+    for picture, seen in _see(frames, fps, face, on_frame, sightings):
         face_seen = seen.face
         if face_seen is None or face_seen.new_shot:
             smooth.reset()
@@ -112,7 +112,7 @@ def _tracked(
         yield picture, sightings.shape, seen
 
 
-def _seen(
+def _see(
     frames: Iterable[np.ndarray], fps: float, face: FaceChoice, on_frame: object, sightings: Sightings
 ) -> Iterator[tuple[np.ndarray | None, Sighting]]:
     if sightings.complete:

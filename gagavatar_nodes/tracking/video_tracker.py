@@ -106,7 +106,7 @@ class VideoTracker:
             self._filter.reset()
             self.faded = faded
             return None
-        return self._tracked(found, faded)
+        return self._judge(found, faded)
 
     def _changes(self, image: np.ndarray) -> tuple[bool, int]:
         """Whether the picture is suddenly another one, and how many frames a dissolve took that is over now."""
@@ -123,7 +123,7 @@ class VideoTracker:
         self._refused &= not (sudden or faded)
         return sudden, faded
 
-    def _tracked(self, found: Landmarks, faded: int) -> TrackedFrame:
+    def _judge(self, found: Landmarks, faded: int) -> TrackedFrame:
         bounds = _FADE_JUMP if faded else 1.0
         jumped = self._cut and self._last is not None and _jumped(self._last, found, bounds)
         distance = self._unlikeness(found)

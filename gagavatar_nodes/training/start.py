@@ -14,6 +14,7 @@ from ..heads.flame import Flame
 from ..lifting.gagavatar import checkpoint
 from ..lifting.gagavatar.model import GAGAvatarNetwork
 from ..settings import CHECKPOINT, Settings
+from ..torch_file import load_torch_file
 from ..weights import find_weight
 from .config import TrainConfig
 from .data import FramePairs, open_frames
@@ -132,10 +133,7 @@ def _load_backbone(network: GAGAvatarNetwork, path: Path) -> None:
 
 
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for damaged and for refused files
-        raise FileFormatError(f"{path} is no PyTorch file of tensors: download it again") from error
+    state = load_torch_file(path, "Download it again.")
     if not isinstance(state, dict):
         raise FileFormatError(f"{path} holds no state dict: name DINOv2's dinov2_vitb14_pretrain.pth")
     return state

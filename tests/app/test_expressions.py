@@ -56,7 +56,7 @@ def test_values_out_of_range_are_brought_into_it():
 
 
 def test_one_half_of_the_face_follows_the_other():
-    values = expressions.linked({"mouthSmileLeft": 0.4, "mouthSmileRight": 0.1, "jawLeft": 0.3, "jawRight": 0.0})
+    values = expressions.link_halves({"mouthSmileLeft": 0.4, "mouthSmileRight": 0.1, "jawLeft": 0.3, "jawRight": 0.0})
     assert values == {"mouthSmileLeft": 0.4, "mouthSmileRight": 0.4, "jawLeft": 0.3, "jawRight": 0.0}
     assert expressions.is_even(values)
     assert not expressions.is_even(EXPRESSIONS["wink"])

@@ -30,13 +30,13 @@ def test_what_is_no_head_alone_is_refused(session):
     with pytest.raises(GagavatarError, match="Only videos that Animate makes"):
         quality.measuring({"a": {"class_type": "LoadImage", "inputs": {}}})
     with pytest.raises(GagavatarError, match="press Animate first"):
-        list(quality._measured(session))
+        list(quality._measure(session))
 
 
 def test_newest_result_is_measured(session, monkeypatch):
     monkeypatch.setattr(quality, "run_job", lambda session, graph, wanted: iter([_done(wanted)]))
     quality.remember(session, graph())
-    assert list(quality._measured(session))[-1] == "- Jitter&#58; 1\n- Expression&#58; 2"
+    assert list(quality._measure(session))[-1] == "- Jitter&#58; 1\n- Expression&#58; 2"
 
 
 def _done(wanted):

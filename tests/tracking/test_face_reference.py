@@ -1,5 +1,8 @@
 """A person known from a picture, by a stand-in network that OpenCV's real file would take the place of."""
 
+from dataclasses import replace
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +12,9 @@ from gagavatar_nodes.errors import FaceError, WeightsError
 from gagavatar_nodes.media.images import read_image, write_image
 from gagavatar_nodes.settings import Settings
 from gagavatar_nodes.tracking.arcface import arcface_picture, five_points
-from gagavatar_nodes.tracking.faces import choose_face
+from gagavatar_nodes.tracking.detector import FaceDetector
+from gagavatar_nodes.tracking.faces import choose_face, find_faces
+from gagavatar_nodes.tracking.insight import detect_faces
 from gagavatar_nodes.tracking.recognition import SFACE
 from gagavatar_nodes.tracking.reference import PersonTracker, read_reference
 from gagavatar_nodes.tracking.video import track_video
@@ -119,6 +124,35 @@ def test_a_person_is_followed_across_cuts_and_no_other_is_taken_for_them(heads, 
     assert right >= 34
     assert missed <= 2
     assert others >= 12, "without the reference another one is followed"
+
+
+class Scrfd:
+    """What insightface's FaceAnalysis gives of detections: boxes from the forehead down, five points."""
+
+    def __init__(self, faces):
+        self.faces, self.det_model, self.asked = faces, self, 0
+
+    def detect(self, picture, max_num):
+        self.asked += 1
+        boxes = [np.append(face.box - [0, 0.25 * np.ptp(face.box[1::2]), 0, 0], 0.9) for face in self.faces]
+        return np.reshape(boxes, (-1, 5)), np.reshape([five_points(face.points) for face in self.faces], (-1, 5, 2))
+
+
+def test_the_detector_of_insightface_is_asked_first_and_the_bundled_one_where_it_fails(
+    heads, pictures, settings, tmp_path, monkeypatch
+):
+    write_image(tmp_path / "me.png", pictures["photo"])
+    picture = scene(heads, ("admiral", 20, 60, 300), ("photo", 500, 100, 220))
+    theirs, mine = find_faces(picture, small=True)
+    reference = read_reference(tmp_path / "me.png", settings)
+    for seen in ([mine], [theirs, mine], [theirs], []):
+        analysis = Scrfd(seen)
+        found, _ = replace(reference, detect=partial(detect_faces, analysis)).search(picture)
+        assert np.abs(found.box - mine.box).max() < 0.1 * mine.size
+        assert analysis.asked == 1
+    monkeypatch.setattr(FaceDetector, "detect_tiles", lambda *_: pytest.fail("the bundled detector was asked"))
+    only = replace(reference, detect=partial(detect_faces, Scrfd([mine])))
+    assert np.abs(choose_face(picture, only).box - mine.box).max() < 0.1 * mine.size
 
 
 def test_without_a_network_the_message_says_how_to_get_one(pictures, tmp_path, gagavatar, monkeypatch):

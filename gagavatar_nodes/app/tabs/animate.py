@@ -166,7 +166,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             graph = Inputs(*values).graph(context, session)
             yield from _running(session, graph)
 
-    on_animate.__signature__ = _named_after_inputs()  # type: ignore[attr-defined]
+    on_animate.__signature__ = _input_signature()  # type: ignore[attr-defined]
 
     def on_run(
         request: gr.Request, workflow: str | None, portrait: str | None, driver: str | None, voice: str | None
@@ -204,7 +204,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     stop.click(on_stop, None, status, queue=False, show_progress="hidden", api_visibility="private")
 
 
-def _named_after_inputs() -> inspect.Signature:
+def _input_signature() -> inspect.Signature:
     """Return the signature that gives the parameters of the page's API the names of `Inputs`."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     names = [field.name for field in fields(Inputs)]
@@ -221,7 +221,7 @@ def _running(session: Session, graph: Graph) -> Iterator[Any]:
     try:
         for report in run_job(session, graph):
             if report.outputs is not None:
-                yield _finished(session, graph, report)
+                yield _results(session, graph, report)
                 return
             fresh = report.picture is not None and report.picture is not shown
             shown = report.picture
@@ -234,7 +234,7 @@ def _running(session: Session, graph: Graph) -> Iterator[Any]:
         raise
 
 
-def _finished(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]:
+def _results(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]:
     path = _written(graph, report)
     quality.remember(session, graph)
     document = session.folder / "output" / "gagavatar_workflow.json"

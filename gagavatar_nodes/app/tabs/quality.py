@@ -27,7 +27,7 @@ def build(context: Context) -> None:
         measure = gr.Button("Measure", elem_id="measure")
 
     def on_measure(request: gr.Request) -> Iterator[str]:
-        yield from _measured(context.session(request))
+        yield from _measure(context.session(request))
 
     measure.click(
         on_measure, None, told, concurrency_id=JOBS, concurrency_limit=1, show_progress="hidden",
@@ -64,7 +64,7 @@ def _portrait_of(graph: Graph, avatar: Any) -> Any:
     return lift["inputs"].get("portrait") if lift and lift["class_type"] == _LIFT else None
 
 
-def _measured(session: Session) -> Iterator[str]:
+def _measure(session: Session) -> Iterator[str]:
     graph = session.values.get(_KEY)
     if graph is None:
         raise GagavatarError("There is no result yet: press Animate first")

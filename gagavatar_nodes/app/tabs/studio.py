@@ -65,7 +65,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     def draw(request: gr.Request, path: str | None, size: int, values: tuple[float, ...]) -> np.ndarray:
         with show_errors():
             avatar = context.avatar(context.session(request), path)
-            return picture_of(avatar, expressions.pose_face(_named(values)), size)
+            return picture_of(avatar, expressions.pose_face(_by_name(values)), size)
 
     def fast(request: gr.Request, path: str | None, *values: float) -> str:
         return picture_html(draw(request, path, _FAST, values), _ALT)
@@ -92,7 +92,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     def on_workflow(request: gr.Request, path: str | None, *values: float) -> str:
         with show_errors():
             source = context.portrait(context.session(request), path)
-            graph = expression(source, expressions.node_inputs(_named(values)))
+            graph = expression(source, expressions.node_inputs(_by_name(values)))
             file = context.result(request, "expression_workflow.json")
             file.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
         return str(file)
@@ -104,7 +104,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         return str(file)
 
     def on_add(listed: list[dict[str, float]], *values: float) -> tuple[list[dict[str, float]], str]:
-        longer = [*listed, _named(values)]
+        longer = [*listed, _by_name(values)]
         return longer, f"{len(longer)} key frames." if len(longer) > 1 else "1 key frame."
 
     quick: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 4, "api_visibility": "private"}
@@ -122,7 +122,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         button.click(partial(set_all, EXPRESSIONS[name]), None, state, **quick).then(sharp, given, picture, **quick)
     rng = np.random.default_rng()
     dice.click(lambda: set_all(expressions.random(rng)), None, state, **quick).then(sharp, given, picture, **quick)
-    copy.click(lambda *values: expressions.to_json(_named(values)), state, text, **quick)
+    copy.click(lambda *values: expressions.to_json(_by_name(values)), state, text, **quick)
     paste.click(on_paste, text, state, **quick).success(sharp, given, picture, **quick)
     add.click(on_add, [keys, *state], [keys, count], **quick)
     clear.click(lambda: ([], "No key frames."), None, [keys, count], **quick)
@@ -152,11 +152,11 @@ def _fine_sliders() -> dict[str, gr.Slider]:
     return found
 
 
-def _named(values: tuple[float, ...]) -> dict[str, float]:
+def _by_name(values: tuple[float, ...]) -> dict[str, float]:
     """Return the sliders by name; the first value says whether both halves of the face go together."""
     together, *rest = values
     named = dict(zip(expressions.NAMES, rest, strict=True))
-    return expressions.linked(named) if together else named
+    return expressions.link_halves(named) if together else named
 
 
 def _words(name: str, together: bool = False) -> str:

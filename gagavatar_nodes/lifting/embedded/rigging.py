@@ -70,7 +70,7 @@ def rig_shapes(avatar: EmbeddedAvatar) -> Iterator[Shape]:
     eye: np.ndarray = np.eye(_UNITS, dtype=np.float32)
     both_on = np.stack([eye[i] + eye[j] for i, j in pairs])
     samples: list[np.ndarray] = [np.zeros((1, _UNITS), np.float32), eye, eye / 2, both_on]
-    offsets = _sampled(avatar, np.concatenate(samples))
+    offsets = _sample(avatar, np.concatenate(samples))
     rest, whole, half, both = np.split(offsets, np.cumsum([len(s) for s in samples])[:-1])
     whole, half, both = whole - rest, half - rest, both - rest
     yield Shape((), rest[0])
@@ -84,7 +84,7 @@ def rig_shapes(avatar: EmbeddedAvatar) -> Iterator[Shape]:
             yield Shape(units, seen)
 
 
-def _sampled(avatar: EmbeddedAvatar, weights: np.ndarray) -> np.ndarray:
+def _sample(avatar: EmbeddedAvatar, weights: np.ndarray) -> np.ndarray:
     """Offsets [T, CONTROLS, 3] of the avatar's controls under ARKit weights [T, 52], the irises' left out."""
     still = np.tile(np.eye(3), (len(weights), 1, 1))
     motion = perform_weights(weights, still, np.zeros((len(weights), 3)), 25.0)

@@ -78,10 +78,9 @@ class GagavatarModels:
 
     @cached_property
     def _tracker(self) -> EmicaTracker:
-        from ...trackers import tracker_folder
-        from ...tracking.emica.tracker import EmicaTracker
+        from ...tracking.emica.files import load_tracker
 
-        return EmicaTracker(tracker_folder(self.settings), self._flame, str(self._flame.template.device))
+        return load_tracker(self.settings, self._flame)
 
     @cached_property
     def _network(self) -> GAGAvatarPredictor:

@@ -63,7 +63,7 @@ def _extract(archive: Path, staging: Path, max_file_bytes: int) -> set[str]:
     found: set[str] = set()
     with tarfile.open(archive, "r:") as tar:  # the published archive is not compressed
         for count, member in enumerate(tar, start=1):
-            name = _checked_name(archive, member)
+            name = _check_name(archive, member)
             if count > MAX_MEMBERS:
                 raise FileFormatError(f"{archive} has more than {MAX_MEMBERS} members: it is not track_resources.tar")
             if member.isdir() or name not in FILES:
@@ -79,7 +79,7 @@ def _extract(archive: Path, staging: Path, max_file_bytes: int) -> set[str]:
     return found
 
 
-def _checked_name(archive: Path, member: tarfile.TarInfo) -> str:
+def _check_name(archive: Path, member: tarfile.TarInfo) -> str:
     """Return the member's path inside the archive, without a leading folder such as `./` or `assets/`."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or "\\" in member.name or ":" in member.name:

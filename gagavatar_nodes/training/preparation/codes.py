@@ -143,7 +143,6 @@ class TrackerFactory:
 
 
 def _load_networks(settings: PrepareSettings, flame: Flame) -> EmicaTracker:
-    from ...trackers import tracker_folder
-    from ...tracking.emica.tracker import EmicaTracker
+    from ...tracking.emica.files import load_tracker
 
-    return EmicaTracker(tracker_folder(settings.published), flame, str(flame.template.device))
+    return load_tracker(settings.published, flame)
