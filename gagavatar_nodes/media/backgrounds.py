@@ -34,7 +34,7 @@ _COLORS = {
     "navy": (0, 0, 128),
 }
 _TRANSPARENT = ("transparent", "none", "alpha")
-_HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")
+_HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6}(?:[0-9a-f]{2})?)")
 _TRIPLE = re.compile(r"(?:rgb)?\(?\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\)?")
 
 
@@ -121,12 +121,15 @@ def parse_background(text: str | os.PathLike[str]) -> Background:
 
 
 def parse_color(text: str) -> tuple[int, int, int] | None:
-    """8-bit RGB of `#rgb`, `#rrggbb`, `r,g,b`, `rgb(r, g, b)` or a name; None when it is none of these."""
+    """8-bit RGB of `#rgb`, `#rrggbb`, `r,g,b`, `rgb(r, g, b)` or a name; None when it is none of these.
+
+    `#rrggbbaa`, which some color pickers write, is taken without its alpha.
+    """
     word = text.strip().lower()
     if word in _COLORS:
         return _COLORS[word]
     if _HEX.fullmatch(word):
-        digits = word[1:] if len(word) == 7 else "".join(2 * digit for digit in word[1:])
+        digits = word[1:] if len(word) > 4 else "".join(2 * digit for digit in word[1:])
         return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
     triple = _TRIPLE.fullmatch(word)
     if triple is None or max(map(int, triple.groups())) > 255:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import host
+from typing import Any
+
+from . import host, v3
 from .driving import ExtractDriving
 from .examples import ExampleInputs
 from .expression import Expression
@@ -17,7 +19,7 @@ from .splats import AvatarToSplat
 from .storage import LoadAvatar, LoadMotion, SaveAvatar, SaveMotion
 from .voice import DriveByVoice
 
-__all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]
+__all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "comfy_entrypoint"]
 
 host.register_models_folder()
 
@@ -51,3 +53,8 @@ _NODES = (
 NODE_CLASS_MAPPINGS = {f"GAGAvatar{node.__name__}": node for node in _NODES}
 """Id -> class. Saved workflows hold the ids and the names of inputs: neither changes."""
 NODE_DISPLAY_NAME_MAPPINGS = {f"GAGAvatar{node.__name__}": node.DISPLAY_NAME for node in _NODES}
+
+
+async def comfy_entrypoint() -> Any:
+    """Return the nodes as V3's extension; only where `v3.available`."""
+    return v3.extension(v3.available(), NODE_CLASS_MAPPINGS)

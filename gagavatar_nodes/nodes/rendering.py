@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..avatars import Avatar, Performance
-from ..choices import BACKGROUND, REFERENCES, SIZE, SIZES
+from ..choices import REFERENCES, SIZE, SIZES
 from ..driving.head_turn import POSES
 from ..errors import GagavatarError
 from ..media.backgrounds import Background, ColorBackground
@@ -288,7 +288,7 @@ def _look_inputs() -> dict[str, spec.Spec]:
             ["color", "image", "transparent"],
             "A color, the connected background_image, or none at all. A connected picture wins.",
         ),
-        "background_color": spec.text(BACKGROUND, "#rrggbb, or a name such as black, white, gray, green or blue."),
+        "background_color": spec.color("#000000", "#rrggbb, or a name such as black, white, gray, green or blue."),
     }
 
 

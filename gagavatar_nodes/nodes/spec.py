@@ -61,6 +61,11 @@ def text(default: str, tooltip: str, *, advanced: bool = False) -> Spec:
     return "STRING", _options(tooltip, advanced, default=default)
 
 
+def color(default: str, tooltip: str) -> Spec:
+    """Return a color in words or as #rrggbb; newer versions show a field to pick it from."""
+    return "STRING", _options(tooltip, False, default=default, color=True)
+
+
 def paragraph(default: str, tooltip: str) -> Spec:
     """Return a text of several lines."""
     return "STRING", _options(tooltip, False, default=default, multiline=True, dynamicPrompts=False)

@@ -1,5 +1,6 @@
 """The editor as artists use it: its own button, both ways of drawing nodes, results dropped on the canvas."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -40,5 +41,24 @@ def test_no_node_covers_another_after_a_run_from_the_button_and_its_result_bring
         query = f"filename={made.name}&subfolder={made.parent.relative_to(editor.base / 'output')}&type=output"
         assert page.drop(f"{editor.url}/view?{query}", made.name) == kinds
         assert page.errors == []
+    finally:
+        page.close()
+
+
+def test_a_color_in_words_of_an_older_graph_is_the_same_in_the_editors_own_color_field(editor, chromium, tmp_path):
+    from server import Page
+
+    graph = json.loads((ROOT / "workflows" / "03_builtin_motion.json").read_text())
+    (render,) = (node for node in graph["nodes"] if node["type"] == "GAGAvatarRenderAvatarToVideo")
+    render["widgets_values"][3] = "green"
+    (tmp_path / "words.json").write_text(json.dumps(graph))
+    page = Page(chromium, editor, tmp_path / "words.json")
+    try:
+        (kind,) = page.page.evaluate(
+            "app.graph.nodes.flatMap(n => n.widgets ?? []).filter(w => w.name == 'background_color').map(w => w.type)"
+        )
+        (value,) = (node["inputs"]["background_color"] for node in page.prompt.values()
+                    if "background_color" in node["inputs"])  # fmt: skip
+        assert (kind, value) in (("color", "#008000"), ("text", "green"))
     finally:
         page.close()

@@ -107,7 +107,7 @@ def builtin_motion(graph: Graph) -> None:
     with graph.column("3 · Video file", RESULT, 420):
         graph.add(
             f"{G}RenderAvatarToVideo", None, 420, avatar=start["avatar"], motion=graph.out(both, "motion"),
-            background_color="white", filename_prefix="gagavatar/builtin",
+            background_color="#ffffff", filename_prefix="gagavatar/builtin",
         )  # fmt: skip
 
 
