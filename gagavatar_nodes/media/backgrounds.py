@@ -130,7 +130,7 @@ def parse_color(text: str) -> tuple[int, int, int] | None:
         return _COLORS[word]
     if _HEX.fullmatch(word):
         digits = word[1:] if len(word) > 4 else "".join(2 * digit for digit in word[1:])
-        return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
+        return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
     triple = _TRIPLE.fullmatch(word)
     if triple is None or max(map(int, triple.groups())) > 255:
         return None
