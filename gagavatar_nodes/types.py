@@ -129,7 +129,9 @@ STRANGERS, DOUBTS = "strangers", "doubts"
 who was not followed, and at which a shot begins with a face that was followed and may be another person's."""
 SHOTS = "shots"
 """Key of `Motion.extra` for how the tracked video's shots were laid over each other, see `tracking.shots`."""
-OF_FRAMES = (STRANGERS, DOUBTS, SHOTS)
+MOUTHS = "mouths_unseen"
+"""Key of `Motion.extra` for ranges of frames of the tracked video whose mouth lay outside of the picture."""
+OF_FRAMES = (STRANGERS, DOUBTS, SHOTS, MOUTHS)
 """Keys of `Motion.extra` that speak of frames by their numbers."""
 
 

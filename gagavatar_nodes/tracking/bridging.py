@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..types import DOUBTS, STRANGERS, Motion
+from ..types import DOUBTS, MOUTHS, STRANGERS, Motion
+
+if TYPE_CHECKING:
+    from .video_tracker import TrackedFrame
 
 _SHOWN = 8
 """Ranges of frames that are listed."""
@@ -27,9 +31,35 @@ def faults(motion: Motion) -> list[str]:
         lines.append(f"no face in {len(bridged)} frames, filled in: {frame_ranges(bridged, _SHOWN)}")
     if strangers := motion.extra.get(STRANGERS):
         lines.append(f"another person is in frames {strangers}, who was not followed")
+    if mouths := motion.extra.get(MOUTHS):
+        lines.append(f"the mouth is outside of the picture in frames {mouths}: it rests there")
     if doubts := motion.extra.get(DOUBTS):
         lines.append(f"the person may be another one from frame {doubts} on")
     return lines
+
+
+class ShotNotes:
+    """What a tracker tells of shots and people, frame by frame."""
+
+    def __init__(self) -> None:
+        self.shots: list[int] = []
+        """Frames with which a new shot begins."""
+        self._strangers: list[int] = []
+        self._doubts: list[int] = []
+
+    def add(self, index: int, face: TrackedFrame | None, stranger: bool) -> None:
+        """Take frame `index`: the followed face, and whether only other people's are to be seen."""
+        if stranger:
+            self._strangers.append(index)
+        if face is not None and face.new_shot:
+            self.shots.append(index)
+        if face is not None and face.doubtful:
+            self._doubts.append(index)
+
+    def words(self) -> dict[str, str]:
+        """Return the notes for `Motion.extra`."""
+        notes = {STRANGERS: self._strangers, DOUBTS: self._doubts}
+        return {key: frame_ranges(frames) for key, frames in notes.items() if frames}
 
 
 class Bridge:

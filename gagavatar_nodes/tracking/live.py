@@ -13,6 +13,7 @@ from ..face.bundled_face import bundled_neutral
 from ..face.neutral import resting_face
 from ..types import AUTHORED_NEUTRAL, Motion
 from .faces import FaceChoice
+from .mouth import mouth_is_seen, rest_lower_face
 from .recorder import head_motion
 from .smoothing import DEFAULT_STRENGTH
 from .video_tracker import TrackedFrame, VideoTracker
@@ -39,6 +40,8 @@ class LiveFace:
         self._fps = fps
         self._recent: deque[_Frame | None] = deque(maxlen=max(_FEWEST, round(_REST_SECONDS * fps)))
         self._seen = 0
+        self._mouth: np.ndarray | None = None  # offsets of the last frame that showed it
+        self._without_mouth = 0
         self._rest: Motion | None = None
         self._neutral = bundled_neutral()
         self._extra: dict[str, str] = {}
@@ -71,11 +74,23 @@ class LiveFace:
         if tracked is None:
             self._recent.append(None)
             return None
-        head = head_motion(tracked.points[None], np.array([picture]))
-        frame = (*head, np.array([max(tracked.score, 1e-3)], np.float32))
+        *head, offsets = head_motion(tracked.points[None], np.array([picture]))
+        offsets = self._with_mouth(offsets, mouth_is_seen(tracked.points, picture))
+        frame = (*head, offsets, np.array([max(tracked.score, 1e-3)], np.float32))
         self._recent.append(frame)
         self._settle()
         return self._motion([frame])
+
+    def _with_mouth(self, offsets: np.ndarray, seen: bool) -> np.ndarray:
+        """Return the offsets [1, 478, 3]; a mouth outside of the picture is held and comes to rest."""
+        if seen:
+            self._mouth, self._without_mouth = offsets, 0
+            return offsets
+        self._without_mouth += 1
+        rest = self._neutral - bundled_neutral()
+        held = rest if self._mouth is None else self._mouth
+        deltas = rest_lower_face(offsets - rest, held - rest, self._without_mouth / self._fps)
+        return (rest + deltas).astype(offsets.dtype)
 
     def _settle(self) -> None:
         """Take the neutral from the first frame, and again when the first half second has been seen."""

@@ -8,9 +8,10 @@ from ..face.arkit import fit_arkit, gaze_of
 from ..face.bundled_face import bundled_neutral
 from ..face.neutral import resting_face
 from ..face.pose import solve_poses
-from ..types import TURNS, Motion
-from .bridging import Bridge
+from ..types import MOUTHS, TURNS, Motion
+from .bridging import Bridge, frame_ranges
 from .face_mesh import Landmarks
+from .mouth import mouth_is_seen, rest_unseen
 from .shots import align_shots, write_shots
 from .smoothing import BackwardSmoother
 from .upright import quarter_turns, turn_points
@@ -31,6 +32,7 @@ class MotionRecorder:
         self._points: list[np.ndarray] = []
         self._pictures: list[tuple[int, int]] = []
         self._confidence: list[float] = []
+        self._mouths: list[bool] = []  # of the frames with a face, whether it lies in the picture
         self._blocks: list[tuple[np.ndarray, ...]] = []
         self._shots = [0]
         self._forgotten: set[int] = set()
@@ -53,6 +55,7 @@ class MotionRecorder:
         if points is None:
             self._points += self._backward.flush()
         else:
+            self._mouths.append(mouth_is_seen(points, shape))
             if self._turns is None:
                 self._turns = quarter_turns(points)
             points = turn_points(points, self._turns, shape)
@@ -74,19 +77,21 @@ class MotionRecorder:
         self._blocks.clear()
         confidence = np.array(self._confidence, np.float32)
         forgotten = sorted(self._forgotten)
+        mouths = np.array(self._mouths)
         kept = ~np.isin(np.flatnonzero(confidence > 0), forgotten)
         if kept.any() and not kept.all():
-            scale, rotation, translation, gaze, offsets = (
-                values[kept] for values in (scale, rotation, translation, gaze, offsets)
+            scale, rotation, translation, gaze, offsets, mouths = (
+                values[kept] for values in (scale, rotation, translation, gaze, offsets, mouths)
             )
             confidence[forgotten] = 0
         known = np.flatnonzero(confidence > 0)
         starts = np.unique(np.searchsorted(known, self._shots)).tolist()
         shots = align_shots(starts, scale, rotation, translation, offsets)
-        neutral = resting_face(offsets)
+        neutral = resting_face(offsets[mouths] if mouths.any() else offsets)
         for start in range(0, len(offsets), _BLOCK):  # in place: the offsets are most of the motion
             block = slice(start, start + _BLOCK)
             offsets[block] = bundled_neutral() + offsets[block] - neutral
+        rest_unseen(offsets, mouths, known / self._fps)
         if len(known) < len(confidence):
             bridge = Bridge(known, len(confidence))
             rotation = bridge.fill_rotations(rotation)
@@ -102,8 +107,12 @@ class MotionRecorder:
             gaze=gaze,
             confidence=confidence,
             source=self._source,
-            extra=({TURNS: str(self._turns)} if self._turns else {}) | write_shots(shots),
+            extra=self._notes(known[~mouths].tolist()) | write_shots(shots),
         )
+
+    def _notes(self, without_mouth: list[int]) -> dict[str, str]:
+        notes = {TURNS: str(self._turns) if self._turns else "", MOUTHS: frame_ranges(without_mouth)}
+        return {key: note for key, note in notes.items() if note}
 
     def _solve(self) -> None:
         if not self._points:

@@ -9,8 +9,8 @@ from itertools import repeat
 import numpy as np
 
 from ..errors import FaceError
-from ..types import DOUBTS, STRANGERS, Motion
-from .bridging import frame_ranges
+from ..types import Motion
+from .bridging import ShotNotes
 from .face_mesh import Landmarks
 from .faces import FaceChoice, FaceReference
 from .recorder import MotionRecorder
@@ -52,19 +52,16 @@ def track_video(
     """
     recorder = MotionRecorder(fps, source, PASS_SHARE * smoothing)
     points = None
-    strangers, doubts = [], []
+    notes = ShotNotes()
     index = -1
     for index, (image, shape, seen) in enumerate(_track(frames, fps, smoothing, face, on_frame, sightings)):
         tracked = seen.face
         recorder.forget(seen.faded)
-        if seen.stranger:
-            strangers.append(index)
+        notes.add(index, tracked, seen.stranger)
         if tracked is not None:
             points = tracked.points
             if tracked.new_shot:
                 recorder.begin_shot()
-            if tracked.doubtful:
-                doubts.append(index)
         recorder.add(None if tracked is None else tracked.points, 0.0 if tracked is None else tracked.score, shape)
         if on_frame is not None and image is not None:
             on_frame(index, image, points, tracked is None)
@@ -82,8 +79,7 @@ def track_video(
             "turned to the camera and at least 32 pixels tall."
         )
     motion = recorder.finish()
-    notes = {STRANGERS: strangers, DOUBTS: doubts}
-    motion.extra.update({key: frame_ranges(frames) for key, frames in notes.items() if frames})
+    motion.extra.update(notes.words())
     return motion
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import films
 from flame_standin import standin_flame
 from gagavatar_nodes.errors import FileFormatError
 from gagavatar_nodes.face.arkit_flame import eye_codes
@@ -104,3 +105,14 @@ def test_a_video_gets_decas_codes_in_cameras_that_see_the_face_where_deca_does(d
         ours = (center - half * 12 * view[:, :2] / view[:, 2:]) * height + [width / 2, height / 2]
         assert np.linalg.norm((ours - theirs).mean(0)) < 0.01 * edge
         assert np.linalg.norm(ours - theirs, axis=1).max() < 0.05 * edge  # perspective
+
+
+def test_a_head_keeps_its_size_and_place_over_a_cut(drawn, write):
+    planted = np.zeros(CODES, np.float32)
+    planted[[206, 207, 208]] = 8.0, 0.0, 0.0  # the camera
+    state = tensors(drawn) | {"layers.2.weight": torch.zeros(CODES, 1024), "layers.2.bias": torch.from_numpy(planted)}
+    flame = Flame(standin_flame())
+    motion = track_deca(films.jump_cut(0.45)[::6], 4, flame, Deca(write({"E_flame": state})), smoothing=0)
+    place, distance = motion.flame.transform[:, :2, 3], motion.flame.transform[:, 2, 3]
+    assert np.median(distance[6:]) == pytest.approx(np.median(distance[:6]), rel=0.1)
+    assert np.abs(np.median(place[6:], axis=0) - np.median(place[:6], axis=0)).max() < 0.1

@@ -2,11 +2,14 @@ import numpy as np
 import pytest
 import torch
 
+import films
 from gagavatar_nodes.errors import FaceError, FileFormatError
 from gagavatar_nodes.heads.flame import Flame
 from gagavatar_nodes.lifting.gagavatar.image import prepare_image
 from gagavatar_nodes.tracking.emica import archive, tracker
 from gagavatar_nodes.tracking.emica.optimize import initial_camera
+from gagavatar_nodes.tracking.faces import find_faces
+from gagavatar_nodes.types import STRANGERS
 from parity_recipe import synthetic_flame, tracker_state_dict
 
 
@@ -138,3 +141,37 @@ def test_crops_of_training_data_get_codes_of_the_frames_in_which_a_head_is_found
     assert (codes.edition, codes.shape.shape, codes.expression.shape) == ("2020", (300,), (2, 100))
     assert (codes.jaw.shape, codes.eyes.shape, codes.transform.shape) == ((2, 3), (2, 6), (2, 3, 4))
     assert np.isfinite(codes.transform).all()
+
+
+def heads_of_faces(frame, near=None):
+    """Box of the head around a picture's largest face, in the place of the detector's."""
+    faces = find_faces(frame)
+    if not faces:
+        return None
+    left, top, right, bottom = faces[0].box
+    return np.array([left, top - 0.3 * (bottom - top), right, bottom], np.float32)
+
+
+def followed(published, monkeypatch, frames):
+    """The motion of a film, and each frame's crop; the networks see one and the same head wherever there is a face."""
+    seen, rectangles = published.observe(published.crop(clip()[0], np.array([80.0, 80, 220, 220]))[0]), []
+    monkeypatch.setattr(published, "find_head", heads_of_faces)
+    monkeypatch.setattr(published, "observe", lambda crop: seen)
+    motion = published.track(frames, fps=4, steps=1, on_frame=lambda _, rectangle: rectangles.append(rectangle))
+    return motion, rectangles
+
+
+def test_over_a_cut_the_crop_keeps_to_the_head(published, monkeypatch):
+    frames = films.jump_cut(0.45)[::6]
+    _, rectangles = followed(published, monkeypatch, frames)
+    sizes = np.array([width for _, _, width, _ in rectangles], float)
+    assert sizes[6:].mean() / sizes[:6].mean() == pytest.approx(0.45, abs=0.05)
+    assert np.ptp(sizes[6:]) < 0.1 * sizes[6:].mean(), "at once"
+
+
+def test_another_person_is_not_tracked_and_named(published, monkeypatch):
+    film = films.cut_away(films.other())[::6]
+    motion, rectangles = followed(published, monkeypatch, film)
+    assert motion.bridged == [5, 6, 7, 8]
+    assert [index for index, rectangle in enumerate(rectangles) if rectangle is None] == [5, 6, 7, 8]
+    assert motion.extra[STRANGERS] == "5-8"

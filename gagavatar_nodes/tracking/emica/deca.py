@@ -25,7 +25,10 @@ from ..bridging import Bridge
 from ..faces import FaceChoice
 from ..landmarks.face_model import INDICES
 from ..landmarks.fit import flame_square
+from ..mouth import fill_unseen, mouth_is_seen
+from ..shots import seen_squares
 from ..smoothing import DEFAULT_STRENGTH
+from ..upright import quarter_turns, turn_points
 from ..video import track_video
 from .crops import face_crop, face_rectangle
 from .encoder import Encoder
@@ -108,17 +111,28 @@ def track_deca(
         FaceError: as `video.track_video`.
     """
     rows: dict[int, list[np.ndarray]] = {}
+    mouths: dict[int, bool] = {}
+    turns: int | None = None
 
     def observe(index: int, image: np.ndarray, points: np.ndarray | None, bridged: bool) -> None:
+        nonlocal turns
         if points is not None and not bridged:
-            rows[index] = _observe(deca, image, points[_FACE, :2])
+            turns = quarter_turns(points) if turns is None else turns  # as `MotionRecorder` has it
+            placed = turn_points(points, turns, image.shape)
+            rows[index] = _observe(deca, np.rot90(image, turns), placed[_FACE, :2])
+            mouths[index] = mouth_is_seen(points, image.shape)
         if on_frame is not None:
             on_frame(index, image, points, bridged)
 
     motion = track_video(frames, fps, smoothing, face, observe, progress, source)
-    seen = DecaCodes(*(np.stack(column) for column in zip(*rows.values(), strict=True)))
-    codes = flame_codes(seen, flame, *flame_square(motion))
-    bridge = Bridge(np.array(list(rows)), len(motion))
+    known = np.flatnonzero(motion.confidence > 0).tolist()  # without those that turned out to show two shots at once
+    seen = DecaCodes(*(np.stack(column) for column in zip(*(rows[index] for index in known), strict=True)))
+    codes = flame_codes(seen, flame, *_squares(motion, known))
+    mouth_seen = np.array([mouths[index] for index in known])
+    for face_codes in (codes.expression, codes.jaw):
+        for unseen, held in fill_unseen(face_codes, mouth_seen, np.array(known) / fps):
+            face_codes[unseen] = held
+    bridge = Bridge(np.array(known), len(motion))
     transform = bridge.fill(codes.transform)
     transform[..., :3] = bridge.fill_rotations(codes.transform[..., :3])
     expression, jaw = bridge.fill(codes.expression), bridge.fill(codes.jaw)
@@ -126,14 +140,22 @@ def track_deca(
     return replace(motion, flame=filled)
 
 
-def flame_codes(seen: DecaCodes, flame: Flame, center: np.ndarray, half: float) -> FlameCodes:
+def _squares(motion: Motion, frames: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Centers [T, 2] and half edges [T] of the cameras' square in these frames: it keeps to the head over a cut."""
+    square = flame_square(motion)
+    squares = seen_squares(motion, *square) or [square] * len(motion)
+    centers, halves = zip(*(squares[index] for index in frames), strict=True)
+    return np.stack(centers), np.array(halves)
+
+
+def flame_codes(seen: DecaCodes, flame: Flame, center: np.ndarray, half: np.ndarray | float) -> FlameCodes:
     """Return codes of one person, whose shape is the frames' mean, in the cameras of one square.
 
     Args:
         seen: what DECA saw.
         flame: with landmarks; without them the cameras agree at the depth of the head's middle.
-        center: [2] the square's center, in picture heights from the picture's center.
-        half: half its edge, in picture heights.
+        center: [2] or [T, 2] the square's center, in picture heights from the picture's center.
+        half: half its edge, in picture heights; [T] where it differs by frame.
     """
     count = len(seen.pose)
     shape, expression = np.zeros(300, np.float32), np.zeros((count, 100), np.float32)
@@ -143,7 +165,7 @@ def flame_codes(seen: DecaCodes, flame: Flame, center: np.ndarray, half: float) 
     R = rotation_matrices(torch.from_numpy(seen.pose[:, :3])).double().numpy()
     root, depth = _root_and_depth(flame, shape, expression, jaw, R)
     size = seen.crops[:, 2] / half * np.maximum(seen.camera[:, 0], _LEAST_SCALE)  # of a meter, in half widths
-    shift = (seen.crops[:, :2] - center) / half / size[:, None] * [1, -1]
+    shift = (seen.crops[:, :2] - center) / (half * size)[:, None] * [1, -1]
     distance = SCALE * FOCAL / size
     x, y = (SCALE * (seen.camera[:, 1 + axis] + shift[:, axis]) + root[:, axis] for axis in (0, 1))
     t = np.stack([-x, y, distance + depth], 1)

@@ -95,6 +95,13 @@ def fit_cameras(
     return CameraFit(np.concatenate(eyes), np.concatenate(transforms))
 
 
+def smooth_shots(fit: CameraFit, starts: list[int]) -> CameraFit:
+    """Return the fit of a video with shots of their own from each of `starts` on, each smoothed for itself."""
+    parts = [slice(start, end) for start, end in zip([0, *starts], [*starts, len(fit.eyes)], strict=True)]
+    fits = [smooth_fit(CameraFit(fit.eyes[part], fit.transform[part])) for part in parts if part.stop > part.start]
+    return CameraFit(np.concatenate([one.eyes for one in fits]), np.concatenate([one.transform for one in fits]))
+
+
 def smooth_fit(fit: CameraFit) -> CameraFit:
     """Return the fit of a video's successive frames, smoothed as in the published `smoothed.pkl`."""
     rows = smooth(rotation_to_6d(torch.from_numpy(fit.transform[:, :, :3])).numpy(), _KEEP_CAMERA)

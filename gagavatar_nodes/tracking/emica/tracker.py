@@ -8,6 +8,8 @@ from the publication:
     - frames without a head are filled in from their neighbors, not left out;
     - every frame of a video is tracked, also above 50 a second, and crops are not stored as JPEG in between;
     - one shape is the mean over all frames of a video, and so are the losses, not over each 1024 of them;
+    - at a cut the head's box begins anew, and the bundled tracker tells whose face it is: frames that show only others
+      are filled in, too;
     - where no frame's landmarks can be trusted, the vertices decide alone: the published loss would be no number.
 """
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,11 +29,12 @@ from ...errors import FaceError, FileFormatError
 from ...heads.flame import Flame
 from ...torch_file import load_torch_file
 from ...types import FlameCodes, Motion
-from ..bridging import Bridge
+from ..bridging import Bridge, ShotNotes
+from ..video_tracker import VideoTracker
 from . import archive, crops
 from .encoder import Emica
 from .landmarks98 import TO_70, Landmarks98
-from .optimize import STEPS, CameraFit, HeadCodes, Targets, fit_cameras, smooth_fit
+from .optimize import STEPS, CameraFit, HeadCodes, Targets, fit_cameras, smooth_shots
 from .results import flame_motion
 from .scrfd import INPUT as SCRFD_INPUT
 from .scrfd import Scrfd
@@ -101,9 +104,9 @@ class EmicaTracker:
         """Whether the matting network is there."""
         return self._matte is not None
 
-    def find_head(self, picture: np.ndarray) -> np.ndarray | None:
-        """Box [4] of the largest head in a picture [H, W, 3] uint8, or None."""
-        head = self._heads(self._tensor(picture))
+    def find_head(self, picture: np.ndarray, near: np.ndarray | None = None) -> np.ndarray | None:
+        """Box [4] of the largest head in a picture [H, W, 3] uint8, of those around `near` [2] if there are any."""
+        head = self._heads(self._tensor(picture), near)
         return None if head is None else head.box
 
     def crop(self, picture: np.ndarray, box: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -161,12 +164,22 @@ class EmicaTracker:
         `on_frame` is called with each frame's index and its crop's left, top, width and height in pixels, or None.
         Keeps 3 KB a frame. Raises `FaceError` when no frame has a face.
         """
+        follower = VideoTracker(fps)
         observations: list[Observation] = []
         known: list[int] = []
+        notes = ShotNotes()
         box: np.ndarray | None = None
         count = 0
         for count, frame in enumerate(frames, start=1):
-            found = self.find_head(frame)
+            face = follower.feed(frame)
+            notes.add(count - 1, face, follower.stranger)
+            while known and known[-1] >= count - 1 - follower.faded:  # they showed two shots at once
+                known.pop()
+                observations.pop()
+            if face is not None and face.new_shot:
+                box = None
+            place = None if face is None else face.points[:, :2].mean(0)
+            found = None if follower.stranger else self.find_head(frame, place)
             if found is not None:
                 box = found if box is None else _NEW_BOX * found + (1 - _NEW_BOX) * box
             seen = None if found is None or box is None else self.observe(self.crop(frame, box)[0])
@@ -178,7 +191,9 @@ class EmicaTracker:
         if not observations:
             raise FaceError(f"{source or 'the video'} shows no face in any of its {count} frames; choose another one")
         shape, codes, fit = self.solve(observations, steps=steps)
-        return _motion(self._flame.edition, shape, codes, smooth_fit(fit), np.array(known), count, fps, source)
+        fit = smooth_shots(fit, np.unique(np.searchsorted(known, notes.shots)).tolist())
+        motion = _motion(self._flame.edition, shape, codes, fit, np.array(known), count, fps, source)
+        return replace(motion, extra=motion.extra | notes.words())
 
     def track_picture(self, picture: np.ndarray) -> TrackedPicture:
         """Crop, matte and FLAME codes of the largest head of a portrait [H, W, 3] uint8.

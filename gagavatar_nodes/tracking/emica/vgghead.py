@@ -64,23 +64,38 @@ class VGGHead:
         self._device = device
 
     @torch.no_grad()
-    def __call__(self, picture: Tensor) -> Head | None:
-        """Return the largest head in a picture [3, H, W] 0..255 RGB, or None."""
+    def __call__(self, picture: Tensor, near: np.ndarray | None = None) -> Head | None:
+        """Return the largest head in a picture [3, H, W] 0..255 RGB, or None.
+
+        Of those around `near` [2] in pixels, if there are any.
+        """
         prepared, padding, scale = letterbox(picture.to(self._device, torch.float32))
         outputs = self._network(prepared[None])
         boxes, scores, codes = (o[0].float().cpu().numpy() for o in outputs)
-        return choose_head(boxes, scores.reshape(-1), codes, padding, scale)
+        point = None if near is None else near * scale + padding
+        return choose_head(boxes, scores.reshape(-1), codes, padding, scale, point)
 
 
 def choose_head(
-    boxes: np.ndarray, scores: np.ndarray, codes: np.ndarray, padding: tuple[int, int], scale: float
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    codes: np.ndarray,
+    padding: tuple[int, int],
+    scale: float,
+    near: np.ndarray | None = None,
 ) -> Head | None:
-    """Return the largest of the network's confident heads: boxes [A, 4] in the input, scores [A], codes [A, 413]."""
+    """Return the largest of the network's confident heads: boxes [A, 4] in the input, scores [A], codes [A, 413].
+
+    Of those around `near` [2] in the input, if there are any.
+    """
     sure = np.flatnonzero(scores >= _CONFIDENCE)
     sure = sure[np.argsort(-scores[sure], kind="stable")][:_CANDIDATES]
     if not len(sure):
         return None
     sure = sure[suppress(boxes[sure], scores[sure], _OVERLAP)[:_KEPT]]
+    if near is not None:
+        around = ((boxes[sure, :2] <= near) & (near <= boxes[sure, 2:])).all(1)
+        sure = sure[around] if around.any() else sure
     sizes = boxes[sure, 2:] - boxes[sure, :2]
     best = sure[sizes.prod(1).argmax()]
     box = boxes[best]
