@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..driving.keyframes import ANGLES, interpolate
-from ..driving.macros import MACROS, macro_angles, macro_weights
+from ..driving.keyframes import interpolate
+from ..driving.macros import ANGLES, MACROS, macro_angles, macro_weights
 from ..errors import FileFormatError, GagavatarError
 from ..nodes.expression import REGIONS
 from ..types import ARKIT_NAMES, Motion

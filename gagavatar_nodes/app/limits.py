@@ -48,7 +48,7 @@ class Limits:
         Raises:
             GagavatarError: a node asks for larger pictures or longer motions.
         """
-        most = {"width": self.edge, "height": self.edge, "seconds": self.seconds}
+        most = {"width": self.edge, "height": self.edge, "size": self.edge, "seconds": self.seconds}
         for node in graph.values():
             values = {name: value for name, value in node["inputs"].items() if isinstance(value, (int, float))}
             if "frames" in values:

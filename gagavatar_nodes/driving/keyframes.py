@@ -14,11 +14,10 @@ import numpy as np
 from ..easing import smoothstep
 from ..errors import GagavatarError
 from ..types import ARKIT_NAMES, Motion
-from .macros import EXPRESSIONS, MACROS, macro_angles, macro_weights
+from .macros import ANGLES, EXPRESSIONS, MACROS, spread
 from .operations import add_arkit, neutral_motion
 from .pose import rotation_of
 
-ANGLES = ("yaw", "pitch", "roll")
 MOST_KEYS, LONGEST_SECONDS = 200, 3600.0
 _LINE = re.compile(r"^\s*(?P<time>\d+(?:\.\d*)?|\.\d+)\s*(?:s|seconds?)?\s*[:,]?\s+(?P<face>\S.*)$|^\s*$")
 _PART = re.compile(r"^(?P<name>[A-Za-z]\w*)\s*[= :]?\s*(?P<value>[+-]?(?:\d+(?:\.\d*)?|\.\d+))?$")
@@ -97,13 +96,7 @@ def _key(seconds: float, face: str, number: int) -> KeyFrame:
         value = 1.0 if found is None or found["value"] is None else float(found["value"])
         for key, share in EXPRESSIONS.get(str(name), {str(name): 1.0}).items():
             values[key] = values.get(key, 0.0) + value * share
-    weights = {name: value for name, value in values.items() if name in ARKIT_NAMES}
-    for name, value in macro_weights(values).items():
-        weights[name] = weights.get(name, 0.0) + value
-    angles = dict(zip(ANGLES, (values.get(name, 0.0) for name in ANGLES), strict=True))
-    for name, degrees in macro_angles(values).items():
-        angles[name] += degrees
-    return KeyFrame(seconds, {name: float(np.clip(w, -1, 1.5)) for name, w in weights.items()}, angles)
+    return KeyFrame(seconds, *spread(values))
 
 
 def _row(key: KeyFrame) -> list[float]:

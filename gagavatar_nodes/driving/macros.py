@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from ..types import ARKIT_NAMES
 from .visemes import VISEMES
 
+ANGLES = ("yaw", "pitch", "roll")
+LEAST_WEIGHT, MOST_WEIGHT = -1.0, 1.5
+"""Of an ARKit weight: what sliders add up to stays within."""
 _SURE = 2.2
 """Times the weights of a viseme in speech, where lips only hint at it: the slider's end shows it plainly."""
 
@@ -83,6 +86,17 @@ def macro_weights(values: Mapping[str, float]) -> dict[str, float]:
             for side in _sides(shape):
                 total[side] = total.get(side, 0.0) + abs(amount) * weight
     return {name: weight for name, weight in total.items() if weight}
+
+
+def spread(values: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return what sliders of every kind mean: ARKit weights, and degrees of `ANGLES`; other names are passed over."""
+    weights = {name: float(value) for name, value in values.items() if name in ARKIT_NAMES}
+    for name, value in macro_weights(values).items():
+        weights[name] = weights.get(name, 0.0) + value
+    angles = {name: float(values.get(name, 0.0)) for name in ANGLES}
+    for name, degrees in macro_angles(values).items():
+        angles[name] += degrees
+    return {name: min(max(weight, LEAST_WEIGHT), MOST_WEIGHT) for name, weight in weights.items()}, angles
 
 
 def macro_angles(values: Mapping[str, float]) -> dict[str, float]:

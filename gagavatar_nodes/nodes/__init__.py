@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import host, v3
+from . import face_route, host, v3
 from .driving import ExtractDriving
 from .examples import ExampleInputs
 from .expression import Expression
@@ -22,6 +22,7 @@ from .voice import DriveByVoice
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "comfy_entrypoint"]
 
 host.register_models_folder()
+face_route.register()
 
 _NODES = (
     ExampleInputs,

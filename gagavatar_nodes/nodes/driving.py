@@ -133,6 +133,18 @@ def report(motion: Motion) -> str:
     return "\n".join(lines)
 
 
+def face_of_picture(images: tensors.Batch) -> Motion:
+    """Return the face of the first picture of an IMAGE as a motion of one frame.
+
+    Raises:
+        FaceError: it shows no face.
+    """
+    tensors.check_images(images, "photo")
+    first = images[:1]
+    tracking = _Tracking(HeadTracker("embedded"), smoothing=0, face=None, preview_frames=0)
+    return tracking.of(_Batch(first, FPS), "photo", _fingerprint(first))
+
+
 class _Batch:
     """An IMAGE batch with what trackers ask of a video."""
 

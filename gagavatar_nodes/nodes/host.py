@@ -6,6 +6,7 @@ import contextvars
 import importlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -188,6 +189,18 @@ def fits(given: str, wanted: Any) -> bool:
     if validation is not None:
         return bool(validation.validate_node_input(given, wanted))
     return "*" in (given, wanted) or given == wanted
+
+
+def blocked(why: str) -> Any:
+    """Return what stands for an output that is not there, and tells so at the node that wants it; None elsewhere."""
+    graph = module("comfy_execution.graph")
+    return None if graph is None or current.get() is not None else graph.ExecutionBlocker(why)
+
+
+def page_server() -> Any:
+    """Return ComfyUI's web server, to which routes can be added; None outside of it."""
+    server = getattr(sys.modules.get("server"), "PromptServer", None)  # loaded long before, if this is ComfyUI
+    return getattr(server, "instance", None)
 
 
 def has_type(name: str) -> bool:

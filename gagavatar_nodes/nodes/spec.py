@@ -61,9 +61,9 @@ def text(default: str, tooltip: str, *, advanced: bool = False) -> Spec:
     return "STRING", _options(tooltip, advanced, default=default)
 
 
-def color(default: str, tooltip: str) -> Spec:
+def color(default: str, tooltip: str, *, advanced: bool = False) -> Spec:
     """Return a color in words or as #rrggbb; newer versions show a field to pick it from."""
-    return "STRING", _options(tooltip, False, default=default, color=True)
+    return "STRING", _options(tooltip, advanced, default=default, color=True)
 
 
 def paragraph(default: str, tooltip: str) -> Spec:

@@ -17,7 +17,7 @@ def test_sliders_mean_what_the_node_expression_means():
     node = NODE_CLASS_MAPPINGS["GAGAvatarExpression"]
     required = node.INPUT_TYPES()["required"]
     inputs = {name: spec[1]["default"] for name, spec in required.items()} | expressions.node_inputs(values)
-    motion = node().run(**inputs)[0]
+    motion = node().run(**inputs)["result"][0]
     posed = expressions.pose_face(values)
     np.testing.assert_allclose(posed.rotation, motion.rotation, atol=1e-6)
     np.testing.assert_allclose(posed.deltas.astype(np.float32), motion.deltas.astype(np.float32), atol=2e-3)

@@ -2,6 +2,7 @@ import inspect
 
 import pytest
 
+from gagavatar_nodes.driving.macros import MACROS
 from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from gagavatar_nodes.types import ARKIT_NAMES
 
@@ -41,10 +42,10 @@ def test_the_function_takes_exactly_the_inputs(node):
     hidden = set(node.INPUT_TYPES().get("hidden", {}))
     names |= hidden
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        names -= set(ARKIT_NAMES)
+        names -= {*ARKIT_NAMES, *MACROS}
     assert {n for n, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD} - {"self"} == names
     optional = set(node.INPUT_TYPES().get("optional", {}))
-    assert {n for n, p in parameters.items() if p.default is not p.empty} == optional | hidden
+    assert {n for n, p in parameters.items() if p.default is not p.empty} == (optional & names) | hidden
 
 
 @NODES

@@ -40,14 +40,14 @@ def test_every_builtin_motion_fills_its_seconds(run, name):
 
 
 def test_sliders_move_what_they_name_and_turn_the_head(run):
-    motion, _ = run("Expression", jawOpen=0.8, yaw=20.0, pitch=-10.0, roll=5.0, frames=2)
+    motion, *_ = run("Expression", jawOpen=0.8, yaw=20.0, pitch=-10.0, roll=5.0, frames=2)["result"]
     assert motion.arkit[1, ARKIT_NAMES.index("jawOpen")] == np.float32(0.8)
     assert np.count_nonzero(motion.arkit[0]) == 1
     assert np.allclose(motion.rotation[1], rotation_of(*np.radians([20.0, -10.0, 5.0])), atol=1e-6)
 
 
 def test_sliders_are_added_to_a_motion(run, motion):
-    moved = run("Expression", motion=motion, eyeBlinkLeft=1.0)[0]
+    moved = run("Expression", motion=motion, eyeBlinkLeft=1.0)["result"][0]
     assert len(moved) == len(motion)
     assert np.allclose(moved.rotation, motion.rotation, atol=1e-6)
     assert moved.arkit[:, ARKIT_NAMES.index("eyeBlinkLeft")].min() == 1

@@ -16,6 +16,8 @@ PREVIEWING = (
     "CompareLayout",
 )  # fmt: skip
 """Nodes that show pictures while they run, and so grow: they are given room for that."""
+FOLDING = ("GAGAvatarExpression",)
+"""Nodes that fold their advanced widgets by themselves, where older editors show all."""
 _PREVIEW = 260
 _WIDTH, _GAP, _MARGIN, _TITLE = 330, 40, 20, 60
 _SLOT, _WIDGET, _HEADER = 20, 32, 34  # a widget of Nodes 2.0 is higher than one of the classic way
@@ -111,7 +113,7 @@ class Graph:
             raise ValueError(f"{kind} has no inputs {sorted(unknown)}")
         extra = max(extra, _PREVIEW if kind.removeprefix("GAGAvatar") in PREVIEWING else 0)
         linked = {name: value for name, value in values.items() if isinstance(value, Output)}
-        node = self._node(kind, title, self._height(definition, linked) + extra)
+        node = self._node(kind, title, self._height(definition, kind in FOLDING) + extra)
         for name in definition.inputs:
             if name in linked or not definition.is_widget(name):
                 self._add_input(node, definition, name, linked.get(name))
@@ -165,9 +167,10 @@ class Graph:
         self._top += height + _GAP + _HEADER
         return node
 
-    def _height(self, definition: Definition, linked: dict[str, Output]) -> float:
+    def _height(self, definition: Definition, folded: bool) -> float:
         sockets = sum(not definition.is_widget(name) for name in definition.inputs)
-        return _SLOT * max(sockets, len(definition.outputs)) + _WIDGET * len(definition.widgets) + 12
+        shown = [name for name in definition.widgets if not (folded and definition.inputs[name][1].get("advanced"))]
+        return _SLOT * max(sockets, len(definition.outputs)) + _WIDGET * len(shown) + 12
 
     def _add_input(self, node: dict[str, Any], definition: Definition, name: str, source: Output | None) -> None:
         kind = definition.inputs[name][0]

@@ -54,8 +54,11 @@ HINTS = {
     ),
     "BuiltinMotion": "Motions: idle, nod, shake, look_around, blink, talk, smile, surprise.",
     "Expression": (
-        "The first sliders are those that matter most; older versions of ComfyUI show all of them, newer ones hide the "
-        "rest behind *advanced*. With a motion connected, the sliders are added to it: a smile on a talking head."
+        "Connect **avatar** and press **Show the face**: the picture in the node then follows every slider at once; "
+        "*Run* gives what it shows. Values add up: emotion, sliders, photo, and a connected motion, as for a smile on "
+        "a talking head. The 52 ARKit sliders and the parts of the photo are under *All sliders* or *Show advanced "
+        "inputs*. A photo's expression is what differs from a face at rest, as far as one picture tells. The server "
+        "keeps the last four faces; after more of them, or a restart, press the button again."
     ),
     "KeyFrames": (
         "Names without a number are at full strength; `happy 0.5, brows 0.3, yaw -12` is three things at once. What a "

@@ -13,7 +13,7 @@ from graph import Graph, Output
 
 ROOT = Path(__file__).parents[2]
 SOURCE, MOTION, RENDER, RESULT = "#3f789e", "#88A", "#8A8", "#b06634"
-PREVIEW = 260
+PREVIEW, FACE = 260, 340
 EXAMPLE_TEXT = (
     "Hello! I am only a photograph, but give me a voice, and I speak, blink, and move my head. What do you think?"
 )
@@ -78,18 +78,15 @@ def animate_with_video(graph: Graph) -> None:
 def expression_editor(graph: Graph) -> None:
     start = portrait_column(
         graph,
-        "## Expression editor\n\nMove the sliders and queue again: only the last two nodes run. Left and right are the "
-        "subject's. The other ARKit sliders are further down, or behind *advanced*.",
+        "## Expression editor\n\nPress **Show the face**, then move the sliders: the face in the node follows. "
+        "Choose an **emotion**, or connect **Load Image** to **photo** to take over its expression.",
     )
-    with graph.column("2 · Expression", MOTION):
+    with graph.column("2 · Expression", MOTION, 400):
         face = graph.add(
-            f"{G}Expression", yaw=12, mouthSmileLeft=0.6, mouthSmileRight=0.6, browInnerUp=0.3, eyeSquintLeft=0.3,
-            eyeSquintRight=0.3,
-        )  # fmt: skip
-    with graph.column("3 · Render", RENDER):
-        rendered = render(graph, start["avatar"], graph.out(face, "motion"), width=768, height=768)
-    with graph.column("4 · Result", RESULT, 480):
-        graph.add("SaveImage", None, 480, images=graph.out(rendered, "images"), filename_prefix="gagavatar/expression")
+            f"{G}Expression", None, FACE, avatar=start["avatar"], emotion="happy", yaw=12, brows=0.3, blink=-0.2
+        )
+    with graph.column("3 · Result", RESULT, 480):
+        graph.add("SaveImage", None, 480, images=graph.out(face, "image"), filename_prefix="gagavatar/expression")
 
 
 def builtin_motion(graph: Graph) -> None:
