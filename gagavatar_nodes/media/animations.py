@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MediaError
+from . import budget
 from .decoding import PILLOW_ERRORS, flatten
 from .images import check_size, open_image
 from .timing import constant_fps
@@ -27,10 +28,17 @@ class Animation:
                 check_size(path, image, image.size)
                 self.width, self.height = image.size
                 self.times = [0.0]
+                bounds = budget.current.get()
                 for index in range(image.n_frames):
                     image.seek(index)
                     image.load()  # WebP knows a frame's duration only then
                     self.times.append(self.times[-1] + _duration(image.info))
+                    if bounds is not None:
+                        bounds.check_length(path, self.times[-1])
+                        if index * self.width * self.height > bounds.total:
+                            raise MediaError(f"{path.name} holds too many pixels: make it smaller, or shorter")
+        except MediaError:
+            raise
         except PILLOW_ERRORS as error:
             raise MediaError(f"{path} is damaged or truncated ({error}): save or download it again") from error
         self.duration = self.times.pop()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import MediaError
+from . import budget
 from .files import readable_file
 from .streams import moving_picture, open_container
 
@@ -78,7 +79,11 @@ class SoundReader:
             stream = container.streams.audio[self._index]
             frames = decode_frames(container, stream, self.path)
             origin = clock_origin(container, stream, self._start)
+            given, bounds = 0, budget.current.get()
             for frame in place_frames(frames, "fltp", self._layout, self.rate, origin):
+                given += frame.samples
+                if bounds is not None:
+                    bounds.check_length(self.path, given / self.rate)
                 yield frame.to_ndarray()
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..background import Prefetch
 from ..errors import MediaError
+from . import budget
 from .animations import Animation
 from .files import readable_file
 from .images import read_image
@@ -104,6 +105,9 @@ class VideoReader:
         self._rate = self._native if fps is None else as_fraction(fps)
         self.fps = float(self._rate)
         self.frame_count = None if self.duration is None else max(1, round(self.duration * self._rate))
+        bounds = budget.current.get()
+        if bounds is not None:
+            bounds.check_length(self.path, self.duration or 0.0)
 
     def __enter__(self) -> VideoReader:
         return self
@@ -114,7 +118,9 @@ class VideoReader:
     def __iter__(self) -> Iterator[np.ndarray]:
         self.close()
         self.damage = None
-        self._running = Prefetch(at_constant_rate(self._timed_frames(), self._rate, self._last, self._longest), _QUEUE)
+        timed = budget.bounded(self._timed_frames(), self.path)
+        frames = at_constant_rate(timed, self._rate, self._last, self._longest)
+        self._running = Prefetch(budget.bounded(frames, self.path, self.fps), _QUEUE)
         return iter(self._running)
 
     @property
@@ -160,6 +166,9 @@ class VideoReader:
             raise MediaError(_undecodable(self.path, error)) from error
         if first is None or min(width, height) < 1:
             raise MediaError(_undecodable(self.path, "no frames" if first is None else f"{width} x {height} pixels"))
+        bounds = budget.current.get()
+        if bounds is not None:
+            bounds.check_size(self.path, width, height)
         self._coded = _within(width, height, self._max_edge)
         self._matrix = display_matrix(first)
         self.width, self.height = self._coded if self._matrix[0, 0] else self._coded[::-1]
