@@ -85,10 +85,13 @@ class Client:
         return self._upload("avatars", "portrait", portrait, {"density": density, "face": face})
 
     def create_motion(
-        self, video: str | os.PathLike[str], smoothing: float | None = None, face: int | None = None
+        self, video: str | os.PathLike[str], smoothing: float | None = None, face: int | None = None, **how: Any
     ) -> Item:
-        """Upload a driver: a video or picture of a face, or a voice."""
-        return self._upload("motions", "video", video, {"smoothing": smoothing, "face": face})
+        """Upload a driver: a video or picture of a face, or a voice.
+
+        `how` are further fields of the service's form, such as `drive="sound"`, `text="What is said."`, `head=0.5`.
+        """
+        return self._upload("motions", "video", video, {"smoothing": smoothing, "face": face, **how})
 
     def create_render(self, avatar: str, motion: str, **options: Any) -> Item:
         """Ask for a clip; `options` are the fields of the service's RenderRequest."""

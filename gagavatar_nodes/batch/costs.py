@@ -96,7 +96,7 @@ class Estimator:
         if task.kind == TRACK:
             self._frames[task.id] = self._length(task)
             return costs.track_frame * (0 if task.spec["built_in"] else self._frames[task.id])
-        frames = next((self._frames[need] for need in task.needs if need in self._frames), USUAL_FRAMES)
+        frames = max((self._frames[need] for need in task.needs if need in self._frames), default=USUAL_FRAMES)
         return costs.render(frames, *task.spec["size"])
 
     def _costs(self, spec: Mapping[str, Any]) -> Costs:

@@ -41,7 +41,14 @@ class JobSettings:
     size: tuple[int, int] = (SIZE, SIZE)
     background: str = "black"
     stitch: bool = False
+    compare: bool = False
     no_audio: bool = False
+    drive: str = "auto"
+    voice: tuple[str, ...] = ()
+    voice_style: str | None = None
+    text: str = ""
+    voice_strength: tuple[tuple[str, float], ...] = ()
+    voice_seed: int = 0
 
 
 @dataclass(frozen=True)

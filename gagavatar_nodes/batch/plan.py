@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,22 @@ from ..choices import SUITED_TRACKER
 from ..errors import MediaError
 from ..media.formats import is_png_sequence
 from ..settings import Settings
-from .jobs import Face, Job
+from ..speech.manner import split_voices
+from .jobs import Face, Job, JobSettings
 from .ledger import Ledger, Task
 from .storage import content_print, fingerprint, is_remote, join_address, local_path
 from .tasks import LIFT, RENDER, TRACK
 
 WORK_FOLDER = ".gagavatar"
 """In the output folder: ledger, avatars and motions."""
+_RENDERED = ["expression", "head_pose", "loop", "reference", "pose", "seed", "size", "background", "stitch", "compare"]
+"""Settings that a clip is rendered by."""
+_MADE = ("avatar", "motion", "words")
+"""What other tasks make for a clip."""
+_NO_VOICE: dict[str, Any] = {"voice": (), "voice_style": None, "text": "", "voice_strength": (), "voice_seed": 0}
+"""Of the driver of a dubbed clip: its tracking is the same whatever is said."""
+_AS_VOICE: dict[str, Any] = {"drive": "sound", "smoothing": 0.0, "driver_face": None, "seconds": None}
+"""Of the voice that dubs: its motion is the same whatever is said of the driver's picture."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +83,15 @@ class Planner:
                 progress(count)
         return Plan(tuple(tasks.values()), named, tuple(broken))
 
-    def _tasks(self, job: Job) -> tuple[Task, Task, Task]:
-        model = self._model(job.settings.avatar)
+    def _tasks(self, job: Job) -> list[Task]:
+        s = job.settings
+        model = self._model(s.avatar)
+        dub = split_voices(s.voice)[1]
         lift = self._lift(job, model)
-        track = self._track(job, model)
-        return lift, track, self._render(job, lift, track)
+        track = self._track(job.driver, s if dub is None else replace(s, **_NO_VOICE), model)
+        words = None if dub is None else self._track(dub, replace(s, **_AS_VOICE), model)
+        motions = [track] if words is None else [track, words]
+        return [lift, *motions, self._render(job, lift, *motions)]
 
     def _lift(self, job: Job, model: str) -> Task:
         s = job.settings
@@ -86,9 +99,8 @@ class Planner:
         content = {"portrait": self._input(job.portrait), **self._person(s.face)}
         return self._task(LIFT, content, how, {"portrait": job.portrait}, "avatars")
 
-    def _track(self, job: Job, model: str) -> Task:
-        s = job.settings
-        built_in = _is_built_in(job.driver)
+    def _track(self, driver: str, s: JobSettings, model: str) -> Task:
+        built_in = _is_built_in(driver)
         tracker = SUITED_TRACKER[model] if s.tracker == "auto" else s.tracker
         how: dict[str, Any] = {
             "smoothing": s.smoothing,
@@ -96,30 +108,41 @@ class Planner:
             "seconds": s.seconds,
             "fps": s.fps,
             "tracker": tracker,
+            "built_in": built_in,
+            "published": self._published,
         }
-        how |= {"built_in": built_in, "published": self._published}
-        content = {"driver": job.driver if built_in else self._input(job.driver), **self._person(s.driver_face)}
-        return self._task(TRACK, content, how, {"driver": job.driver}, "motions")
+        content = {"driver": driver if built_in else self._input(driver), **self._person(s.driver_face)}
+        where = {"driver": driver}
+        if not built_in:
+            how |= {"drive": s.drive, "voice": split_voices(s.voice)[0], "text": s.text}
+            how["manner"] = {**dict(s.voice_strength), "seed": s.voice_seed}
+            if s.voice_style is not None and _is_file(s.voice_style):
+                content["style"], where["style_file"] = self._input(s.voice_style), s.voice_style
+            else:
+                how["style"] = s.voice_style
+        return self._task(TRACK, content, how, where, "motions")
 
-    def _render(self, job: Job, lift: Task, track: Task) -> Task:
+    def _render(self, job: Job, lift: Task, track: Task, words: Task | None = None) -> Task:
         s = job.settings
         output = join_address(self._out, *job.output.replace("\\", "/").split("/"))
-        how: dict[str, Any] = {
-            name: getattr(s, name)
-            for name in ("expression", "head_pose", "loop", "reference", "pose", "seed", "size", "background", "stitch")
-        }
+        how: dict[str, Any] = {name: getattr(s, name) for name in _RENDERED}
         how |= {"model": lift.spec["model"], "face": s.face, "published": self._published, "result": output}
         how["numbered"] = is_png_sequence(output)
         content = {"avatar": lift.id, "motion": track.id}
         if _is_file(s.background):
             content["background"], how["background_file"] = self._input(s.background), True
         where = {"avatar": lift.spec["result"], "motion": track.spec["result"]}
-        if s.stitch:
+        if words is not None:
+            content["words"], where["words"] = words.id, words.spec["result"]
+        if s.stitch or s.compare:
             where["portrait"] = job.portrait
-        if not s.no_audio and not track.spec["built_in"]:
-            where["sound"] = job.driver
+        if s.compare and not track.spec["built_in"]:
+            where["film"] = job.driver
+        heard = words or track
+        if not s.no_audio and not heard.spec["built_in"]:
+            where["sound"] = heard.spec["driver"]
         key = _key(RENDER, content, how, {"sound": "sound" in where})
-        return Task(key, RENDER, {**how, **where}, (lift.id, track.id), near=lift.id)
+        return Task(key, RENDER, {**how, **where}, tuple(content[n] for n in _MADE if n in content), near=lift.id)
 
     def _task(
         self, kind: str, content: Mapping[str, str], how: Mapping[str, Any], where: Mapping[str, str], folder: str

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import FaceError, FileFormatError, GagavatarError, MediaError, WeightsError
+from ..media import budget
 from ..settings import Settings
+from ..speech import VOICE_FPS
 from .storage import Files
 
 if TYPE_CHECKING:
@@ -52,10 +54,13 @@ class Workbench:
         """
         work = {LIFT: self._lift, TRACK: self._track, RENDER: self._render}[kind]
         wall, cpu = time.perf_counter(), time.process_time()
+        token = budget.current.set(_make_budget(spec))
         try:
             result = work(spec, progress)
         except GagavatarError as error:
             raise type(error)(self._with_user_names(str(error), spec)) from error
+        finally:
+            budget.current.reset(token)
         return {
             **result,
             "seconds": round(time.perf_counter() - wall, 4),
@@ -77,27 +82,47 @@ class Workbench:
         from .. import pipeline
         from ..driving.motion_file import save_motion
 
-        source = spec["driver"] if spec.get("built_in") else self._fetch_driver(spec)
-        motion = pipeline.read_driver(
-            source,
-            spec["smoothing"],
-            self._face(spec["face"]),
-            spec["seconds"],
-            spec["fps"],
-            progress,
-            use_cache=False,
-            tracker=spec["tracker"],
-            settings=self._settings(spec),
-        )
+        source = spec["driver"] if spec["built_in"] else self._files.fetch(spec["driver"])
+        if not spec["built_in"] and _is_voice(source, spec["drive"]):
+            motion = self._speak(source, spec, progress)
+        else:
+            motion = pipeline.read_driver(
+                source,
+                spec["smoothing"],
+                self._face(spec["face"]),
+                spec["seconds"],
+                spec["fps"],
+                progress,
+                use_cache=False,
+                tracker=spec["tracker"],
+                settings=self._settings(spec),
+            )
         with self._files.publish(spec["result"]) as path:
             save_motion(motion, path)
             size = path.stat().st_size
         self._keep("motion", spec["result"], motion)
         return {"bytes": size, "frames": len(motion), "fps": motion.fps, "bridged": len(motion.bridged)}
 
+    def _speak(self, source: str | Path, spec: Mapping[str, Any], progress: Progress) -> Motion:
+        from .. import pipeline
+        from ..speech.manner import Manner
+
+        style = self._files.fetch(spec["style_file"]) if spec.get("style_file") else spec.get("style")
+        return pipeline.read_voice(
+            source,
+            spec["voice"],
+            spec["fps"] or VOICE_FPS,
+            Manner(**spec["manner"]),
+            spec["text"],
+            progress,
+            style,
+            self._settings(spec),
+        )
+
     def _render(self, spec: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         from .. import pipeline
         from ..avatars import load_avatar
+        from ..driving.mixing import replace_mouth
         from ..driving.motion_file import load_motion
         from ..driving.operations import loop, scale_expression, scale_head_pose
         from ..media.retiming import sound_file
@@ -105,29 +130,43 @@ class Workbench:
         settings = self._settings(spec)
         avatar: Avatar = self._get("avatar", spec["avatar"], lambda path: load_avatar(path, settings))
         motion: Motion = self._get("motion", spec["motion"], load_motion)
+        if spec.get("words"):
+            motion = replace_mouth(motion, self._get("motion", spec["words"], load_motion))
         motion = scale_head_pose(scale_expression(motion, spec["expression"]), spec["head_pose"])
         motion = loop(motion) if spec["loop"] else motion
         performance = avatar.perform(motion, spec["reference"], spec["stitch"], spec["seed"], spec["pose"])
-        look = self._look(spec, avatar)
+        look = self._look(spec, avatar, motion)
         with self._files.publish(spec["result"]) as path, sound_file(motion, self._sound(spec)) as sound:
             frames = pipeline.render(performance, path, look, sound, progress)
             size = 0 if spec.get("numbered") else path.stat().st_size
         return {"bytes": size, "frames": frames, "fps": performance.fps}
 
-    def _look(self, spec: Mapping[str, Any], avatar: Avatar) -> Look:
+    def _look(self, spec: Mapping[str, Any], avatar: Avatar, motion: Motion) -> Look:
         from ..media.backgrounds import parse_background
-        from ..output import Look
+        from ..output import Comparison, Look
         from ..rendering.stitching import Stitcher
 
         behind = spec["background"]
         if spec.get("background_file"):
             behind = str(self._files.fetch(behind))
-        stitcher = None
-        if spec["stitch"]:
+        stitcher = comparison = None
+        if spec["stitch"] or spec["compare"]:
             portrait = self._get("portrait", spec["portrait"], lambda _: self._portrait(spec))
-            stitcher = Stitcher(avatar.frame_portrait(portrait))
+            if spec["stitch"]:
+                stitcher = Stitcher(avatar.frame_portrait(portrait), spec.get("limits", {}).get("edge"))
+            else:
+                comparison = Comparison(portrait.picture, self._find_film(spec), motion.times)
         width, height = spec["size"]
-        return Look(width, height, parse_background(behind), stitcher)
+        return Look(width, height, parse_background(behind), stitcher, comparison)
+
+    def _find_film(self, spec: Mapping[str, Any]) -> Path | None:
+        """Return the driver's film, where a comparison shows it."""
+        from .. import pipeline
+
+        if not spec.get("film"):
+            return None
+        file = self._files.fetch(spec["film"])
+        return file if pipeline.is_media(file) and not pipeline.is_sound(file) else None
 
     def _portrait(self, spec: Mapping[str, Any]) -> Portrait:
         from .. import pipeline
@@ -143,12 +182,6 @@ class Workbench:
         if isinstance(value, str):
             return self._files.fetch(value)
         return (float(value[0]), float(value[1])) if isinstance(value, (list, tuple)) else value
-
-    def _fetch_driver(self, spec: Mapping[str, Any]) -> Path:
-        file = self._files.fetch(spec["driver"])
-        if spec.get("limits"):
-            _check_length(file, **spec["limits"])
-        return file
 
     def _sound(self, spec: Mapping[str, Any]) -> Path | None:
         from .. import pipeline
@@ -182,10 +215,19 @@ class Workbench:
         shown: dict[str, str] = spec.get("names", {})
         for address in (value for value in spec.values() if isinstance(value, str) and value):
             name = shown.get(address, address)
-            for path in (str(self._files.path_of(address)), address):
+            file = self._files.path_of(address)
+            for path in (str(file), address):
                 if len(path) > 1 and os.sep in path:
                     text = text.replace(path, name)
+            if address in shown:
+                text = text.replace(file.name, name)
         return text
+
+
+def _is_voice(source: str | Path, drive: str) -> bool:
+    from .. import pipeline
+
+    return drive == "sound" or (drive == "auto" and pipeline.is_sound(source))
 
 
 def _check_pixels(file: Path, most: int) -> None:
@@ -197,15 +239,7 @@ def _check_pixels(file: Path, most: int) -> None:
         raise MediaError(f"{file} has {width} x {height} pixels, but at most {most} are taken: shrink it")
 
 
-def _check_length(file: Path, pixels: int, seconds: float) -> None:
-    from ..media.sniffing import stream_kind
-    from ..media.video_reader import VideoReader
-
-    if stream_kind(file) != "video":
-        return
-    with VideoReader(file) as video:
-        (width, height), frames, fps = video.size, video.frame_count, video.fps
-    if width * height > pixels:
-        raise MediaError(f"{file} has {width} x {height} pixels, but at most {pixels} are taken: shrink it")
-    if frames is not None and frames / fps > seconds + 0.5:
-        raise MediaError(f"{file} is {frames / fps:.0f} s long, but at most {seconds:g} s are taken: cut it")
+def _make_budget(spec: Mapping[str, Any]) -> budget.Budget | None:
+    """Return what may be decoded for a task that has limits: what a file says of itself bounds nothing."""
+    limits = spec.get("limits")
+    return None if limits is None else budget.Budget(limits["seconds"], limits["pixels"])

@@ -22,6 +22,7 @@ from .options import (
     read_settings,
     whole,
 )
+from .voice import add_voice, read_text
 
 if TYPE_CHECKING:
     from ..batch.jobs import Job, JobSettings
@@ -163,26 +164,45 @@ def _row_settings(args: argparse.Namespace, parser: _RowParser, settings: Mappin
                 raise GagavatarError(f"{place}: {given} is true or false, not '{value}'")
             setattr(chosen, name, str(value).lower() in ("true", "1"))
         elif value is not None:
-            text = ("x" if name == "size" else ",").join(map(str, value)) if isinstance(value, list) else str(value)
-            options.append(f"--{name.replace('_', '-')}={text}")
+            if isinstance(getattr(chosen, name), list):  # what the line says takes the place of the command's
+                setattr(chosen, name, [])
+            options += [f"--{name.replace('_', '-')}={text}" for text in _option_texts(name, value)]
     try:
         return _job_settings(parser.parse_args(options, chosen))
     except GagavatarError as error:
         raise GagavatarError(f"{place}: {error}") from error
 
 
+def _option_texts(name: str, value: Any) -> list[str]:
+    """Return a setting of a list's line as the command line has it; an option that may be given twice has several."""
+    if name == "voice_strength" and isinstance(value, dict):
+        return [f"{part}={strength}" for part, strength in value.items()]
+    if name in ("voice", "voice_strength"):
+        return [str(one) for one in (value if isinstance(value, list) else [value])]
+    return [("x" if name == "size" else ",").join(map(str, value)) if isinstance(value, list) else str(value)]
+
+
 def _job_settings(args: argparse.Namespace) -> JobSettings:
     from ..batch.jobs import JobSettings
+    from ..media.backgrounds import is_transparent
+    from ..speech.manner import split_voices
 
-    return JobSettings(**{one.name: getattr(args, one.name) for one in dataclasses.fields(JobSettings)})
+    split_voices(args.voice)
+    if args.compare and (args.stitch or is_transparent(args.background)):
+        raise GagavatarError("compare goes with neither stitch nor a transparent background: leave one out")
+    given = {one.name: getattr(args, one.name) for one in dataclasses.fields(JobSettings)}
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return JobSettings(**{**given, "text": read_text(args.text)})
 
 
 def _add_clip_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stitch", action="store_true", help="put the head back into the original picture")
+    parser.add_argument("--compare", action="store_true", help="portrait, driver (if a film) and result side by side")
     parser.add_argument("--no-audio", action="store_true", help="leave the driver's sound out")
     add_look(parser)
     add_lifting(parser)
     add_tracking(parser, "follows the driver; auto is landmarks, with FLAME codes, for GAGAvatar and else embedded")
+    add_voice(parser)
     add_motion_editing(parser)
     add_published(parser)
 

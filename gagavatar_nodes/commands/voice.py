@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..speech import VOICE_FPS, VOICES
-from ..speech.manner import Manner
+from ..speech.manner import PARTS, Manner, split_voices
 from .options import number, whole
 
 if TYPE_CHECKING:
     from ..pipeline import Progress
     from ..settings import Settings
     from ..types import Motion
-
-_PARTS = tuple(part.name for part in fields(Manner) if part.name != "seed")
 
 
 def add_voice(parser: argparse.ArgumentParser, dubbing: bool = True) -> None:
@@ -56,7 +54,7 @@ def add_voice(parser: argparse.ArgumentParser, dubbing: bool = True) -> None:
         default=[],
         type=_strength,
         metavar="PART=S",
-        help=f"0 to 2 of {', '.join(_PARTS)}, such as head=0.5; may be given several times (default: 1)",
+        help=f"0 to 2 of {', '.join(PARTS)}, such as head=0.5; may be given several times (default: 1)",
     )
     group.add_argument(
         "--voice-seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="another performance (default: 0)"
@@ -72,9 +70,9 @@ def read_motion(args: argparse.Namespace, source: str, progress: Progress, track
     from .. import pipeline
     from ..driving.mixing import replace_mouth
 
-    model, dub = _voices(args.voice)
+    model, dub = _find_voices(args.voice)
     fps = getattr(args, "fps", None)
-    how: dict[str, Any] = {"voice": model, "manner": _manner(args), "text": _text(args.text)}
+    how: dict[str, Any] = {"voice": model, "manner": _manner(args), "text": read_text(args.text)}
     how |= {"progress": progress, "style": args.voice_style}
     if driven_by_sound(args, source):
         motion = pipeline.read_voice(source, fps=fps or VOICE_FPS, **how, settings=settings)
@@ -97,26 +95,23 @@ def driven_by_sound(args: argparse.Namespace, source: str) -> bool:
 
 def dub_file(args: argparse.Namespace) -> str | None:
     """Return the file whose words the mouth takes, if one was given."""
-    return _voices(args.voice)[1]
+    return _find_voices(args.voice)[1]
 
 
-def _voices(given: list[str]) -> tuple[str, str | None]:
+def _find_voices(given: Sequence[str]) -> tuple[str, str | None]:
     from ..errors import GagavatarError
 
-    models = [one for one in given if one in VOICES]
-    files = [one for one in given if one not in VOICES]
-    if len(models) > 1 or len(files) > 1:
-        raise GagavatarError(f"--voice takes one model ({', '.join(VOICES)}) and one file, but got {', '.join(given)}")
-    if files and not Path(files[0]).is_file():
-        raise GagavatarError(f"--voice {files[0]}: there is no such file, and the models are {', '.join(VOICES)}")
-    return models[0] if models else VOICES[0], files[0] if files else None
+    model, file = split_voices(given)
+    if file is not None and not Path(file).is_file():
+        raise GagavatarError(f"--voice {file}: there is no such file, and the models are {', '.join(VOICES)}")
+    return model, file
 
 
 def _manner(args: argparse.Namespace) -> Manner:
     return Manner(seed=args.voice_seed, **dict(args.voice_strength))
 
 
-def _text(given: str) -> str:
+def read_text(given: str) -> str:
     """Return a text, or what is in the file of that name."""
     try:
         return Path(given).read_text("utf-8", "replace") if given and Path(given).is_file() else given
@@ -126,6 +121,6 @@ def _text(given: str) -> str:
 
 def _strength(text: str) -> tuple[str, float]:
     part, separator, value = text.partition("=")
-    if not separator or part not in _PARTS:
-        raise argparse.ArgumentTypeError(f"'{text}' is none of {', '.join(f'{part}=S' for part in _PARTS)}")
+    if not separator or part not in PARTS:
+        raise argparse.ArgumentTypeError(f"'{text}' is none of {', '.join(f'{part}=S' for part in PARTS)}")
     return part, number(0, 2)(value)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _BT709 = 1  # of AVColorSpace, AVColorPrimaries and AVColorTransferCharacteristic
 _LIMITED_RANGE = 1
 _WORSE = 1.5
+_CPU_AVX_512F = 13  # as OpenCV numbers it
 
 
 class FileEncoder:
@@ -84,13 +85,16 @@ class FileEncoder:
             options["crf"] = str(crf + self._codec.crf_offset)
         if keyframes is not None:
             options["g"] = str(keyframes)
+        threads = os.environ.get("GAGAVATAR_THREADS", "")
+        if threads.isdecimal() and self._codec.name == "libx264" and _has_avx512():
+            options["x264-params"] = "asm=avx2"
         try:
             stream = self._container.add_stream(self._codec.name, rate=self._fps, options=options)
         except av.codec.codec.UnknownCodecError as error:
             raise MediaError(
                 f"The installed PyAV has no encoder {self._codec.name}: pip install --force-reinstall av"
             ) from error
-        if (threads := os.environ.get("GAGAVATAR_THREADS", "")).isdecimal():
+        if threads.isdecimal():
             stream.codec_context.thread_count = int(threads)  # some encoders' bytes depend on it
         stream.height, stream.width = even_shape(size[::-1])
         stream.pix_fmt = self._codec.pixels
@@ -118,6 +122,13 @@ class FileEncoder:
             self._palette = Palette(frame)
             indices, _ = self._palette.indices(frame)
         return indices, self._palette.argb
+
+
+def _has_avx512() -> bool:
+    """Whether x264 would use it, with which the same frames have been seen to give other bytes now and then."""
+    import cv2
+
+    return cv2.checkHardwareSupport(_CPU_AVX_512F)
 
 
 class Palette:

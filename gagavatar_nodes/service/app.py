@@ -21,10 +21,11 @@ from starlette.websockets import WebSocketDisconnect
 from .. import __version__
 from ..batch.ledger import DONE, Ledger, Task
 from ..batch.tasks import LIFT, RENDER, TRACK
-from ..choices import SIZES, SMOOTHING
+from ..choices import SIZES
 from ..errors import GagavatarError
 from .config import Config
 from .engine import Engine
+from .forms import Following
 from .keys import Client
 from .live import LARGEST_MESSAGE, LiveOptions, LiveSession
 from .logs import LOG, BodyLimit, RequestLog
@@ -250,11 +251,10 @@ def _add_motions(app: FastAPI, service: _Service) -> None:
     def create_motion(
         video: Annotated[UploadFile, File(description="a video, picture or sound of a face or voice")],
         client: Annotated[Client, Depends(service.client)],
-        smoothing: Annotated[float, Form(ge=0, le=1, allow_inf_nan=False)] = SMOOTHING,
-        face: Annotated[int | None, Form(ge=0, le=100, description="which face, 0 for the largest")] = None,
+        how: Annotated[Following, Depends()],
     ) -> Status:
         one = service.take(video, client)
-        return service.answer(service.store.add_motion(one, client, smoothing, face))
+        return service.answer(service.store.add_motion(one, client, how))
 
     _add_kind(app, service, TRACK, "motion")
 

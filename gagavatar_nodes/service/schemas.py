@@ -96,6 +96,12 @@ class RenderRequest(BaseModel):
     loop: bool = False
     reference: Literal["auto", "neutral", "same"] | Annotated[int, Field(ge=0, le=1_000_000)] = "auto"
     pose: Literal["auto", "absolute", "relative"] = "auto"
+    dub: str | None = Field(
+        None, pattern=ID_PATTERN, description="from POST /motions: its mouth and its sound take the motion's place"
+    )
+    stitch: bool = Field(False, description="the head back in its own picture, which width and height give way to")
+    compare: bool = Field(False, description="portrait, driver (if a film) and result side by side")
+    seed: int | None = Field(None, ge=0, le=2**32 - 1, description="of GAGAvatar's renderer: fresh noise a frame")
     sound: bool = Field(True, description="carry the driver's sound over")
     seconds: float | None = Field(None, ge=0.04, le=3600, allow_inf_nan=False, description="of a built-in motion")
     fps: float | None = Field(None, ge=1, le=120, allow_inf_nan=False, description="of a built-in motion")

@@ -8,19 +8,22 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..batch.ledger import DONE, Ledger, Task
+from ..batch.ledger import DONE, FAILED, Ledger, Task
 from ..batch.plan import plain_settings
 from ..batch.tasks import LIFT, RENDER, TRACK
 from ..choices import SUITED_TRACKER
 from ..driving.builtin import BUILTIN_NAMES
 from ..errors import GagavatarError, MediaError
 from .config import Config
+from .forms import Following
 from .keys import Client
 from .schemas import RenderRequest
 
 _FOLDERS = {LIFT: "avatars", TRACK: "motions", RENDER: "renders"}
 _NOUNS = {LIFT: "avatar", TRACK: "motion", RENDER: "render"}
 _HOUR = 3600.0
+_RENDERED = ("expression", "head_pose", "loop", "reference", "pose", "background", "stitch", "compare", "seed")
+"""What a request says of a clip, under the names that tasks have it."""
 MEDIA_TYPES = {
     "mp4": "video/mp4",
     "webm": "video/webm",
@@ -81,10 +84,10 @@ class Store:
         spec = {"portrait": str(self._upload(one)), "model": self.model, "density": density, "face": face}
         return self._add(one, LIFT, client, spec, {str(self._upload(one)): "The portrait"})
 
-    def add_motion(self, one: str, client: Client, smoothing: float, face: int | None) -> Task:
+    def add_motion(self, one: str, client: Client, how: Following) -> Task:
         """Queue the tracking of an upload."""
-        spec = {"driver": str(self._upload(one)), "built_in": False, "seconds": None, "fps": None}
-        spec |= {"smoothing": smoothing, "face": face, "tracker": SUITED_TRACKER[self.model]}
+        spec: dict[str, Any] = {"driver": str(self._upload(one)), "built_in": False, "seconds": None, **how.spec()}
+        spec["tracker"] = SUITED_TRACKER[self.model]
         return self._add(one, TRACK, client, spec, {str(self._upload(one)): "The driver"})
 
     def check_render(self, request: RenderRequest, client: Client) -> None:
@@ -95,8 +98,9 @@ class Store:
         """
         self._check(request)
         self.get(request.avatar, LIFT, client)
-        if request.motion not in BUILTIN_NAMES:
-            self.get(request.motion, TRACK, client)
+        for motion in (request.motion, request.dub):
+            if motion is not None and motion not in BUILTIN_NAMES:
+                self.get(motion, TRACK, client)
 
     def add_render(self, client: Client, request: RenderRequest) -> Task:
         """Queue a clip.
@@ -107,26 +111,31 @@ class Store:
         """
         avatar = self.get(request.avatar, LIFT, client)
         motion = self._motion(request, client)
+        dub = None if request.dub is None else self.get(request.dub, TRACK, client)
+        heard = dub or motion
         one = secrets.token_hex(12)
         spec: dict[str, Any] = {
             "avatar": avatar.spec["result"],
             "motion": motion.spec["result"],
             "size": (request.width, request.height),
-            "stitch": False,
-            "seed": None,
+            "portrait": avatar.spec["portrait"],
+            "face": avatar.spec["face"],
             "model": self.model,
             "format": request.format,
         }
-        spec |= {
-            name: getattr(request, name)
-            for name in ("expression", "head_pose", "loop", "reference", "pose", "background")
-        }
-        if request.sound and not motion.spec["built_in"]:
-            spec["sound"] = motion.spec["driver"]
-        for task in (avatar, motion):
+        spec |= {name: getattr(request, name) for name in _RENDERED}
+        if dub is not None:
+            spec["words"] = dub.spec["result"]
+        if request.compare and not motion.spec["built_in"]:
+            spec["film"] = motion.spec["driver"]
+        if request.sound and not heard.spec["built_in"]:
+            spec["sound"] = heard.spec["driver"]
+        used = (avatar, motion) if dub is None else (avatar, motion, dub)
+        for task in used:
             self.touch(task)
-        names = {spec["avatar"]: "The avatar", spec["motion"]: "The motion", motion.spec["driver"]: "The driver"}
-        return self._add(one, RENDER, client, spec, names, (avatar.id, motion.id))
+        names = {spec["avatar"]: "The avatar", spec["portrait"]: "The portrait", spec["motion"]: "The motion"}
+        names |= {motion.spec["driver"]: "The driver", heard.spec["driver"]: "The sound"}
+        return self._add(one, RENDER, client, spec, names, tuple(task.id for task in used))
 
     def get(self, one: str, kind: str, client: Client) -> Task:
         """Return one of the client's tasks.
@@ -163,8 +172,11 @@ class Store:
         self._upload(task.id).unlink(missing_ok=True)
 
     def settle(self, task: Task) -> None:
-        """Remove the portrait of a task that has ended: nothing needs it any more."""
-        if task.kind == LIFT:
+        """Remove the upload of a task that has failed, and learn how long tasks take.
+
+        A portrait stays as long as its avatar: clips are stitched into it, or compared with it.
+        """
+        if task.state == FAILED:
             self._upload(task.id).unlink(missing_ok=True)
         if task.result is not None:
             self.mean_seconds += 0.1 * (float(task.result["seconds"]) - self.mean_seconds)
@@ -204,6 +216,8 @@ class Store:
             raise GagavatarError(f"Motions can be {self._config.seconds:g} seconds long at most here.")
         if request.background == "transparent" and request.format not in ("webm", "mov", "png"):
             raise GagavatarError(f"{request.format} has no transparency: choose webm, mov or png.")
+        if request.compare and (request.stitch or request.background == "transparent"):
+            raise GagavatarError("compare goes with neither stitch nor a transparent background: leave one out.")
 
     def _add(
         self,
@@ -220,7 +234,7 @@ class Store:
             **spec,
             "result": result,
             "names": {**names, result: "The result"},
-            "limits": {"pixels": self._config.pixels, "seconds": self._config.seconds},
+            "limits": {"pixels": self._config.pixels, "seconds": self._config.seconds, "edge": self._config.edge},
             "published": plain_settings(self._config.settings),
         }
         expires = time.time() + self._config.lifetime

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from ..errors import GagavatarError
+from . import VOICES
 
 STRONGEST = 2.0
 
@@ -33,3 +35,20 @@ class Manner:
             value = getattr(self, part.name)
             if part.name != "seed" and not (math.isfinite(value) and 0 <= value <= STRONGEST):
                 raise GagavatarError(f"The strength of '{part.name}' must be 0 to {STRONGEST:g}, but got {value}")
+
+
+PARTS = tuple(part.name for part in fields(Manner) if part.name != "seed")
+"""Of the face."""
+
+
+def split_voices(given: Sequence[str]) -> tuple[str, str | None]:
+    """Return the model and the file of words among names and files.
+
+    Raises:
+        GagavatarError: there are two of a kind.
+    """
+    models = [one for one in given if one in VOICES]
+    files = [one for one in given if one not in VOICES]
+    if len(models) > 1 or len(files) > 1:
+        raise GagavatarError(f"--voice takes one model ({', '.join(VOICES)}) and one file, but got {', '.join(given)}")
+    return models[0] if models else VOICES[0], files[0] if files else None

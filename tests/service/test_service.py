@@ -2,19 +2,26 @@
 
 import io
 import json
+import struct
 import time
 import urllib.error
 import urllib.request
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from gagavatar_nodes import assets
 from gagavatar_nodes.client import Client, ServiceError
+from gagavatar_nodes.media.retiming import write_wav
+from gagavatar_nodes.media.sound import find_sound
 from gagavatar_nodes.media.video_reader import VideoReader
+from gagavatar_nodes.speech.sound import Sound
 from gagavatar_nodes.tracking.video_tracker import VideoTracker
+from media_files import encode_sound
 from running_service import RunningService
+from spoken import SPEECH
 
 ANN, BOB = "ann-" + "a" * 20, "bob-" + "b" * 20
 PORTRAIT = assets.path("example_portrait.jpg")
@@ -44,6 +51,16 @@ def avatar_id(service):
         return client.wait(client.create_avatar(PORTRAIT, density=148)).id
 
 
+def write_film(path, frames, fps, **options):
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream("libx264", rate=fps)
+        stream.height, stream.width = frames[0].shape[0] // 2 * 2, frames[0].shape[1] // 2 * 2
+        for frame in frames:
+            picture = av.VideoFrame.from_ndarray(frame[: stream.height, : stream.width], format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+
+
 def _ask(service, path, key=ANN, **headers):
     headers = {"Authorization": f"Bearer {key}", **headers}
     try:
@@ -71,6 +88,38 @@ def test_a_portrait_and_a_video_become_a_clip(ann, service, avatar_id, short_dri
     assert _ask(service, f"/renders/{render.id}/result")[0] == 404
 
 
+def test_voices_dubbing_and_layouts_are_made(ann, avatar_id, short_driver, tmp_path):
+    voice = tmp_path / "voice.wav"
+    write_wav(voice, np.concatenate(list(Sound.open(SPEECH).blocks()))[None, 4000:20000], 16000)
+    said = ann.create_motion(voice, text="The quick brown fox", head=0.5, voice_seed=3)
+    seen, heard = ann.create_motion(short_driver), ann.create_motion(short_driver, drive="sound", fps=30)
+    assert [ann.wait(motion).details["frames"] for motion in (said, seen)] == [25, 6]
+    assert 18 <= ann.wait(heard).details["frames"] <= 21  # what the codec pads included
+    orders = {
+        "said": (said.id, SMALL),
+        "dubbed": (seen.id, {"dub": said.id, **SMALL}),
+        "compared": (seen.id, {"compare": True, **SMALL}),
+        "stitched": ("nod", {"stitch": True, "seconds": 0.2, "dub": said.id}),
+    }
+    sizes, counts = {}, {}
+    for name, (motion, options) in orders.items():
+        order = ann.wait(ann.create_render(avatar_id, motion, **options))
+        path = ann.download(order.id, tmp_path / f"{name}.mp4")
+        with VideoReader(path) as video:
+            sizes[name], counts[name] = video.size, len(list(video))
+        assert find_sound(path) == 0, name
+    assert counts["said"] == 25
+    assert counts["dubbed"] == 10  # a second of words at the driver's ten frames
+    assert sizes["compared"][0] > 2.5 * 64
+    assert sizes["stitched"] == Image.open(PORTRAIT).size
+    with pytest.raises(ServiceError, match="neither stitch nor"):
+        ann.create_render(avatar_id, "nod", stitch=True, compare=True)
+    with pytest.raises(ServiceError, match="head"):
+        ann.create_motion(voice, head=3)
+    with pytest.raises(ServiceError, match="no such motion"):
+        ann.create_render(avatar_id, "nod", dub="0" * 24)
+
+
 def test_somebody_elses_things_are_not_there(service, avatar_id):
     with Client(service.url, BOB) as bob, pytest.raises(ServiceError, match="no such avatar") as caught:
         bob.create_render(avatar_id, "nod")
@@ -94,6 +143,24 @@ def test_what_cannot_be_used_fails_in_words_without_a_path(ann, service, tmp_pat
             ann.wait(ann.create_avatar(tmp_path / name))
         assert str(service.data) not in str(caught.value)
         assert "/" not in str(caught.value)
+
+
+def test_drivers_that_are_longer_than_they_say_are_stopped(ann, service, driver_images, tmp_path):
+    """A film whose header tells no length, and one whose header tells a wrong one; and a long sound."""
+    frames = [np.ascontiguousarray(image[::6, ::6]) for image in driver_images[:10]] * 2
+    endless, lying, sound = (tmp_path / name for name in ("endless.mkv", "lying.mkv", "sound.m4a"))
+    write_film(endless, frames, 2, live="1")
+    write_film(lying, frames, 2)
+    header = lying.read_bytes()
+    place = header.index(b"\x44\x89\x88") + 3  # Duration, a double of 8 bytes, in milliseconds
+    lying.write_bytes(header[:place] + struct.pack(">d", 1000.0) + header[place + 8 :])
+    encode_sound(sound, 9.5)
+    with av.open(str(endless)) as container:
+        assert container.duration is None
+    for path in (endless, lying, sound):
+        with pytest.raises(ServiceError, match=r"^The driver is longer than 8 s") as caught:
+            ann.wait(ann.create_motion(path))
+        assert str(service.data) not in str(caught.value)
 
 
 def test_requests_beyond_the_limits_are_refused(ann, service, avatar_id, tmp_path):

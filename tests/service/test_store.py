@@ -31,15 +31,26 @@ def _finished_avatar(store):
     return task, file
 
 
-def test_a_portrait_goes_when_its_avatar_is_there_and_the_avatar_when_its_time_is_up(store, tmp_path):
+def test_an_avatar_and_its_portrait_go_when_their_time_is_up(store, tmp_path):
     task, portrait = _finished_avatar(store)
-    assert not portrait.exists()
+    assert portrait.exists()  # clips may be stitched into it
     assert store.sweep() == 0
     time.sleep(0.25)
     assert store.sweep() == 1
+    assert not portrait.exists()
     assert not list((tmp_path / "avatars").iterdir())
     with pytest.raises(MissingError):
         store.get(task.id, "lift", ANN)
+
+
+def test_a_portrait_of_which_no_avatar_came_goes_at_once(store):
+    one, file = store.new_upload()
+    file.write_bytes(b"no portrait")
+    store.add_avatar(one, ANN, None, None)
+    assert store.ledger.claim().id == one
+    store.ledger.fail(one, "there is no face")
+    store.settle(store.ledger.get(one))
+    assert not file.exists()
 
 
 def test_what_an_open_clip_needs_stays(store):
