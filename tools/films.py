@@ -47,6 +47,11 @@ def landscape(count: int = _SECOND) -> list[np.ndarray]:
     return [np.roll(land, i, axis=1).astype(np.uint8) for i in range(count)]
 
 
+def black(count: int = _SECOND) -> list[np.ndarray]:
+    """Nothing."""
+    return [np.zeros((SIZE, SIZE, 3), np.uint8)] * count
+
+
 def placed(
     image: np.ndarray, scale: float, right: float = 0.0, down: float = 0.0, on: np.ndarray | None = None
 ) -> np.ndarray:

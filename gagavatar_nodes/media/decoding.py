@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .code_points import read_code_points
+from .color import HLG, PQ, to_srgb
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -20,6 +23,9 @@ PILLOW_ERRORS = (
 )  # fmt: skip
 """What Pillow's parsers raise on damaged files."""
 
+CODE_POINTS = "code_points"
+"""Key of a picture's `info` for transfer characteristics and primaries that its file names, see `code_points`."""
+_HDR = (PQ, HLG)
 _ORIENTATION = 0x0112  # EXIF tag
 _WHITES = tuple(float((1 << bits) - 1) for bits in (10, 12, 14, 16))
 _SAME = 0.05
@@ -72,8 +78,24 @@ def flatten(image: Image.Image, max_edge: int) -> tuple[np.ndarray, np.ndarray |
     alpha = None
     if image.mode == "RGBA":
         alpha = np.asarray(image.getchannel("A"), np.float32) / 255
+    if CODE_POINTS in image.info:
+        return _by_code_points(np.asarray(image.convert("RGB"), np.uint16) * 257, image.info[CODE_POINTS]), alpha
     image = _to_srgb(image, profile) if profile else _by_gamma(image)
     return np.array(image.convert("RGB")), alpha
+
+
+def note_colors(image: Image.Image, file: Path) -> None:
+    """Keep what `file` says of its colors by code points in the opened picture's `info`, where that is what counts."""
+    points = read_code_points(file)
+    if points is not None and (image.format == "PNG" or points[0] in _HDR or "icc_profile" not in image.info):
+        image.info.pop("icc_profile", None)
+        image.info[CODE_POINTS] = points
+
+
+def _by_code_points(rgb: np.ndarray, points: tuple[int, int]) -> np.ndarray:
+    """[H, W, 3] uint8 sRGB of uint16 RGB in the colors of H.273's transfer characteristics and primaries."""
+    convert = to_srgb(*points)
+    return (rgb >> 8).astype(np.uint8) if convert is None else convert(rgb)
 
 
 def _deep_gray(image: Image.Image) -> Image.Image:
@@ -100,7 +122,7 @@ def container_white(values: np.ndarray) -> float:
 
 
 def widen(image: Image.Image, file: Path) -> Image.Image:
-    """Decode color of 16 bits whose values fill less of them, which Pillow's own decoding to 8 bits leaves black."""
+    """Decode color of 16 bits that Pillow's own decoding to 8 bits spoils: HDR, and values that fill less of them."""
     import cv2
     from PIL import Image
 
@@ -109,13 +131,17 @@ def widen(image: Image.Image, file: Path) -> Image.Image:
     deep = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_UNCHANGED)
     if deep is None or deep.dtype != np.uint16 or deep.ndim != 3:
         return image
+    points = image.info.get(CODE_POINTS)
     white = container_white(deep[..., :3])
-    if white >= _WHITES[-1]:
+    if white >= _WHITES[-1] and points is None:
         return image
-    values = np.clip(deep * (255 / white) + 0.5, 0, 255).astype(np.uint8)
     order = cv2.COLOR_BGRA2RGBA if deep.shape[2] == 4 else cv2.COLOR_BGR2RGB
-    wide = Image.fromarray(cv2.cvtColor(values, order))
-    wide.info = dict(image.info)
+    deep = cv2.cvtColor(deep, order)
+    values = np.clip(deep * (255 / white) + 0.5, 0, 255).astype(np.uint8)
+    if points is not None:
+        values[..., :3] = _by_code_points(deep[..., :3], points)
+    wide = Image.fromarray(values)
+    wide.info = {key: value for key, value in image.info.items() if key != CODE_POINTS}
     return wide
 
 

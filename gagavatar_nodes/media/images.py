@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import MediaError
-from .decoding import PILLOW_ERRORS, flatten, shrink_on_load, upright, widen
+from .decoding import PILLOW_ERRORS, flatten, note_colors, shrink_on_load, upright, widen
 from .files import atomic_output, readable_file
-from .sniffing import not_a_picture
+from .sniffing import is_heic, not_a_picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -80,19 +81,33 @@ def open_image(file: Path) -> Image.Image:
 
     try:
         with open(file, "rb") as stream:
-            head = stream.read(3)
-        if head == b"\xff\xd8\xff":
+            head = stream.read(12)
+        if is_heic(head):
+            _let_pillow_read_heic()
+        if head.startswith(b"\xff\xd8\xff"):
             # Image.open refuses by the size in the header, yet a JPEG can be shrunk while it is decoded.
             return JpegImagePlugin.JpegImageFile(file)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # check_size has its own limit
-            return Image.open(file)
+            image = Image.open(file)
+        note_colors(image, file)
+        return image
     except Image.DecompressionBombError as error:
         raise MediaError(f"{file} has too many pixels to be read: shrink it to {MAX_EDGE} pixels or less") from error
     except UnidentifiedImageError:
         raise MediaError(not_a_picture(file)) from None
     except PILLOW_ERRORS as error:
         raise MediaError(f"{file} is damaged or truncated ({error}): save or download it again") from error
+
+
+def _let_pillow_read_heic() -> None:
+    """Teach Pillow HEIC by either of the two packages that do, where one is installed."""
+    for name in ("pi_heif", "pillow_heif"):
+        try:
+            import_module(name).register_heif_opener()
+        except ImportError:
+            continue
+        return
 
 
 def check_size(file: Path, image: Image.Image, full: tuple[int, int]) -> None:

@@ -11,6 +11,9 @@ from .files import readable_file
 from .images import open_image
 from .sniffing import Kind, stream_kind
 
+_ALBUMS = ("MPO", "HEIF")
+"""Pillow's formats whose further pictures are no frames of a film."""
+
 
 def media_kind(path: str | os.PathLike[str]) -> Kind:
     """Return what `path` holds: one picture, an animated picture, a video, only sound, or none of these.
@@ -25,7 +28,7 @@ def media_kind(path: str | os.PathLike[str]) -> Kind:
 def _picture_kind(file: Path) -> Kind | None:
     try:
         with open_image(file) as image:
-            return "animation" if getattr(image, "n_frames", 1) > 1 and image.format != "MPO" else "image"
+            return "animation" if getattr(image, "n_frames", 1) > 1 and image.format not in _ALBUMS else "image"
     except MediaError:
         return None
     except PILLOW_ERRORS:

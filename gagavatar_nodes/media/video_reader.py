@@ -18,6 +18,7 @@ from .animations import Animation
 from .files import readable_file
 from .images import read_image
 from .kinds import media_kind
+from .sniffing import picture_without_reader
 from .streams import (
     apply_display_matrix,
     color_conversion,
@@ -101,7 +102,8 @@ class VideoReader:
         elif kind == "audio":
             raise MediaError(f"{self.path} holds only sound: give a video or picture with a face")
         else:
-            raise MediaError(f"{self.path} is not a video or picture, or is damaged: check it in a player")
+            problem = picture_without_reader(self.path)
+            raise MediaError(problem or f"{self.path} is not a video or picture, or is damaged: check it in a player")
         self._rate = self._native if fps is None else as_fraction(fps)
         self.fps = float(self._rate)
         self.frame_count = None if self.duration is None else max(1, round(self.duration * self._rate))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -22,7 +23,8 @@ _DATE_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "hh": "%H", "mm
 """As ComfyUI's own save nodes have them -> those of `time.strftime`."""
 _SHORT_DATES = {"M": "%m", "d": "%d", "h": "%H", "m": "%M", "s": "%S"}
 _ILLEGAL = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
-"""Characters that no file's name on Windows has."""
+"""Characters that no file's name on Windows has; other systems allow them all."""
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 def next_file(prefix: str, extension: str, width: int = 0, height: int = 0) -> Path:
@@ -48,7 +50,7 @@ def fill_in(prefix: str, width: int, height: int) -> str:
     """Return the prefix with its %date:...%, %year% and other such patterns filled in, as ComfyUI's own nodes do it.
 
     Raises:
-        MediaError: it has characters that file names of some systems cannot have.
+        MediaError: on Windows, it has characters that file names cannot have there.
     """
     now = time.localtime()
 
@@ -61,8 +63,8 @@ def fill_in(prefix: str, width: int, height: int) -> str:
     words = {"width": str(width), "height": str(height), "year": "%Y", "month": "%m", "day": "%d", "hour": "%H"}
     words |= {"minute": "%M", "second": "%S"}
     filled = re.sub(f"%({'|'.join(words)})%", lambda word: time.strftime(words[word[1]], now), filled)
-    if wrong := _ILLEGAL.search(filled):
-        raise MediaError(f"'filename_prefix' holds {wrong[0]!r}, which not every system allows: leave it out")
+    if sys.platform == "win32" and (wrong := _ILLEGAL.search(filled)):
+        raise MediaError(f"'filename_prefix' holds {wrong[0]!r}, which Windows does not allow: leave it out")
     return filled
 
 
@@ -153,5 +155,6 @@ def _locate(name: str) -> Path:
 def _check_inside(name: str, what: str) -> None:
     """Refuse absolute names, drives and steps upward, on any system."""
     parts = name.replace("\\", "/").split("/")
-    if ".." in parts or PureWindowsPath(name).drive or name.startswith(("/", "\\")) or "\0" in name:
+    drive = PureWindowsPath(name).drive if sys.platform == "win32" else _DRIVE.match(name)
+    if ".." in parts or drive or name.startswith(("/", "\\")) or "\0" in name:
         raise MediaError(f"'{what}' leaves ComfyUI's folders ({name!r}): give a name such as gagavatar/avatar")

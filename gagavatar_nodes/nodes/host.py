@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import glob
 import importlib
 import json
 import os
@@ -100,7 +101,7 @@ def next_output(prefix: str, width: int = 0, height: int = 0) -> tuple[Path, str
         return Path(folder), name, number, subfolder
     wanted = output_folder() / prefix
     wanted.parent.mkdir(parents=True, exist_ok=True)
-    number = 1 + sum(1 for _ in wanted.parent.glob(f"{wanted.name}_*"))
+    number = 1 + sum(1 for _ in wanted.parent.glob(f"{glob.escape(wanted.name)}_*"))
     return wanted.parent, wanted.name, number, os.path.dirname(prefix)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from odd_films import flash_and_beep
+
 
 def gradient(height: int, width: int) -> np.ndarray:
     """[H, W, 3] uint8: red grows to the right, green downwards, blue is constant."""
@@ -58,32 +60,9 @@ def encode_flash_and_beep(
     silent: tuple[float, float] = (0.0, 0.0),
     codec: str = "aac",
 ) -> Path:
-    """Black frames at 10 a second, white from `at` on, and a tone of a tenth of a second at that moment.
-
-    The picture begins `picture_starts` seconds after the sound. The sound has no packets within `silent`, which is
-    counted from the first frame.
-    """
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=10)
-        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        video.codec_context.time_base = Fraction(1, 1000)
-        sound = container.add_stream(codec, rate=48000, layout="mono")
-        for i in range(round(10 * seconds)):
-            gray = np.full((48, 64, 3), 255 * (i / 10 >= at), np.uint8)
-            picture = av.VideoFrame.from_ndarray(gray, format="rgb24")
-            picture.pts, picture.time_base = round(1000 * (i / 10 + picture_starts)), Fraction(1, 1000)
-            container.mux(video.encode(picture))
-        container.mux(video.encode(None))
-        samples = np.zeros((1, round(48000 * (seconds + picture_starts))), np.int16)
-        start = round(48000 * (at + picture_starts))
-        samples[0, start : start + 4800] = 20000 * np.sin(np.arange(4800) / 3)
-        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = 48000, 0, Fraction(1, 48000)
-        for packet in [*sound.encode(frame), *sound.encode(None)]:
-            time = float(packet.pts * packet.time_base) - picture_starts
-            if not silent[0] <= time < silent[1]:
-                container.mux(packet)
-    return path
+    """Black frames at 10 a second, and `odd_films.flash_and_beep` at a moment: the picture `picture_starts` late."""
+    black = [np.zeros((48, 64, 3), np.uint8)]
+    return flash_and_beep(path, at, seconds, picture_starts, silent, codec=codec, pictures=black)
 
 
 def seen_and_heard(path: Path) -> tuple[float, float]:

@@ -1,12 +1,10 @@
-from fractions import Fraction
-
-import av
 import numpy as np
 import pytest
 
 from gagavatar_nodes.media.color import HLG, LINEAR, PQ, gamut_matrix, hlg_decode, pq_decode, pq_encode, to_srgb
 from gagavatar_nodes.media.video_reader import VideoReader
 from media_files import gradient
+from odd_films import colored
 
 BT2020, DISPLAY_P3, BT709 = 9, 12, 1
 FROM_709 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
@@ -74,28 +72,9 @@ def test_what_screens_show_as_it_is_stays_as_it_is(transfer, primaries):
     assert to_srgb(transfer, primaries) is None
 
 
-def encode(path, signal, transfer, primaries, matrix, color_range=1):
-    """A lossless 10-bit film of two frames of 16-bit RGB, marked as of these colors."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=10)
-        stream.height, stream.width = signal.shape[:2]
-        stream.pix_fmt = "yuv444p10le"
-        context = stream.codec_context
-        context.color_trc, context.color_primaries = transfer, primaries
-        context.colorspace, context.color_range = matrix, color_range
-        for index in range(2):
-            frame = av.VideoFrame.from_ndarray(signal, format="rgb48le").reformat(
-                format="yuv444p10le", dst_colorspace=9 if matrix == 9 else 1, dst_color_range=color_range
-            )
-            frame.pts, frame.time_base = index, Fraction(1, 10)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
-
-
 def test_an_hdr_film_is_read_as_its_sdr_twin(tmp_path):
     shades = gradient(32, 48) * 0.65 / 255
-    path = encode(tmp_path / "a.mkv", sixteen(pq_encode(linear(shades) @ FROM_709.T * 203)), PQ, BT2020, 9)
+    path = colored(tmp_path / "a.mkv", sixteen(pq_encode(linear(shades) @ FROM_709.T * 203)), PQ, BT2020, 9)
     with VideoReader(path) as video:
         error = np.abs(next(iter(video)) / 255.0 - shades)
     assert error.mean() < 0.01
@@ -105,6 +84,6 @@ def test_an_hdr_film_is_read_as_its_sdr_twin(tmp_path):
 @pytest.mark.parametrize("color_range", [1, 2])
 def test_full_and_limited_range_are_read_alike(tmp_path, color_range):
     shades = gradient(32, 48)
-    path = encode(tmp_path / "a.mkv", shades.astype(np.uint16) * 257, 1, 1, 1, color_range)
+    path = colored(tmp_path / "a.mkv", shades.astype(np.uint16) * 257, 1, 1, 1, color_range)
     with VideoReader(path) as video:
         assert np.abs(next(iter(video)).astype(int) - shades).max() <= 3

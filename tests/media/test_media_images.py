@@ -1,10 +1,12 @@
 import io
 
+import av
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+import odd_pictures
 from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.media.images import MAX_EDGE, read_image, write_image
 from gagavatar_nodes.media.kinds import media_kind
@@ -178,7 +180,7 @@ def test_picture_that_would_not_fit_in_memory_is_refused_in_one_line(tmp_path):
         ("empty.jpg", b"", r"empty\.jpg is empty"),
         ("notes.png", b"just some words\n" * 40, r"notes\.png is not a picture"),
         ("noise.jpg", bytes(np.random.default_rng(0).integers(0, 256, 4000, dtype=np.uint8)), "is not a picture"),
-        ("phone.jpg", b"\0\0\0\x18ftypheic" + bytes(100), "is a HEIC picture.*save it as JPEG or PNG"),
+        ("phone.jpg", b"\0\0\0\x18ftypheic" + bytes(100), "is a (damaged )?HEIC picture.*save it as JPEG or PNG"),
     ],
 )
 def test_files_that_are_no_pictures_are_named(tmp_path, name, content, message):
@@ -240,3 +242,32 @@ def test_alpha_is_written_to_png_and_refused_for_jpeg(tmp_path):
     with pytest.raises(MediaError, match=r"a\.xyz has no picture extension.*\.png"):
         write_image(tmp_path / "a.xyz", rgba)
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize(("brand", "package"), [("heic", "pi-heif"), ("avif", "pillow")])
+def test_a_picture_that_needs_a_package_is_no_film_and_says_which(tmp_path, monkeypatch, brand, package):
+    from gagavatar_nodes.media import images, sniffing
+    from gagavatar_nodes.media.video_reader import VideoReader
+
+    def refuse(*_, **__):
+        raise UnidentifiedImageError
+
+    monkeypatch.setattr(images, "_let_pillow_read_heic", lambda: None)
+    monkeypatch.setattr(sniffing, "find_spec", lambda name: None)
+    monkeypatch.setattr(Image, "open", refuse)
+    (tmp_path / "a").write_bytes(b"\0\0\0\x18ftyp" + brand.encode() + bytes(100))
+    for read in (read_image, VideoReader):
+        with pytest.raises(MediaError, match=f"a is an? {brand.upper()} picture: pip install .*{package}"):
+            read(tmp_path / "a")
+
+
+def test_code_points_are_those_of_the_primary_picture(tmp_path):
+    from gagavatar_nodes.media.code_points import read_code_points
+
+    if "libx265" in av.codecs_available:
+        assert read_code_points(odd_pictures.pq_heic(tmp_path / "a.heic")) == (16, 9)
+    assert read_code_points(odd_pictures.pq_png(tmp_path / "a.png")) == (16, 9)
+    assert read_code_points(odd_pictures.save(tmp_path / "b.png")) is None
+    for data in (b"", b"\x89PNG\r\n\x1a\n", b"\0\0\0\x18ftypheic\0\0\0\x10meta", bytes(9000)):
+        (tmp_path / "damaged").write_bytes(data)
+        assert read_code_points(tmp_path / "damaged") is None

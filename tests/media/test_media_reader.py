@@ -1,4 +1,3 @@
-import struct
 import threading
 
 import numpy as np
@@ -9,6 +8,7 @@ from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.media.video_writer import VideoWriter
 from media_files import encode_sound, encode_video, gradient, gray_levels
+from odd_films import trimmed, with_matrix
 
 
 def gray_frames(count, height=48, width=64):
@@ -82,16 +82,6 @@ def test_the_display_matrix_is_applied_whole(tmp_path, matrix):
     with VideoReader(path) as video:
         assert video.size == expected.shape[1::-1]
         assert np.abs(next(iter(video)).astype(int) - expected).max() <= 6
-
-
-def with_matrix(path, matrix):
-    """The MP4 with another matrix in its video's track header."""
-    data = path.read_bytes()
-    unit = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
-    a, b, c, d = (value << 16 for value in matrix)
-    start = data.index(unit, data.index(b"tkhd"))
-    path.write_bytes(data[:start] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[start + len(unit) :])
-    return path
 
 
 def test_variable_frame_rate_is_resampled_by_the_frames_times(tmp_path):
@@ -258,23 +248,6 @@ def test_a_rate_that_makes_no_sense_is_refused(tmp_path, fps):
         VideoReader(path, fps=fps)
     with pytest.raises(MediaError, match="frames a second are not possible"):
         VideoWriter(tmp_path / "b.mp4", fps, (64, 48))
-
-
-def trimmed(path, start, seconds):
-    """An MP4 of one track made to show `seconds` from `start` on, as phones trim: its edit list says so."""
-    raw = bytearray(path.read_bytes())
-
-    def scale_of(box, offset):
-        return struct.unpack_from(">I", raw, raw.index(box) + 4 + offset)[0]
-
-    movie, media = scale_of(b"mvhd", 12), scale_of(b"mdhd", 12)
-    edit = raw.index(b"elst") + 12
-    offset = struct.unpack_from(">i", raw, edit + 4)[0]
-    struct.pack_into(">Ii", raw, edit, round(seconds * movie), offset + round(start * media))
-    struct.pack_into(">I", raw, raw.index(b"mvhd") + 20, round(seconds * movie))
-    struct.pack_into(">I", raw, raw.index(b"tkhd") + 24, round(seconds * movie))
-    path.write_bytes(raw)
-    return path
 
 
 def test_a_film_that_was_trimmed_without_being_encoded_again_is_whole(tmp_path, caplog):

@@ -6,6 +6,7 @@ from PIL import Image
 from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.media.sound import SoundReader, find_sound
 from media_files import encode_flash_and_beep, encode_sound, encode_video, first_loud, gradient
+from odd_films import unknown_codec
 
 
 def samples_of(path, **options):
@@ -55,16 +56,6 @@ def test_long_sound_does_not_drift(tmp_path):
     samples = samples_of(path, rate=48000)
     assert first_loud(samples)[0] / 48000 == pytest.approx(119.9, abs=0.005)
     assert samples.shape[1] == pytest.approx(120 * 48000, abs=100)
-
-
-def unknown_codec(path, tracks=1):
-    """The MP4 at `path`, the first of its `tracks` of AAC marked as a codec that no decoder knows."""
-    data = path.read_bytes()
-    assert data.count(b"esds") == tracks
-    first = data.index(b"esds")
-    start = data.rindex(b"mp4a", 0, first)
-    path.write_bytes(data[:start] + b"xx4a" + data[start + 4 : first] + b"xsds" + data[first + 4 :])
-    return path
 
 
 def test_sound_that_no_decoder_knows_is_left_out_and_said(tmp_path, caplog):
