@@ -20,6 +20,7 @@ NO_MEMORY = (
 )
 _ADDRESSES, _IN_USE = 1400, 500
 """Megabytes of addresses and of memory that an embedded avatar takes at 512 pixels, a little less than measured."""
+_MEMORY = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 _LACK = re.compile(
     r"bad[_ ]alloc|cannot allocate memory|can't allocate|could not allocate|failed to allocate|insufficient memory"
@@ -85,6 +86,17 @@ def check_memory() -> None:
                 f"There is not enough memory: this container may use {allowed} MB, and {_IN_USE} are needed: raise "
                 "its limit"
             )
+
+
+def available_memory() -> float:
+    """Bytes of main memory that are free, as Linux and its containers tell; infinite where nobody knows."""
+    found = float("inf")
+    with suppress(OSError, ValueError, StopIteration):
+        line = next(line for line in _MEMORY.read_text().splitlines() if line.startswith("MemAvailable"))
+        found = int(line.split()[1]) * 1024.0
+    with suppress(OSError, ValueError):  # "max" is no number
+        found = min(found, float(int(_CGROUP.read_text()) - int(_CGROUP.with_name("memory.current").read_text())))
+    return found
 
 
 def _allowed_addresses() -> int | None:

@@ -12,6 +12,7 @@ import inspect
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from ..errors import GagavatarError
@@ -28,6 +29,11 @@ NODES: dict[str, Any] = {**CORE_NODES, MEASURE: MeasureResult, **NODE_CLASS_MAPP
 """Every node that graphs may hold."""
 
 _MOST_NODES = 200
+_MOST_RUNS = 1000
+"""Of the nodes of a graph together, lists counted."""
+_MOST_BYTES = 2 << 30
+"""Of the pictures that the nodes of a graph hold together."""
+_LONGEST_WORD = 80
 _LARGEST_RESULT = 64 << 20
 
 
@@ -49,7 +55,7 @@ class ResultCache:
 
     def put(self, key: str, outputs: Outputs) -> None:
         """Keep outputs, unless they hold long batches of pictures."""
-        if sum(_weight(value) for values in outputs for value in values) > _LARGEST_RESULT:
+        if _size(outputs) > _LARGEST_RESULT:
             return
         self._entries[key] = outputs
         while len(self._entries) > self._most:
@@ -82,9 +88,10 @@ def execute(
     wanted = wanted or [id_ for id_, node in graph.items() if getattr(NODES[node["class_type"]], "OUTPUT_NODE", False)]
     if not wanted:
         raise GagavatarError("The graph has no output: add Render Avatar to Video, or a Save node")
-    token = host.current.set(program)
+    run = _Run(graph, ResultCache() if cache is None else cache, on_node, program)
+    token = host.current.set(replace(program, room=run.room))
     try:
-        return _Run(graph, ResultCache() if cache is None else cache, on_node, program).all(wanted)
+        return run.all(wanted)
     finally:
         host.current.reset(token)
 
@@ -98,13 +105,16 @@ def check(graph: Graph) -> None:
     if not isinstance(graph, dict) or len(graph) > _MOST_NODES:
         raise GagavatarError(f"This is no graph of at most {_MOST_NODES} nodes in ComfyUI's API form")
     for id_, node in graph.items():
+        if not isinstance(id_, str) or len(id_) > _LONGEST_WORD:
+            raise GagavatarError("A node has no name, or one that is too long: save the graph again")
         if not isinstance(node, dict) or not isinstance(node.get("inputs"), dict):
             raise GagavatarError(f"Node {id_} has no 'class_type' and 'inputs': save the graph again")
         kind = node.get("class_type")
-        if kind not in NODES:
-            near = difflib.get_close_matches(str(kind), NODES, n=1)
+        if not isinstance(kind, str) or kind not in NODES:
+            shown = str(_shown(kind))
+            near = difflib.get_close_matches(shown, NODES, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else " Take it out of the graph."
-            raise GagavatarError(f"There is no node '{kind}' here.{hint}")
+            raise GagavatarError(f"There is no node '{shown}' here.{hint}")
     for id_, node in graph.items():
         kind = node["class_type"]
         types = NODES[kind].INPUT_TYPES()
@@ -115,6 +125,32 @@ def check(graph: Graph) -> None:
             if name in node["inputs"]:
                 _check_input(graph, f"{title(kind)} (node {id_})", name, node["inputs"][name], spec)
         _check_node(graph, id_, NODES[kind])
+    sort_nodes(graph, list(graph))
+
+
+def sort_nodes(graph: Graph, wanted: list[str]) -> list[str]:
+    """Return the wanted nodes and those that they need, each after those that it needs itself.
+
+    Raises:
+        GagavatarError: the graph goes round in a circle.
+    """
+    done: dict[str, None] = {}
+    pending: set[str] = set()
+
+    def visit(id_: str) -> None:
+        if id_ in done:
+            return
+        if id_ in pending:
+            raise GagavatarError("The graph goes round in a circle: take one of its links away")
+        pending.add(id_)
+        for value in graph[id_]["inputs"].values():
+            if is_link(value) and value[0] in graph:
+                visit(value[0])
+        done[id_] = None
+
+    for id_ in wanted:
+        visit(id_)
+    return list(done)
 
 
 def title(kind: str) -> str:
@@ -159,19 +195,25 @@ def _check_input(graph: Graph, where: str, name: str, value: Any, spec: Any) -> 
             raise GagavatarError(f"{where}: the input '{name}' takes {kind}, but {given} is connected")
     elif isinstance(kind, list):
         if kind and value not in kind:
-            raise GagavatarError(f"{where}: '{name}' is {value!r}, but can be {', '.join(map(str, kind))}")
+            raise GagavatarError(f"{where}: '{name}' is {_shown(value)!r}, but can be {', '.join(map(str, kind))}")
     elif kind in ("INT", "FLOAT"):
         low, high = options.get("min", float("-inf")), options.get("max", float("inf"))
         number = isinstance(value, int if kind == "INT" else (int, float)) and not isinstance(value, bool)
         if not number or not low <= value <= high:
-            raise GagavatarError(f"{where}: '{name}' is {value!r}, but must be a number from {low} to {high}")
+            raise GagavatarError(f"{where}: '{name}' is {_shown(value)!r}, but must be a number from {low} to {high}")
     elif kind in ("STRING", "BOOLEAN"):
         if not isinstance(value, str if kind == "STRING" else bool):
             raise GagavatarError(
-                f"{where}: '{name}' is {value!r}, but must be {'text' if kind == 'STRING' else 'on or off'}"
+                f"{where}: '{name}' is {_shown(value)!r}, but must be {'text' if kind == 'STRING' else 'on or off'}"
             )
     else:
         raise GagavatarError(f"{where}: the input '{name}' takes a connection to {kind}")
+
+
+def _shown(value: Any) -> Any:
+    """Return a value for a message, cut where it is long."""
+    text = value if isinstance(value, str) else repr(value)
+    return f"{text[:_LONGEST_WORD]}…" if len(text) > _LONGEST_WORD else value
 
 
 class _Run:
@@ -181,31 +223,23 @@ class _Run:
         self._graph, self._cache, self._on_node, self._program = graph, cache, on_node, program
         self._done: dict[str, Outputs] = {}
         self._keys: dict[str, str] = {}
+        self._held = self._runs = 0
+
+    def room(self) -> float:
+        """Bytes that results may still take."""
+        return float(_MOST_BYTES - self._held)
 
     def all(self, wanted: list[str]) -> dict[str, Outputs]:
-        for id_ in self._sort_nodes(wanted):
+        for id_ in sort_nodes(self._graph, wanted):
             self._program.check_canceled()
             self._done[id_] = self._node(id_)
+            self._held += _size(self._done[id_])
+            if self._held > _MOST_BYTES:
+                raise GagavatarError(
+                    f"The results of the nodes take more than {_MOST_BYTES >> 30} GB together: use fewer or smaller "
+                    "pictures, or 'Render Avatar to Video', which holds no frames"
+                )
         return self._done
-
-    def _sort_nodes(self, wanted: list[str]) -> list[str]:
-        order: list[str] = []
-        pending: set[str] = set()
-
-        def visit(id_: str) -> None:
-            if id_ in order:
-                return
-            if id_ in pending:
-                raise GagavatarError("The graph goes round in a circle: take one of its links away")
-            pending.add(id_)
-            for value in self._graph[id_]["inputs"].values():
-                if is_link(value):
-                    visit(value[0])
-            order.append(id_)
-
-        for id_ in wanted:
-            visit(id_)
-        return order
 
     def _node(self, id_: str) -> Outputs:
         kind, inputs = self._graph[id_]["class_type"], self._graph[id_]["inputs"]
@@ -238,7 +272,11 @@ class _Run:
         runs = max((len(values) for values in lists.values()), default=1)
         is_list: Sequence[bool] = getattr(cls, "OUTPUT_IS_LIST", (False,) * len(cls.RETURN_TYPES))
         outputs: Outputs = [[] for _ in cls.RETURN_TYPES]
+        self._runs += runs
+        if self._runs > _MOST_RUNS:
+            raise GagavatarError(f"The lists of this graph make nodes run more than {_MOST_RUNS} times: shorten them")
         for run in range(runs):
+            self._program.check_canceled()
             # Checked in `check`: a result without values comes only from a list that is empty.
             chosen = {name: values[min(run, len(values) - 1)] for name, values in lists.items() if values}
             result = _run(cls, chosen)
@@ -260,6 +298,10 @@ def _run(cls: Any, inputs: dict[str, Any]) -> Any:
         if lacks_memory(error):
             raise GagavatarError(NO_MEMORY) from error
         raise
+
+
+def _size(outputs: Outputs) -> int:
+    return sum(_weight(value) for values in outputs for value in values)
 
 
 def _weight(value: Any) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FileFormatError
-from .executor import NODES, Graph, check, is_link
+from .executor import NODES, Graph, check, is_link, sort_nodes
 
 _WIDTH, _COLUMN, _GAP = 330, 410, 74
 _WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN")
@@ -25,7 +25,7 @@ def to_ui(graph: Graph, note: str = "") -> dict[str, Any]:
     check(graph)
     order = list(graph)
     numbers = {id_: number for number, id_ in enumerate(order, 1)}
-    depths = {id_: _depth(graph, id_) for id_ in order}
+    depths = _depths(graph)
     nodes: list[dict[str, Any]] = []
     links: list[list[Any]] = []
     tops = dict.fromkeys(depths.values(), 0)
@@ -77,7 +77,7 @@ def read_workflow(path: Path) -> Graph:
     if path.stat().st_size > _LARGEST:
         raise FileFormatError(f"{path.name} is too large for a workflow: choose a .json file that ComfyUI saved")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"{path.name} is no JSON: choose a workflow that ComfyUI saved") from error
     if not isinstance(document, dict) or not document:
@@ -88,6 +88,10 @@ def read_workflow(path: Path) -> Graph:
         raise FileFormatError(f"{path.name} is a damaged workflow: save it again in ComfyUI") from error
     check(graph)
     return graph
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def from_ui(document: Mapping[str, Any]) -> Graph:
@@ -153,9 +157,14 @@ def _outputs(kind: str) -> list[dict[str, Any]]:
     return [{"name": name, "type": type_, "links": []} for name, type_ in zip(names, cls.RETURN_TYPES, strict=True)]
 
 
-def _depth(graph: Graph, id_: str) -> int:
-    sources = [value[0] for value in graph[id_]["inputs"].values() if is_link(value)]
-    return 1 + max(_depth(graph, source) for source in sources) if sources else 0
+def _depths(graph: Graph) -> dict[str, int]:
+    """Return how many links each node is away from the beginning, at most."""
+    depths: dict[str, int] = {}
+    for id_ in sort_nodes(graph, list(graph)):
+        depths[id_] = max(
+            (1 + depths[value[0]] for value in graph[id_]["inputs"].values() if is_link(value)), default=0
+        )
+    return depths
 
 
 def _note(number: int, text: str) -> dict[str, Any]:

@@ -22,6 +22,8 @@ PREFIX_TIP = "Name in the output folder; a number is added. %date:yyyy-MM-dd% an
 _DATE_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
 """As ComfyUI's own save nodes have them -> those of `time.strftime`."""
 _SHORT_DATES = {"M": "%m", "d": "%d", "h": "%H", "m": "%M", "s": "%S"}
+_LONGEST_NAME, _LONGEST_PREFIX = 200, 1000
+"""Bytes of a part and letters of a whole prefix, with room for number and extension."""
 _ILLEGAL = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
 """Characters that no file's name on Windows has; other systems allow them all."""
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
@@ -37,6 +39,7 @@ def next_file(prefix: str, extension: str, width: int = 0, height: int = 0) -> P
     if not PurePosixPath(prefix.replace("\\", "/")).name:
         raise MediaError("'filename_prefix' is empty: give a name such as gagavatar/avatar")
     prefix = fill_in(prefix, width, height)
+    _check_name(prefix)
     try:
         folder, name, number, _ = host.next_output(prefix, width, height)
     except OSError as error:
@@ -44,6 +47,20 @@ def next_file(prefix: str, extension: str, width: int = 0, height: int = 0) -> P
             f"{host.output_folder() / prefix} cannot be written ({error.strerror}): choose another filename_prefix"
         ) from error
     return folder / f"{name}_{number:05}_{extension}"
+
+
+def _check_name(prefix: str) -> None:
+    """Check the parts of a prefix.
+
+    Raises:
+        MediaError: a part of it is longer than file systems allow, or cannot be written as a name at all.
+    """
+    try:
+        longest = max(len(part.encode()) for part in prefix.replace("\\", "/").split("/"))
+    except UnicodeEncodeError:
+        raise MediaError("'filename_prefix' holds letters that no name can have: write it anew") from None
+    if longest > _LONGEST_NAME or len(prefix) > _LONGEST_PREFIX:
+        raise MediaError(f"'filename_prefix' has {len(prefix)} letters, which is too long for a name: shorten it")
 
 
 def fill_in(prefix: str, width: int, height: int) -> str:

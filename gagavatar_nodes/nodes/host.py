@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import glob
 import importlib
 import json
 import os
@@ -17,6 +16,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from ..packages import available_memory
 
 MODELS_FOLDER = "gagavatar"
 """Name of the folder for weights inside ComfyUI's models folder."""
@@ -39,6 +40,8 @@ class Host:
     """A VIDEO that reads a file."""
     join_video: Callable[[Any, Any, float], Any]
     """A VIDEO of an IMAGE batch, AUDIO (or None) and frames a second, with `get_components` as ComfyUI's has it."""
+    room: Callable[[], float] = lambda: float("inf")
+    """Bytes that results of nodes may still take."""
 
 
 current: contextvars.ContextVar[Host | None] = contextvars.ContextVar("host", default=None)
@@ -101,7 +104,7 @@ def next_output(prefix: str, width: int = 0, height: int = 0) -> tuple[Path, str
         return Path(folder), name, number, subfolder
     wanted = output_folder() / prefix
     wanted.parent.mkdir(parents=True, exist_ok=True)
-    number = 1 + sum(1 for _ in wanted.parent.glob(f"{glob.escape(wanted.name)}_*"))
+    number = 1 + sum(path.name.startswith(f"{wanted.name}_") for path in wanted.parent.iterdir())
     return wanted.parent, wanted.name, number, os.path.dirname(prefix)
 
 
@@ -136,8 +139,10 @@ def intermediate_device() -> Any:
 
 def free_memory() -> float:
     """Bytes of main memory that are free; infinite where nobody knows."""
+    host = current.get()
+    room = float("inf") if host is None else host.room()
     psutil = module("psutil")
-    return float("inf") if psutil is None else float(psutil.virtual_memory().available)
+    return min(room, available_memory() if psutil is None else float(psutil.virtual_memory().available))
 
 
 def is_components(video: Any) -> bool:

@@ -3,7 +3,7 @@ import pytest
 
 from gagavatar_nodes.app import executor
 from gagavatar_nodes.app.executor import ResultCache, execute
-from gagavatar_nodes.app.graphs import AnimateOptions, Source, animate, node
+from gagavatar_nodes.app.graphs import node
 from gagavatar_nodes.app.sessions import CanceledError
 from gagavatar_nodes.errors import GagavatarError
 
@@ -134,28 +134,3 @@ def test_canceling_stops_before_the_next_node(session, program):
     session.canceled.set()
     with pytest.raises(CanceledError):
         execute(motion_graph(), program)
-
-
-def test_a_portrait_and_a_builtin_motion_become_a_video(session):
-    from gagavatar_nodes.app.jobs import run_job
-    from gagavatar_nodes.media.video_reader import VideoReader
-
-    look = AnimateOptions(width=128, height=128, seconds=0.4, compare=True)
-    reports = list(run_job(session, animate(Source("example"), Source("builtin", "nod"), look)))
-    video, path = reports[-1].outputs["render"]
-    assert path[0].startswith(str(session.folder))
-    with VideoReader(path[0]) as reader:
-        frames = list(reader)
-    assert len(frames) == 10
-    assert frames[0].shape[1] > 128, "the portrait stands beside the head"
-    assert np.std(frames[0][:, -128:]) > 20
-    assert video[0].get_stream_source() == path[0]
-
-
-def test_closing_the_reports_stops_the_job(session):
-    from gagavatar_nodes.app.jobs import run_job
-
-    reports = run_job(session, animate(Source("example"), Source("builtin", "talk"), AnimateOptions(seconds=60.0)))
-    next(reports)
-    reports.close()
-    assert session.canceled.is_set()
