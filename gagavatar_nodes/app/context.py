@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,12 @@ from ..errors import GagavatarError
 from .avatars import lift_cached
 from .gate import Gate
 from .graphs import Source
+from .jobs import Workers
 from .limits import Limits
-from .sessions import FOLDER_PREFIX, Session, Sessions
+from .sessions import Session, Sessions
 
 EXAMPLE_PORTRAIT, EXAMPLE_DRIVER = "example_portrait.jpg", "example_driver.mp4"
 EXAMPLE_VOICE = "example_voice.flac"
-_OWN_FOLDER = re.compile(rf"\S*{FOLDER_PREFIX}[^\\/\s]*[\\/][0-9a-f]{{24}}[\\/]\w+[\\/]")
-"""The part of a path that means nothing to visitors."""
 JOBS = "jobs"
 """Name of the queue that heavy work waits in."""
 
@@ -36,9 +33,15 @@ class Context:
 
     sessions: Sessions
     gate: Gate
+    workers: Workers
     limits: Limits = field(default_factory=Limits)
     may_download: bool = True
     """Whether visitors may fetch weights to this machine."""
+
+    @property
+    def job_calls(self) -> int:
+        """Calls that run or wait at the same time; their jobs wait in the line of `workers`, which tells its length."""
+        return self.limits.waiting + self.limits.jobs + 4
 
     def session(self, request: gr.Request | None) -> Session:
         """Return the visitor who sent a request; without a session of its own, a request is a visitor of its own."""
@@ -79,7 +82,6 @@ class Context:
         path = self.gate.admit(upload, session.key)
         if same_file(path, asset(EXAMPLE_DRIVER)):
             return Source("example")
-        self.limits.check_driver(path)
         return Source("file", session.take_in(path))
 
     def voice(self, session: Session, upload: str | None) -> Source:
@@ -89,7 +91,6 @@ class Context:
         path = self.gate.admit(upload, session.key)
         if same_file(path, asset(EXAMPLE_VOICE)):
             return Source("voice")
-        self.limits.check_voice(path)
         return Source("voice", session.take_in(path))
 
     def avatar(self, session: Session, upload: str | None, model: str = "auto") -> Avatar:
@@ -106,17 +107,6 @@ class Context:
         folder = self.session(request).folder / "output"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / name
-
-
-@contextmanager
-def show_errors() -> Iterator[None]:
-    """Show errors that the user can mend in the page, in the package's own words."""
-    try:
-        yield
-    except GagavatarError as error:
-        raise gr.Error(
-            _OWN_FOLDER.sub("", str(error)), duration=12, print_exception=False, title="That did not work"
-        ) from error
 
 
 def picture_input(**options: Any) -> gr.Image:

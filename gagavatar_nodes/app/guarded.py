@@ -11,6 +11,7 @@ import gradio as gr
 from ..errors import GagavatarError
 from . import words
 from .gate import Gate
+from .jobs import Workers
 
 _SECONDS = 12
 _WRONG_INPUT = "An input is not what this page sends: reload the page, or look at the API's description"
@@ -20,8 +21,14 @@ class GuardedBlocks(gr.Blocks):
     """Checks the files of each call before Gradio touches them, and turns each exception into words."""
 
     gate: Gate
+    workers: Workers
     owner: bool = False
     """Whether visitors own this machine."""
+
+    def close(self, verbose: bool = True) -> None:
+        """Stop serving, and the jobs."""
+        self.workers.close()
+        super().close(verbose)
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> Any:
         """Return the inputs of a handler; what Gradio cannot read is an input of a wrong kind."""

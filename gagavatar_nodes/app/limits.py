@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..errors import GagavatarError, MediaError
+from ..errors import GagavatarError
 
 if TYPE_CHECKING:
     from .executor import Graph
 
 
-_COUNTED = 8000  # samples a second that tell how long a sound is
+_MEMORY_SHARE = 0.6
+"""Of the machine's memory that one job may take."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,12 @@ class Limits:
     """Jobs in the queue."""
     lifetime: float = 3600.0
     """Seconds after which a visitor who is gone is forgotten, results included."""
+    jobs: int = 1
+    """That run at the same time, each in a process of its own."""
+    job_seconds: float = 1800.0
+    """After which a job is ended."""
+    job_memory: float = field(default_factory=lambda: _MEMORY_SHARE * _all_memory())
+    """Bytes of memory of a job, beyond which it is ended."""
     spare_disk: int = 500_000_000
     """Bytes of the disk that uploads leave free."""
 
@@ -52,42 +58,17 @@ class Limits:
         for node in graph.values():
             values = {name: value for name, value in node["inputs"].items() if isinstance(value, (int, float))}
             if "frames" in values:
-                values["seconds"] = values["frames"] / values.get("fps", 25)
+                values["seconds"] = values["frames"] / (values.get("fps", 25) or 1)
             for name in most.keys() & values.keys():
                 if values[name] > most[name]:
                     raise GagavatarError(
                         f"{node['class_type']}: '{name}' is {values[name]:g}, but can be {most[name]:g} at most here"
                     )
 
-    def check_voice(self, path: Path) -> None:
-        """Check a sound.
 
-        Raises:
-            MediaError: the sound is too large, too long, or cannot be read.
-        """
-        from ..media.sound import SoundReader
-
-        seconds, reader = 0.0, SoundReader(path, rate=_COUNTED)
-        for block in reader:
-            seconds += block.shape[1] / _COUNTED
-            if seconds > self.seconds + 0.5:
-                raise MediaError(
-                    f"{path.name} is longer than {self.seconds:.0f} s, the most that is driven here: cut it, or use "
-                    "the command line"
-                )
-
-    def check_driver(self, path: Path) -> None:
-        """Check a video.
-
-        Raises:
-            MediaError: the video is too large, too long, or cannot be read.
-        """
-        from ..media.video_reader import VideoReader
-
-        with VideoReader(path) as video:
-            frames, fps = video.frame_count, video.fps
-        if frames is not None and frames / fps > self.seconds + 0.5:
-            raise MediaError(
-                f"{path.name} is {frames / fps:.0f} s long, but at most {self.seconds:.0f} s are driven here: cut it, "
-                "or use the command line"
-            )
+def _all_memory() -> float:
+    try:
+        import psutil
+    except ImportError:
+        return 16e9
+    return float(psutil.virtual_memory().total)

@@ -21,6 +21,7 @@ from .context import EXAMPLE_PORTRAIT, Context, picture_input
 from .edge import Edge, Hosts
 from .gate import Gate, UploadFolder
 from .guarded import GuardedBlocks
+from .jobs import Workers
 from .limits import Limits
 from .sessions import Sessions
 from .tabs import animate, live, models, studio, viewer3d
@@ -28,6 +29,8 @@ from .tabs.parts import MEDIA, tile_styles, tiles
 
 TITLE = "GAGAvatar"
 _FOLDER = Path(__file__).parent
+_OTHER_CALLS = 80
+"""That are served at the same time beside the jobs that wait."""
 _ALONE = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this machine can reach."""
 _HEADER = """# GAGAvatar
@@ -63,7 +66,9 @@ def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
     sessions = Sessions(lifetime=limits.lifetime)
     atexit.register(sessions.close_all)
     gate = Gate(_upload_folder(sessions), limits)
-    context = Context(sessions, gate, limits, may_download)
+    workers = Workers(limits)
+    atexit.register(workers.close)
+    context = Context(sessions, gate, workers, limits, may_download)
     lifetime = round(limits.lifetime)
     with GuardedBlocks(title=TITLE, analytics_enabled=False, delete_cache=(lifetime, lifetime)) as page:
         gr.Markdown(_HEADER)
@@ -87,8 +92,8 @@ def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
             gate.forget(request.session_hash or "")
 
         page.unload(forget)
-    page.gate, page.owner = gate, may_download
-    page.queue(max_size=limits.waiting, default_concurrency_limit=4)
+    page.gate, page.workers, page.owner = gate, workers, may_download
+    page.queue(max_size=limits.waiting + _OTHER_CALLS, default_concurrency_limit=4)
     return page
 
 
@@ -106,7 +111,7 @@ def options(page: GuardedBlocks, limits: Limits, hosts: Hosts | None = None) -> 
     async def lifespan(app: Any) -> AsyncIterator[None]:
         """Put the edge around all of the server; Gradio itself lets nothing stand before its own layers."""
         app.uploaded_file_dir = UploadFolder(page.gate.root)
-        app.middleware_stack = Edge(app.middleware_stack, page, hosts or Hosts(), page.gate, lambda: None)
+        app.middleware_stack = Edge(app.middleware_stack, page, hosts or Hosts(), page.gate, page.workers.full)
         yield
 
     style, script = ((_FOLDER / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
@@ -115,6 +120,7 @@ def options(page: GuardedBlocks, limits: Limits, hosts: Hosts | None = None) -> 
         "theme": gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         # As `css`, Gradio would not let the style reach the page's frame.
         "head": f"<style>{style}\n{tile_styles()}</style><script>{script}</script>",
+        "max_threads": limits.waiting + _OTHER_CALLS,
         "max_file_size": limits.megabytes * 1_000_000,
         "show_error": False,
         "footer_links": ["api"],
@@ -145,6 +151,7 @@ def serve(serving: Serving, block: bool = True) -> tuple[Any, str]:
             file=sys.stderr,
         )
     if block:
+        page.workers.start()
         print(f"The page is at {shared or address} until you press Ctrl-C", flush=True)
         page.block_thread()
     return page, shared or address

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from .executor import ResultCache
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 80
+_MOST_LOADED = 8
+"""Visitors whose avatars stay in memory."""
 FOLDER_PREFIX = "gagavatar-app-"
 
 
@@ -37,7 +40,10 @@ class Session:
     key: str = ""
     """By which the browser's page calls itself."""
     results: ResultCache = field(default_factory=ResultCache)
-    canceled: threading.Event = field(default_factory=threading.Event)
+    canceled: Any = field(default_factory=threading.Event)
+    """Event of a thread or a process, set where the work in progress is to stop."""
+    stops: int = 0
+    """How often Stop was pressed."""
     values: dict[str, Any] = field(default_factory=dict)
     """State of the interactive tabs, by their names."""
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -48,6 +54,16 @@ class Session:
         """Return the host in which this visitor's nodes run; `show` as in `Host.show`."""
         output, inputs, temporary = (self._subfolder(name) for name in ("output", "input", "temporary"))
         return host.Host(output, inputs, temporary, show, self.check_canceled, FileVideo, FrameVideo)
+
+    def stop(self) -> None:
+        """Stop all work for this visitor, that which waits too."""
+        self.stops += 1
+        self.canceled.set()
+
+    def stop_seen(self) -> Callable[[], bool]:
+        """Return what tells whether Stop was pressed since now."""
+        stops = self.stops
+        return lambda: self.stops != stops
 
     def check_canceled(self) -> None:
         """Raise `CanceledError` where the user has pressed Stop."""
@@ -105,7 +121,19 @@ class Sessions:
                 self._sessions[name] = Session(self.root / name, key or "")
             session = self._sessions[name]
             session.used = time.monotonic()
+            self._let_go()
             return session
+
+    def _let_go(self) -> None:
+        """Drop what was computed for the visitors who were not seen for longest; they get it again when they come."""
+        recent = sorted(self._sessions.values(), key=lambda session: session.used, reverse=True)
+        for session in recent[_MOST_LOADED:]:
+            if (session.values or len(session.results)) and session.lock.acquire(blocking=False):
+                try:
+                    session.values.clear()
+                    session.results = ResultCache()
+                finally:
+                    session.lock.release()
 
     def close(self, key: str | None) -> None:
         """Forget a visitor: stop the job and remove the files."""
@@ -156,5 +184,5 @@ def _own_folder() -> Path:
 
 
 def _remove(session: Session) -> None:
-    session.canceled.set()
+    session.stop()
     shutil.rmtree(session.folder, ignore_errors=True)

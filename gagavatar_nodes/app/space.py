@@ -6,11 +6,12 @@ import os
 
 from ..stopping import stop_on_signals
 from .limits import Limits
-from .page import Serving, serve
 
 
 def main() -> None:
     """Serve the page; on a Space to everybody, with shorter jobs, elsewhere to this machine alone."""
+    from .page import Serving, serve  # not where the processes of jobs import this module
+
     stop_on_signals()
     if "SPACE_ID" not in os.environ:
         serve(Serving())

@@ -26,6 +26,10 @@ class UnexpectedError(Exception):
     """An error that nobody foresaw, from another process; its text is that process's traceback."""
 
 
+class ToldError(GagavatarError):
+    """An error in words that are for visitors already."""
+
+
 def explain(error: BaseException, owner: bool = False) -> str:
     """Return what a visitor is told of an error; what nobody foresaw is logged under a number that is told too.
 

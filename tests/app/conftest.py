@@ -19,6 +19,16 @@ def session(tmp_path):
     sessions.close_all()
 
 
+@pytest.fixture(scope="session")
+def workers():
+    """The processes of jobs, which the tests share."""
+    from gagavatar_nodes.app.jobs import Workers
+
+    shared = Workers()
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
 def program(session):
     return session.program(lambda done, total, picture: None)

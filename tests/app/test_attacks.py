@@ -148,7 +148,7 @@ def test_calls_without_a_session_get_their_own_results(serving, tmp_path):
 
     with ThreadPoolExecutor(4) as pool:
         videos = list(pool.map(call, ["nod", "smile", "talk", "nod"]))
-    paths = [video["video"]["path"] if "video" in video else video["path"] for video in videos]
+    paths = [video["path"] for video in videos]
     assert len(set(paths[:3])) == 3
     folders = [path for path in tmp_path.glob("gagavatar-app-*/*") if (path / "output").is_dir()]
     assert len(folders) >= 4

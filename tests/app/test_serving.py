@@ -103,6 +103,7 @@ def test_sharing_is_gradios_and_makes_the_page_public(monkeypatch):
     import gradio
 
     from gagavatar_nodes.app import page
+    from gagavatar_nodes.app.jobs import Workers
 
     launched = {}
 
@@ -112,7 +113,15 @@ def test_sharing_is_gradios_and_makes_the_page_public(monkeypatch):
 
     monkeypatch.setattr(gradio.Blocks, "launch", launch)
     built = []
-    monkeypatch.setattr(page, "build", lambda limits, may_download: built.append(may_download) or gradio.Blocks())
+
+    def build(limits, may_download):
+        built.append(may_download)
+        blocks = gradio.Blocks()
+        blocks.workers = Workers(limits)  # none of its processes is started here
+        return blocks
+
+    monkeypatch.setattr(page, "build", build)
+    monkeypatch.setattr(Workers, "start", lambda self: None)
     assert page.serve(page.Serving(share=True))[1] == "https://shared.example"
     assert launched["share"] is True
     page.serve(page.Serving())

@@ -2,10 +2,7 @@ import time
 
 import pytest
 
-from gagavatar_nodes.app.limits import Limits
 from gagavatar_nodes.app.sessions import Sessions
-from gagavatar_nodes.errors import MediaError
-from synthetic import DRIVER
 
 
 def test_visitors_do_not_share_folders_or_results(tmp_path):
@@ -45,8 +42,3 @@ def test_uploads_stay_inside_the_input_folder(tmp_path, name):
     inside = session.folder / "input"
     assert (inside / taken).resolve().parent == inside.resolve()
     assert (inside / taken).read_bytes() == b"picture"
-
-
-def test_a_long_driver_is_refused_with_its_length():
-    with pytest.raises(MediaError, match=r"is 3 s long, but at most 1 s"):
-        Limits(seconds=1.0).check_driver(DRIVER)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ import gradio as gr
 
 from ...driving.builtin import BUILTIN_NAMES
 from ...errors import GagavatarError
-from ..context import EXAMPLE_DRIVER, EXAMPLE_VOICE, JOBS, Context, show_errors
+from .. import words
+from ..context import EXAMPLE_DRIVER, EXAMPLE_VOICE, JOBS, Context
 from ..executor import Graph
 from ..graphs import RESULT, AnimateOptions, Source, animate, as_page, with_uploads
-from ..jobs import Report, run_job
+from ..reports import Report
 from ..sessions import CanceledError, Session
+from ..words import ToldError
 from ..workflows import note_for, read_workflow, to_ui
 from . import quality, settings
 from .parts import MEDIA, saver, tiles
@@ -29,6 +31,10 @@ _READY = "Ready: press **Animate**."
 _STAGE = 420
 """Pixels of height of the result, and of the preview that stands in its place."""
 _MOTIONS = {name: name.replace("_", " ").capitalize() for name in BUILTIN_NAMES}
+_FAILED = "**That did not work.** The message beside says why."
+_ON, _OFF = gr.update(interactive=True), gr.update(interactive=False)
+_AT_REST = (_ON, _ON, _OFF)
+"""Of Animate, Run workflow and Stop."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +111,9 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
 
     def on_living(request: gr.Request, *values: Any) -> str:
         session = context.session(request)
-        with show_errors():
-            graph = as_page(Inputs(*values).graph(context, session))
-            reports = list(run_job(session, graph, [RESULT]))
-        written = (reports[-1].outputs or {})[RESULT][0][0]
-        return str(session.program(lambda done, total, picture: None).output / written)
+        graph = as_page(Inputs(*values).graph(context, session))
+        *_, last = context.workers.run(session, graph, [RESULT])
+        return str(session.folder / "output" / (last.outputs or {})[RESULT][0][0])
 
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
@@ -135,7 +139,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         with gr.Column(scale=1, min_width=300):
             with gr.Row():
                 start = gr.Button("Animate", variant="primary", elem_id="animate", scale=3)
-                stop = gr.Button("Stop", elem_id="stop", scale=1)
+                stop = gr.Button("Stop", elem_id="stop", scale=1, interactive=False)
             status = gr.Markdown(_READY, elem_id="status")
             with gr.Column(elem_id="stage"):
                 preview = gr.Image(
@@ -158,13 +162,11 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                 )
                 dropped = gr.File(label="Workflow (.json)", file_types=[".json"], height=110, elem_id="dropped")
                 run_dropped = gr.Button("Run workflow", elem_id="run-workflow")
-    outputs = [status, preview, result, download, workflow]
+    outputs = [status, preview, result, download, workflow, start, run_dropped, stop]
 
     def on_animate(request: gr.Request, *values: Any) -> Iterator[Any]:
         session = context.session(request)
-        with show_errors():
-            graph = Inputs(*values).graph(context, session)
-            yield from _running(session, graph)
+        yield from _running(context, session, lambda: Inputs(*values).graph(context, session))
 
     on_animate.__signature__ = _input_signature()  # type: ignore[attr-defined]
 
@@ -172,21 +174,26 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         request: gr.Request, workflow: str | None, portrait: str | None, driver: str | None, voice: str | None
     ) -> Iterator[Any]:
         session = context.session(request)
-        with show_errors():
+
+        def graph() -> Graph:
             if not workflow:
                 raise GagavatarError("There is no workflow: drop a .json file that ComfyUI saved")
-            graph = read_workflow(context.gate.admit(workflow, session.key))
-            context.limits.check_graph(graph)
-            kinds = {one["class_type"] for one in graph.values()}
+            dropped = read_workflow(context.gate.admit(workflow, session.key))
+            kinds = {one["class_type"] for one in dropped.values()}
             given = {"LoadImage": portrait, "LoadVideo": driver, "LoadAudio": voice}
-            taken, followed, heard = (
-                context.take_in(session, upload) if upload and kind in kinds else None for kind, upload in given.items()
-            )
-            yield from _running(session, with_uploads(graph, taken, followed, heard))
+            taken = {kind: context.take_in(session, one) for kind, one in given.items() if one and kind in kinds}
+            return with_uploads(dropped, *(taken.get(kind) for kind in given))
 
-    def on_stop(request: gr.Request) -> str:
-        context.session(request).canceled.set()
-        return "Stopping …"
+        yield from _running(context, session, graph)
+
+    def on_stop(request: gr.Request) -> tuple[str, Any]:
+        context.session(request).stop()
+        return "Stopping …", _OFF
+
+    def on_failure(request: gr.Request) -> tuple[Any, ...]:
+        """Say so where a call failed before its work began."""
+        told = context.session(request).values.pop("told", False)
+        return (gr.skip() if told else _FAILED, gr.update(visible=False), gr.skip(), gr.skip(), gr.skip(), *_AT_REST)
 
     driven_by.change(
         lambda choice: tuple(gr.update(visible=choice == one) for one in (BUILTIN, VIDEO, VOICE)),
@@ -195,13 +202,15 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     shown: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     drivers.input(lambda _: context.example(EXAMPLE_DRIVER), drivers, driver, **shown)
     gr.on([driver.upload, driver.clear], lambda: None, None, drivers, **shown)
-    queued = {"concurrency_id": JOBS, "concurrency_limit": 1, "show_progress": "hidden"}
-    for made in (
-        start.click(on_animate, inputs, outputs, api_name="animate", **queued),
-        run_dropped.click(on_run, [dropped, portrait, driver, voice], outputs, api_name="run_workflow", **queued),
+    queued = {"concurrency_id": JOBS, "concurrency_limit": context.job_calls, "show_progress": "hidden"}
+    for button, run, given, name in (
+        (start, on_animate, inputs, "animate"),
+        (run_dropped, on_run, [dropped, portrait, driver, voice], "run_workflow"),
     ):
+        made = button.click(run, given, outputs, api_name=name, **queued)
         made.success(lambda: gr.update(label="Result"), None, result, **shown)
-    stop.click(on_stop, None, status, queue=False, show_progress="hidden", api_visibility="private")
+        made.failure(on_failure, None, outputs, **shown)
+    stop.click(on_stop, None, [status, stop], **shown)
 
 
 def _input_signature() -> inspect.Signature:
@@ -212,26 +221,36 @@ def _input_signature() -> inspect.Signature:
     return inspect.Signature([request, *(inspect.Parameter(name, kind) for name in names)])
 
 
-def _running(session: Session, graph: Graph) -> Iterator[Any]:
-    """Updates of status, preview, result, download and workflow while a graph runs."""
-    heard = any("audio" in one["inputs"] for one in graph.values())
-    yield "Starting …", gr.skip(), gr.update(loop=not heard), gr.skip(), gr.skip()
-    shown = None
-    hidden = gr.update(visible=False)
+def _running(context: Context, session: Session, make: Callable[[], Graph]) -> Iterator[Any]:
+    """Updates of the outputs while a graph is made and runs; whatever happens, they say how it ended."""
+    session.values.pop("told", None)
+    yield "Starting …", gr.skip(), gr.skip(), _OFF, _OFF, _OFF, _OFF, _ON
+    shown = line = None
     try:
-        for report in run_job(session, graph):
+        session.tidy(context.limits.visitor_bytes)
+        graph = make()
+        heard = any("audio" in one["inputs"] for one in graph.values())
+        yield gr.skip(), gr.skip(), gr.update(loop=not heard), *[gr.skip()] * 5
+        for report in context.workers.run(session, graph):
             if report.outputs is not None:
-                yield _results(session, graph, report)
+                yield (*_results(session, graph, report), *_AT_REST)
                 return
             fresh = report.picture is not None and report.picture is not shown
-            shown = report.picture
-            picture = gr.update(value=shown, label="Preview", visible=True) if fresh else gr.skip()
-            yield report.line, picture, gr.skip(), gr.skip(), gr.skip()
+            if fresh or report.line != line:
+                shown, line = report.picture, report.line
+                picture = gr.update(value=shown, label="Preview", visible=True) if fresh else gr.skip()
+                yield line, picture, *[gr.skip()] * 6
     except CanceledError:
-        yield "Stopped. " + _READY, hidden, gr.skip(), gr.skip(), gr.skip()
-    except GagavatarError:
-        yield _READY, hidden, gr.skip(), gr.skip(), gr.skip()
-        raise
+        yield _ended("Stopped. " + _READY)
+    except Exception as error:
+        told = ToldError(words.explain(error, context.may_download))
+        session.values["told"] = True
+        yield _ended(f"**That did not work.** {words.as_markdown(str(told))}")
+        raise told from error
+
+
+def _ended(line: str) -> tuple[Any, ...]:
+    return (line, gr.update(visible=False), gr.skip(), gr.skip(), gr.skip(), *_AT_REST)
 
 
 def _results(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]:
@@ -241,14 +260,15 @@ def _results(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]:
     document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
     saved = gr.update(value=str(document), interactive=True)
     hidden = gr.update(visible=False)
+    done = " ".join(["Done.", *(words.as_markdown(words.plain(warning)) for warning in report.warnings)])
     if path is None:
-        return "Done.", hidden, None, gr.update(interactive=False), saved
+        return done, hidden, None, gr.update(interactive=False), saved
     got = gr.update(value=str(path), interactive=True)
     if path.suffix in _PLAYED:
-        return "Done.", hidden, str(path), got, saved
+        return done, hidden, str(path), got, saved
     if path.suffix in _PICTURES:
-        return "Done.", gr.update(value=str(path), label=path.name, visible=True), None, got, saved
-    return f"Done. Browsers do not show {path.suffix}: download it.", hidden, None, got, saved
+        return done, gr.update(value=str(path), label=path.name, visible=True), None, got, saved
+    return f"{done} Browsers do not show {path.suffix}: download it.", hidden, None, got, saved
 
 
 def _written(graph: Graph, report: Report) -> Path | None:

@@ -13,7 +13,7 @@ from ...errors import GagavatarError
 from ...speech.live import LiveVoice
 from ...tracking.live import LiveTracker
 from ..avatars import Live
-from ..context import Context, show_errors
+from ..context import Context
 from .parts import live_picture, picture_html
 
 _SIZE = 256
@@ -75,7 +75,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             return gr.skip(), _HINT
         began = time.perf_counter()
         session = context.session(request)
-        with show_errors(), session.lock:
+        with session.lock:
             live, meter = _live(context, session, path, _CAMERA)
             drawn = live.feed(np.ascontiguousarray(frame[..., :3]), _SIZE)
         if drawn is None:
@@ -87,7 +87,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             return gr.skip(), _HINT_SOUND
         began = time.perf_counter()
         session = context.session(request)
-        with show_errors(), session.lock:
+        with session.lock:
             live, meter = _live(context, session, path, _MICROPHONE)
             drawn = live.feed(sound, _SIZE)
         if drawn is None:
@@ -105,7 +105,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
 
     def on_neutral(request: gr.Request) -> str:
         session = context.session(request)
-        with show_errors(), session.lock:
+        with session.lock:
             if "live" not in session.values or session.values["live"][0][1] != _CAMERA:
                 raise GagavatarError("The webcam is not running: start it first")
             session.values["live"][1].tracker.reset_neutral()

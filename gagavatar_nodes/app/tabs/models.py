@@ -11,7 +11,7 @@ from ...background import Task
 from ...devices import has_torch
 from ...errors import GagavatarError
 from ...weights import WeightFile, find_weight, manifest, weight
-from ..context import Context, show_errors
+from ..context import Context
 
 _REPORT_SECONDS = 0.5
 _WITHOUT_TORCH = """
@@ -72,15 +72,14 @@ def files() -> str:
 
 def on_download(name: str | None, accepted: bool) -> Iterator[str]:
     """Fetch a file while it tells how far it is; nothing is fetched whose license is not accepted."""
-    with show_errors():
-        if not name:
-            raise GagavatarError("No file is chosen: choose one from the list")
-        entry = weight(name)
-        if entry.gated and not accepted:
-            raise GagavatarError(
-                f"{entry.name} is under the {entry.license}: read it at {entry.license_url}, then tick the box"
-            )
-        yield from _fetching(entry, accepted)
+    if not name:
+        raise GagavatarError("No file is chosen: choose one from the list")
+    entry = weight(name)
+    if entry.gated and not accepted:
+        raise GagavatarError(
+            f"{entry.name} is under the {entry.license}: read it at {entry.license_url}, then tick the box"
+        )
+    yield from _fetching(entry, accepted)
 
 
 def _fetching(entry: WeightFile, accepted: bool) -> Iterator[str]:

@@ -10,7 +10,6 @@ import gradio as gr
 from ...errors import GagavatarError
 from ..context import JOBS, Context
 from ..executor import Graph, is_link
-from ..jobs import run_job
 from ..measuring import MEASURE
 from ..sessions import CanceledError, Session
 from ..words import as_markdown, plain
@@ -27,10 +26,10 @@ def build(context: Context) -> None:
         measure = gr.Button("Measure", elem_id="measure")
 
     def on_measure(request: gr.Request) -> Iterator[str]:
-        yield from _measure(context.session(request))
+        yield from _measure(context, context.session(request))
 
     measure.click(
-        on_measure, None, told, concurrency_id=JOBS, concurrency_limit=1, show_progress="hidden",
+        on_measure, None, told, concurrency_id=JOBS, concurrency_limit=context.job_calls, show_progress="hidden",
         api_visibility="private",
     )  # fmt: skip
 
@@ -64,13 +63,13 @@ def _portrait_of(graph: Graph, avatar: Any) -> Any:
     return lift["inputs"].get("portrait") if lift and lift["class_type"] == _LIFT else None
 
 
-def _measure(session: Session) -> Iterator[str]:
+def _measure(context: Context, session: Session) -> Iterator[str]:
     graph = session.values.get(_KEY)
     if graph is None:
         raise GagavatarError("There is no result yet: press Animate first")
     yield "Measuring …"
     try:
-        for report in run_job(session, measuring(graph), [_NODE]):
+        for report in context.workers.run(session, measuring(graph), [_NODE]):
             if report.outputs is not None:
                 lines = str(report.outputs[_NODE][0][0]).splitlines()
                 yield "\n".join(f"- {as_markdown(plain(line))}" for line in lines)

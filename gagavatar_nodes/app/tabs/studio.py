@@ -16,7 +16,7 @@ from ...driving.motion_file import save_motion
 from ...media.images import write_image
 from .. import expressions
 from ..avatars import picture_of
-from ..context import Context, show_errors
+from ..context import Context
 from ..graphs import expression
 from ..workflows import note_for, to_ui
 from .parts import live_picture, picture_html, saver, shows_portrait
@@ -63,9 +63,8 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     lefts, rights = ([sliders[name] for name in half] for half in (expressions.PAIRS, expressions.PAIRS.values()))
 
     def draw(request: gr.Request, path: str | None, size: int, values: tuple[float, ...]) -> np.ndarray:
-        with show_errors():
-            avatar = context.avatar(context.session(request), path)
-            return picture_of(avatar, expressions.pose_face(_by_name(values)), size)
+        avatar = context.avatar(context.session(request), path)
+        return picture_of(avatar, expressions.pose_face(_by_name(values)), size)
 
     def fast(request: gr.Request, path: str | None, *values: float) -> str:
         return picture_html(draw(request, path, _FAST, values), _ALT)
@@ -81,8 +80,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         return [*labels, *(gr.update(visible=not together) for _ in rights)]
 
     def on_paste(given: str) -> list[Any]:
-        with show_errors():
-            return set_all(expressions.from_json(given))
+        return set_all(expressions.from_json(given))
 
     def on_save(request: gr.Request, path: str | None, *values: float) -> str:
         file = context.result(request, "expression.png")
@@ -90,17 +88,15 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         return str(file)
 
     def on_workflow(request: gr.Request, path: str | None, *values: float) -> str:
-        with show_errors():
-            source = context.portrait(context.session(request), path)
-            graph = expression(source, expressions.node_inputs(_by_name(values)))
-            file = context.result(request, "expression_workflow.json")
-            file.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
+        source = context.portrait(context.session(request), path)
+        graph = expression(source, expressions.node_inputs(_by_name(values)))
+        file = context.result(request, "expression_workflow.json")
+        file.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
         return str(file)
 
     def on_motion(request: gr.Request, listed: list[dict[str, float]], between: float) -> str:
-        with show_errors():
-            file: Path = context.result(request, "expression.motion.safetensors")
-            save_motion(expressions.interpolate_keys(listed, between, _FPS), file)
+        file: Path = context.result(request, "expression.motion.safetensors")
+        save_motion(expressions.interpolate_keys(listed, between, _FPS), file)
         return str(file)
 
     def on_add(listed: list[dict[str, float]], *values: float) -> tuple[list[dict[str, float]], str]:

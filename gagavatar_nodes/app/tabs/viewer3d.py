@@ -9,7 +9,7 @@ import gradio as gr
 from ...export.exporters import EXPORTERS
 from .. import expressions
 from ..avatars import picture_of
-from ..context import JOBS, Context, show_errors
+from ..context import JOBS, Context
 from ..executor import execute
 from ..graphs import RESULT, living, splat
 from ..workflows import note_for, to_ui
@@ -39,9 +39,8 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
                 workflow = gr.DownloadButton("ComfyUI workflow", interactive=False, min_width=140)
 
     def draw(request: gr.Request, path: str | None, turn: float, nod: float, size: int) -> str:
-        with show_errors():
-            avatar = context.avatar(context.session(request), path)
-            drawn = picture_of(avatar, expressions.pose_face({"turn": turn, "nod": nod}), size)
+        avatar = context.avatar(context.session(request), path)
+        drawn = picture_of(avatar, expressions.pose_face({"turn": turn, "nod": nod}), size)
         return picture_html(drawn, f"The head, seen {turn:g} degrees from the side and {nod:g} from above")
 
     def fast(request: gr.Request, path: str | None, turn: float, nod: float) -> str:
@@ -54,24 +53,21 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         session = context.session(request)
         if session.values.get("living") == path:
             return gr.skip(), gr.skip()
-        with show_errors():
-            program = session.program(lambda done, total, picture: None)
-            graph = living(context.portrait(session, path))
-            made = program.output / execute(graph, program, session.results)[RESULT][0][0]
+        program = session.program(lambda done, total, picture: None)
+        graph = living(context.portrait(session, path))
+        made = program.output / execute(graph, program, session.results)[RESULT][0][0]
         session.values["living"] = path
         text = made.read_text(encoding="utf-8")
         return page_html(text, "Living avatar"), gr.update(value=str(made), interactive=True)
 
     def on_make(request: gr.Request, portrait: str | None, format: str) -> tuple[object, object]:
         session = context.session(request)
-        with show_errors():
-            source = context.portrait(session, portrait)
-            session.canceled.clear()
-            program = session.program(lambda done, total, picture: None)
-            graph = splat(source, format)
-            made = program.output / execute(graph, program, session.results)["save"][0][0]
-            document = context.result(request, "splat_workflow.json")
-            document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
+        source = context.portrait(session, portrait)
+        graph = splat(source, format)
+        *_, last = context.workers.run(session, graph)
+        made = session.folder / "output" / (last.outputs or {})["save"][0][0]
+        document = context.result(request, "splat_workflow.json")
+        document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
         return (
             gr.update(value=str(made), interactive=True),
             gr.update(value=str(document), interactive=True),
@@ -91,6 +87,6 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     )
     shows_portrait(portrait, show, [portrait], page, page_file)
     make.click(
-        on_make, [portrait, format_], [file, workflow], concurrency_id=JOBS, concurrency_limit=1,
+        on_make, [portrait, format_], [file, workflow], concurrency_id=JOBS, concurrency_limit=context.job_calls,
         api_name="splat",
     )  # fmt: skip
