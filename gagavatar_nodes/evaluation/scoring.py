@@ -116,7 +116,8 @@ class Follower:
     """Finds a face from frame to frame, without smoothing, and keeps its track."""
 
     def __init__(self, fps: float, name: str) -> None:
-        self._tracker, self._recorder = VideoTracker(max(fps, 1.0), 0.0, faithful=False), TrackRecorder(fps, name)
+        self._tracker = VideoTracker(max(fps, 1.0), 0.0, faithful=False, registered=False)
+        self._recorder = TrackRecorder(fps, name)
 
     def see(self, picture: np.ndarray) -> np.ndarray | None:
         """Landmarks [478, 3] of the next frame, None without a face."""

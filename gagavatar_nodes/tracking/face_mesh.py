@@ -13,6 +13,7 @@ from ..face.topology import EYE_CORNERS, EYE_RINGS, IRISES
 from .detector import Detection
 from .onnx_session import session
 from .opencv import opencv
+from .registration import FaceView
 
 _INPUT = 192
 _ENLARGE = 1.5
@@ -83,6 +84,8 @@ class Landmarks:
     """[128] mean activations of an inner layer, which tell what the face looks like; see `identity.look_of`."""
     patch: np.ndarray = field(default_factory=lambda: np.zeros((_INPUT // _PATCH,) * 2 + (3,), np.uint8))
     """[24, 24, 3] the region of the face as it was seen, small and upright."""
+    view: FaceView | None = None
+    """What was seen, in full."""
 
     @property
     def box(self) -> np.ndarray:
@@ -134,7 +137,8 @@ class FaceLandmarker:
         points[:, :2] = points[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
         points[:, 2] *= region.edge / _INPUT
         score = float(1 / (1 + np.exp(-np.clip(flag[0], -80, 80))))
-        return Landmarks(points, score, inner.reshape(_SURFACE, -1).mean(1), patch)
+        view = FaceView(opencv().cvtColor(seen, opencv().COLOR_RGB2GRAY), to_picture, image.shape[1::-1])
+        return Landmarks(points, score, inner.reshape(_SURFACE, -1).mean(1), patch, view)
 
     def refine(self, image: np.ndarray, face: Landmarks, rounds: int = 2) -> Landmarks:
         """Look again, `rounds` times, at where the landmarks say the face is."""

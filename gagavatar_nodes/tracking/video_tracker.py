@@ -12,6 +12,7 @@ from .detector import FaceDetector
 from .face_mesh import FaceLandmarker, Landmarks, region_of_landmarks
 from .faces import FaceChoice, choose_face, find_faces, find_faces_any_way_up
 from .identity import DOUBTFUL, SAME, Person, look_of, resemblance
+from .registration import Registration
 from .smoothing import DEFAULT_STRENGTH, OneEuroFilter
 from .upright import look_region
 
@@ -66,17 +67,25 @@ class VideoTracker:
     """
 
     def __init__(
-        self, fps: float, smoothing: float = DEFAULT_STRENGTH, face: FaceChoice = None, faithful: bool = True
+        self,
+        fps: float,
+        smoothing: float = DEFAULT_STRENGTH,
+        face: FaceChoice = None,
+        faithful: bool = True,
+        registered: bool = True,
     ) -> None:
         """`smoothing` is 0 (raw) to 1; `face` chooses among the faces of the first frame that shows one.
 
-        Not `faithful`, for webcams: there are no cuts, and whoever sits down in front of it is followed.
+        Not `faithful`, for webcams: there are no cuts, and whoever sits down in front of it is followed. Not
+        `registered`: landmarks as the model says, frame by frame.
         """
         self._fps = fps
         self._choice = face
         self._filter = OneEuroFilter(fps, smoothing)
         self._landmarker = FaceLandmarker()
         self._cuts = CutDetector() if faithful else None
+        self._registered = registered
+        self._registration: Registration | None = None  # with the first view since the cut
         self._person = Person()
         self._last: Landmarks | None = None
         self._frames_lost = 0
@@ -130,11 +139,22 @@ class VideoTracker:
         doubtful = self._recolored and distance > DOUBTFUL
         if self._cut:
             self._filter.reset()
+        if self._cut or self._frames_lost > self._fps:
+            self._registration = None
         if self._cuts is not None and (distance <= DOUBTFUL or not self._acquainted):
             self._person.learn(look_of(found))
         self._last, self._frames_lost, self._cut, self._recolored = found, 0, False, False
         self.faded = faded if jumped else 0
-        return TrackedFrame(self._filter(found.points, found.size), found.score, jumped, doubtful)
+        return TrackedFrame(self._filter(self._register(found), found.size), found.score, jumped, doubtful)
+
+    def _register(self, found: Landmarks) -> np.ndarray:
+        """Return the landmarks [478, 3] where the skin is that they were on in the first view since the cut."""
+        if not self._registered or found.view is None:
+            return found.points
+        if self._registration is None:
+            self._registration = Registration(found.view, found.points)
+            return found.points
+        return self._registration(found.view, found.points)
 
     @property
     def _acquainted(self) -> bool:

@@ -1,0 +1,190 @@
+"""Landmarks that stay on the skin: the face's texture is registered with its first view.
+
+The landmark model knows where features are to a pixel or two of its input and guesses along smooth skin, so that its
+points slide over a moving face. Between two views of one person the texture tells how the skin moved. It is followed by
+an inverse compositional alignment (Baker and Matthews, "Lucas-Kanade 20 Years On", IJCV 2004, section 3.2) of small
+patches that an elastic mesh ties to each other and to what the model says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from ..face.topology import EYE_RINGS, INNER_LIPS, IRISES
+from ..heads.canonical import canonical_face
+from .opencv import opencv
+
+_SKIN = 468
+_NODES = 240
+"""Patches: landmarks spread evenly over the skin."""
+_REACH = 5
+"""Pixels of the view from a patch's middle to its edge."""
+_STEPS = ((1, 2), (0, 3))
+"""Levels of the pyramid, coarse first, and the iterations on each."""
+_NOISE = 3.0
+"""Gray levels by which a patch's pixels differ from view to view."""
+_DOUBT = 1.0
+"""Pixels by which the landmark model errs, standard deviation."""
+_STRETCH = 0.5
+"""Pixels by which the errors of neighboring landmarks differ."""
+_UNLIKE = 16.0
+"""Gray levels by which a patch differs that shows something else than it did."""
+_FARTHEST = 6.0
+"""Pixels by which a landmark is moved at most."""
+
+
+@dataclass(frozen=True)
+class FaceView:
+    """A face as the landmark model saw it."""
+
+    gray: np.ndarray
+    """[S, S] uint8."""
+    to_picture: np.ndarray
+    """[2, 3] similarity from the view's pixels to the picture's."""
+    picture: tuple[int, int]
+    """Width and height of the picture; beyond it the view repeats its edge."""
+
+    def shows(self, points: np.ndarray) -> np.ndarray:
+        """[N] whether points [N, 2] of the view, with a patch around them, lie inside of the picture."""
+        placed = points @ self.to_picture[:, :2].T + self.to_picture[:, 2]
+        margin = _REACH * np.linalg.norm(self.to_picture[:, 0])
+        return ((placed > margin) & (placed < np.array(self.picture) - 1 - margin)).all(1)
+
+    def locate(self, points: np.ndarray) -> np.ndarray:
+        """[N, 2] float32 pixels of the view of points [N, 2] of the picture."""
+        inverse = np.linalg.inv(self.to_picture[:, :2])
+        return ((points - self.to_picture[:, 2]) @ inverse.T).astype(np.float32)
+
+
+class Registration:
+    """The first view of a face, and where its skin is in later ones."""
+
+    def __init__(self, view: FaceView, points: np.ndarray) -> None:
+        """`points` [478, 3] are the landmarks of `view` in picture pixels."""
+        nodes, kernel = _mesh()
+        self._points = view.locate(points[:_SKIN, :2])
+        self._levels = {}
+        shown = view.shows(self._points[nodes])
+        for level, _ in _STEPS:
+            image = _shrink(view.gray, level)
+            slopes = [opencv().Scharr(image, opencv().CV_32F, *axis) / 32 for axis in ((1, 0), (0, 1))]
+            offsets = _offsets().astype(np.float32)
+            middles = _on_level(self._points[nodes], level)
+            template = _centered(_patches(image, middles, offsets))
+            slopes = [_centered(_patches(slope, middles, offsets)) * 0.5**level for slope in slopes]
+            slopes = [slope * shown[:, None] for slope in slopes]
+            hessian = _block_diagonal(slopes)
+            response = np.linalg.inv(np.eye(2 * len(nodes)) + hessian @ kernel)
+            self._levels[level] = template, slopes, hessian.astype(np.float32), response.astype(np.float32)
+
+    def __call__(self, view: FaceView, points: np.ndarray) -> np.ndarray:
+        """Return landmarks [478, 3] of another view, on the skin that they were on in the first one."""
+        nodes, kernel = _mesh()
+        start = view.locate(points[:_SKIN, :2])
+        turn = _linear_part(self._points[nodes], start[nodes])
+        shown = view.shows(start[nodes])
+        moved, force = np.zeros((len(nodes), 2), np.float32), np.zeros(2 * len(nodes), np.float32)
+        for level, iterations in _STEPS:
+            template, slopes, hessian, response = self._levels[level]
+            image = _shrink(view.gray, level)
+            offsets = (_offsets() @ turn.T).astype(np.float32)
+            for _ in range(iterations):
+                seen = _patches(image, _on_level(start[nodes] + moved @ turn.T, level), offsets)
+                error = template - _centered(seen)
+                alike = shown / np.square(1 + np.square(error).mean(1) / _UNLIKE**2)
+                pull = np.stack([(slope * error).sum(1) for slope in slopes], 1) * (alike / _NOISE**2)[:, None]
+                force = response @ (hessian @ moved.ravel() + pull.ravel())
+                moved = np.clip((kernel @ force).reshape(-1, 2), -_FARTHEST, _FARTHEST).astype(np.float32)
+        spread = np.clip(_spread() @ force.reshape(-1, 2), -_FARTHEST, _FARTHEST)
+        shift = spread @ (view.to_picture[:, :2] @ turn).T
+        registered = points.copy()
+        registered[:_SKIN, :2] += shift
+        for ring, iris in zip(EYE_RINGS, IRISES, strict=True):
+            registered[iris, :2] += shift[list(ring)].mean(0)
+        return registered
+
+
+@cache
+def _mesh() -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks [K] with patches, and the covariance [2 K, 2 K] of their errors."""
+    nodes = _spread_evenly(_NODES)
+    return nodes, np.kron(_covariance()[np.ix_(nodes, nodes)], np.eye(2)).astype(np.float32)
+
+
+@cache
+def _spread() -> np.ndarray:
+    """[468, K] float32 covariances of all landmarks with those that have patches."""
+    return _covariance()[:, _spread_evenly(_NODES)].astype(np.float32)
+
+
+@cache
+def _covariance() -> np.ndarray:
+    """[468, 468] of the landmarks' errors along one axis, square pixels: a membrane of the face's triangles."""
+    triangles = canonical_face().triangles
+    stiffness = np.zeros((_SKIN, _SKIN))
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        stiffness[triangles[:, a], triangles[:, b]] = stiffness[triangles[:, b], triangles[:, a]] = -1
+    stiffness[np.diag_indices(_SKIN)] = -stiffness.sum(1)
+    return np.linalg.inv(np.eye(_SKIN) / _DOUBT**2 + stiffness / _STRETCH**2)
+
+
+@cache
+def _spread_evenly(count: int) -> np.ndarray:
+    """Landmarks [count] far from each other, none of them where lids and lips hide and show what lies behind."""
+    kept = np.setdiff1d(np.arange(_SKIN), [*INNER_LIPS, *EYE_RINGS[0], *EYE_RINGS[1]])
+    vertices = canonical_face().vertices[kept]
+    chosen, distance = [0], np.full(len(kept), np.inf)
+    for _ in range(count - 1):
+        distance = np.minimum(distance, np.linalg.norm(vertices - vertices[chosen[-1]], axis=1))
+        chosen.append(int(np.argmax(distance)))
+    return np.sort(kept[chosen])
+
+
+@cache
+def _offsets() -> np.ndarray:
+    """[P, 2] pixels of a patch from its middle."""
+    line = np.arange(-_REACH, _REACH + 1)
+    return np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
+
+
+def _patches(image: np.ndarray, middles: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """[K, P] float32 values of an image around `middles` [K, 2]."""
+    cv2 = opencv()
+    x, y = (middles[:, axis : axis + 1] + offsets[:, axis] for axis in (0, 1))
+    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _centered(patches: np.ndarray) -> np.ndarray:
+    """Patches [K, P] without their means: light changes."""
+    return patches - patches.mean(1, keepdims=True)
+
+
+def _shrink(gray: np.ndarray, level: int) -> np.ndarray:
+    for _ in range(level):
+        gray = opencv().pyrDown(gray)
+    return gray.astype(np.float32)
+
+
+def _on_level(points: np.ndarray, level: int) -> np.ndarray:
+    """Points [N, 2] float32 on a level of the pyramid, whose pixels are centered on every second one."""
+    return (points * 0.5**level).astype(np.float32)
+
+
+def _linear_part(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """[2, 2] of the affine map that takes points [N, 2] nearest to others."""
+    centered = source - source.mean(0)
+    return np.linalg.lstsq(centered, target - target.mean(0), rcond=None)[0].T
+
+
+def _block_diagonal(slopes: list[np.ndarray]) -> np.ndarray:
+    """[2 K, 2 K] what patches tell of their place: products of their slopes, two of [K, P]."""
+    count = len(slopes[0])
+    hessian = np.zeros((count, 2, count, 2))
+    rows = np.arange(count)
+    for a, one in enumerate(slopes):
+        for b, other in enumerate(slopes):
+            hessian[rows, a, rows, b] = (one * other).sum(1) / _NOISE**2
+    return hessian.reshape(2 * count, 2 * count)

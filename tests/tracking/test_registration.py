@@ -1,0 +1,61 @@
+"""Registered landmarks go where the pixels went: pictures moved by known maps are the truth."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from gagavatar_nodes.face.topology import EYE_RINGS, INNER_LIPS
+from gagavatar_nodes.tracking.faces import choose_face
+from gagavatar_nodes.tracking.video_tracker import VideoTracker
+
+SKIN = np.setdiff1d(np.arange(468), [*INNER_LIPS, *EYE_RINGS[0], *EYE_RINGS[1]])
+
+
+def moved(picture: np.ndarray, dx: float, dy: float, degrees: float, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """The picture under a similarity about its middle, and its matrix [2, 3]."""
+    middle = (np.array(picture.shape[1::-1]) - 1) / 2
+    matrix = cv2.getRotationMatrix2D(tuple(middle), degrees, scale)
+    matrix[:, 2] += dx, dy
+    size = picture.shape[1::-1]
+    return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), matrix
+
+
+def errors(pictures: list[np.ndarray], matrices: list[np.ndarray], registered: bool) -> np.ndarray:
+    """Distances [T, K] in pixels of tracked landmarks from where the first frame's went."""
+    tracker = VideoTracker(25.0, 0.0, registered=registered)
+    first = tracker.feed(pictures[0]).points[SKIN, :2]
+    found = [tracker.feed(picture).points[SKIN, :2] for picture in pictures[1:]]
+    true = [first @ matrix[:, :2].T + matrix[:, 2] for matrix in matrices]
+    return np.linalg.norm(np.array(found) - np.array(true), axis=2)
+
+
+@pytest.fixture(scope="module")
+def views(portrait) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    ways = [(0.7, -0.4, 0, 1), (2.3, 1.6, 2, 1), (4.1, 3.2, -4, 1.03), (6.0, -2.5, 5, 0.97)]
+    pairs = [moved(portrait.crop, *way) for way in ways]
+    return [portrait.crop, *(picture for picture, _ in pairs)], [matrix for _, matrix in pairs]
+
+
+def test_landmarks_stay_on_the_skin_that_moves(views):
+    registered, model = errors(*views, registered=True), errors(*views, registered=False)
+    assert registered.mean() < 0.35
+    assert registered.mean() < 0.6 * model.mean()
+
+
+def test_another_light_does_not_move_them(views):
+    pictures, matrices = views
+    lit = [
+        pictures[0],
+        *(np.clip(0.85 * picture.astype(float) + 12, 0, 255).astype(np.uint8) for picture in pictures[1:]),
+    ]
+    assert errors(lit, matrices, registered=True).mean() < 0.5
+
+
+def test_what_does_not_look_as_before_is_left_to_the_model(portrait):
+    tracker, other = VideoTracker(25.0, 0.0, faithful=False), portrait.crop[:, ::-1].copy()
+    tracker.feed(portrait.crop)
+    plain = choose_face(other).points
+    seen = tracker.feed(other).points
+    assert np.linalg.norm(seen - plain, axis=1).mean() < 0.02 * np.ptp(plain[:, 1])
