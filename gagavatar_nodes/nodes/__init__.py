@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import face_route, host, v3
+from .animating import AnimatePortrait
 from .driving import ExtractDriving
 from .examples import ExampleInputs
 from .expression import Expression
@@ -26,6 +27,7 @@ face_route.register()
 
 _NODES = (
     ExampleInputs,
+    AnimatePortrait,
     LoadAvatarModel,
     LoadHeadTracker,
     TrackPortrait,

@@ -116,7 +116,7 @@ class ExtractDriving:
         job = _Tracking(tracker or HeadTracker("embedded"), smoothing, choose_person(person, face), preview_frames)
         if images is not None and video is None:
             tensors.check_images(images, "images")
-            motion = job.of(_Batch(images, fps), "images", _fingerprint(images))
+            motion = job.of(_Batch(images, fps), "images", fingerprint(images))
         else:
             with file_of(video) as path, VideoReader(path) as reader:
                 motion = job.of(reader, path.name, _file_state(path))
@@ -215,7 +215,8 @@ def _file_state(path: Path) -> Hashable:
     return str(path), state.st_size, state.st_mtime_ns
 
 
-def _fingerprint(images: tensors.Batch) -> Hashable:
+def fingerprint(images: tensors.Batch) -> Hashable:
+    """Return what tells IMAGE batches apart, by their content."""
     digest = hashlib.blake2b()
     for index in range(len(images)):
         digest.update(np.ascontiguousarray(tensors.to_array(images[index])).data)

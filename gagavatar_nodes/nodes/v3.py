@@ -89,7 +89,7 @@ def _schema(io: Any, id_: str, node: Any) -> Any:
         description=node.DESCRIPTION,
         search_aliases=list(node.SEARCH_ALIASES),
         inputs=inputs,
-        outputs=[io.Custom(kind).Output(name, name, tip, is_list) for kind, name, tip, is_list in described],
+        outputs=[io.Custom(kind).Output(None, name, tip, is_list) for kind, name, tip, is_list in described],
         hidden=[io.Hidden(kind) for kind in types.get("hidden", {}).values()],
         is_output_node=getattr(node, "OUTPUT_NODE", False),
     )

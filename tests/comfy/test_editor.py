@@ -10,6 +10,23 @@ import pytest
 pytest.importorskip("websocket")
 
 ROOT = Path(__file__).parents[2]
+_AROUND = """driver => {
+    const [block] = app.graph.nodes, example = LiteGraph.createNode('GAGAvatarExampleInputs');
+    const save = LiteGraph.createNode('SaveVideo');
+    for (const node of [example, save]) app.graph.add(node);
+    const out = { video: 1, voice: 2 };
+    example.connect(0, block, block.inputs.findIndex(i => i.name == 'image'));
+    example.connect(out[driver], block, 1);
+    block.connect(0, save, 0);
+    for (const size of ['width', 'height']) block.widgets.find(w => w.name == size).value = 256;
+}"""
+FOUND = {
+    "animate": "Animate Portrait",
+    "talking": "Animate Talking Face by Video",
+    "face": "Animate Talking Face by Video",
+    "lip sync": "Lip Sync - Animate Talking Face",
+}
+"""Words for the search box -> what is among its answers, in older versions too, which know names alone."""
 GRAPHS = ("01_animate_with_a_video", "05_stitch_back", "11_talking_portrait_from_a_voice")
 
 
@@ -41,6 +58,47 @@ def test_no_node_covers_another_after_a_run_from_the_button_and_its_result_bring
         query = f"filename={made.name}&subfolder={made.parent.relative_to(editor.base / 'output')}&type=output"
         assert page.drop(f"{editor.url}/view?{query}", made.name) == kinds
         assert page.errors == []
+    finally:
+        page.close()
+
+
+def test_the_search_box_finds_how_to_animate(editor, chromium):
+    from server import Page
+
+    page = Page(chromium, editor, ROOT / "workflows" / "12_animate_portrait.json")
+    try:
+        page.page.evaluate("app.graph.clear()")
+        for words, wanted in FOUND.items():
+            page.search(words)
+            assert wanted in page.page.evaluate("document.body.textContent"), words
+            page.page.keyboard.press("Escape")
+            page.page.keyboard.press("Escape")
+            page.page.wait_for_timeout(500)
+    finally:
+        page.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "driver"), [("Animate Talking Face by Video", "video"), ("Lip Sync - Animate Talking Face", "voice")]
+)
+def test_a_building_block_is_added_from_the_search_box_and_runs(editor, chromium, name, driver):
+    from server import Page
+
+    page = Page(chromium, editor, ROOT / "workflows" / "12_animate_portrait.json")
+    try:
+        page.page.evaluate("app.graph.clear()")
+        page.search(name)
+        page.page.keyboard.press("Enter")
+        page.page.wait_for_function("app.graph.nodes.length == 1", timeout=20_000)
+        page.page.wait_for_timeout(1000)
+        page.page.evaluate(_AROUND, driver)
+        widgets = page.page.evaluate("app.graph.nodes[0].widgets.map(w => w.name)")
+        assert widgets[-3:] == ["width", "height", "background_color"]
+        run = editor.run(page.prompt)
+        assert run.problems == []
+        assert page.errors == []
+        (shown,) = (one["images"] for one in run.outputs.values() if "images" in one)
+        assert shown[0]["filename"].endswith(".mp4")
     finally:
         page.close()
 

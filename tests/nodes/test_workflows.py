@@ -7,6 +7,7 @@ import pytest
 
 from gagavatar_nodes.nodes.files import NONE
 from graph import definitions
+from make_subgraphs import main as make_subgraphs
 from make_workflows import WORKFLOWS, main
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,33 @@ def test_a_graph_fits_the_nodes(path, known):
         missing = sockets - linked[node["id"]]
         assert not missing, (node["type"], missing)
         check_widgets(node, definition)
+
+
+def test_the_building_blocks_are_what_the_tool_makes_and_fit_the_nodes(tmp_path, known):
+    make_subgraphs(tmp_path)
+    present = sorted((ROOT / "subgraphs").glob("*.json"))
+    assert [path.name for path in present] == sorted(path.name for path in tmp_path.iterdir())
+    for path in present:
+        assert (tmp_path / path.name).read_text() == path.read_text(), "run tools/comfy/make_subgraphs.py"
+        document = json.loads(path.read_text())
+        (block,), (inside,) = document["nodes"], document["definitions"]["subgraphs"]
+        assert block["type"] == inside["id"]
+        assert [one["name"] for one in block["inputs"]] == [one["name"] for one in inside["inputs"]]
+        nodes = {node["id"]: node for node in inside["nodes"]}
+        linked = {number: set() for number in nodes}
+        for link in inside["links"]:
+            ends = inside["inputs"] if link["origin_id"] == -10 else nodes[link["origin_id"]]["outputs"]
+            assert ends[link["origin_slot"]]["type"] == link["type"]
+            if link["target_id"] == -20:
+                assert inside["outputs"][link["target_slot"]]["type"] == link["type"]
+                continue
+            entry = nodes[link["target_id"]]["inputs"][link["target_slot"]]
+            assert (entry["type"], entry["link"]) == (link["type"], link["id"])
+            linked[link["target_id"]].add(entry["name"])
+        for number, node in nodes.items():
+            definition = known[node["type"]]
+            assert {name for name in definition.required if not definition.is_widget(name)} <= linked[number]
+            check_widgets(node, definition)
 
 
 def check_links(graph, nodes, known):

@@ -13,7 +13,7 @@ CORE_NODES = Path(__file__).parents[2] / "tests" / "data" / "workflows" / "core_
 WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN")
 PREVIEWING = (
     "TrackPortrait", "LiftPortrait", "ExtractDriving", "RenderAvatar", "RenderAvatarToVideo", "StitchBack",
-    "CompareLayout",
+    "CompareLayout", "AnimatePortrait",
 )  # fmt: skip
 """Nodes that show pictures while they run, and so grow: they are given room for that."""
 FOLDING = ("GAGAvatarExpression",)
@@ -133,6 +133,19 @@ class Graph:
         """Return an output by its name."""
         names = [output["name"] for output in node["outputs"]]
         return Output(node, names.index(name))
+
+    @property
+    def right(self) -> float:
+        """Where the last column ends."""
+        return self._left
+
+    def socket(self, node: dict[str, Any], name: str) -> int:
+        """Return the place of an input among the node's sockets, where it is put if it is a widget without one."""
+        names = [entry["name"] for entry in node["inputs"]]
+        if name not in names:
+            self._add_input(node, self.known[node["type"]], name, None)
+            return len(names)
+        return names.index(name)
 
     def save(self, path: Path) -> None:
         """Write the graph as ComfyUI's editor does."""

@@ -18,6 +18,12 @@ HINTS = {
     "ExampleInputs": (
         "For your own picture, video and voice, put **Load Image**, **Load Video** and **Load Audio** in its place."
     ),
+    "AnimatePortrait": (
+        "**Track Portrait**, **Lift Portrait**, **Extract Driving** or **Drive by Voice**, **Edit Motion** and "
+        "**Render Avatar** in one: take those for more than one edit. The avatar is kept: another driver or color does "
+        "not lift again. With **dub** on, a film's face speaks the connected voice. The editor also offers the same "
+        "nodes as building blocks: search for *Animate Talking Face* and *Lip Sync*."
+    ),
     "LoadAvatarModel": (
         "`GAGAvatar.pt` and `FLAME_with_eye.pt` go into ComfyUI's `models/gagavatar` folder. With **download** on, the "
         "node fetches what is missing; it wants **accept_licenses** on too, so read them first: the tooltip and the "

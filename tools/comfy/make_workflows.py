@@ -282,6 +282,23 @@ def talking_portrait(graph: Graph) -> None:
         )  # fmt: skip
 
 
+def one_node(graph: Graph) -> None:
+    with graph.column("1 · Portrait and driver", SOURCE):
+        graph.note(
+            "## All in one node\n\nPut **Load Image** in the place of *Example Inputs*, and **Load Video** or **Load "
+            "Audio**: a film, a voice, or a motion moves the picture. More is behind *advanced*.",
+            150,
+        )
+        example = graph.add(f"{G}ExampleInputs", person="admiral")
+    with graph.column("2 · Animate", RENDER, 380):
+        made = graph.add(
+            f"{G}AnimatePortrait", image=graph.out(example, "image"), video=graph.out(example, "video"),
+            show="side by side",
+        )  # fmt: skip
+    with graph.column("3 · Result", RESULT, 640):
+        graph.add("SaveVideo", None, 260, video=graph.out(made, "video"), filename_prefix="gagavatar/one_node")
+
+
 WORKFLOWS = {
     "01_animate_with_a_video": animate_with_video,
     "02_expression_editor": expression_editor,
@@ -294,6 +311,7 @@ WORKFLOWS = {
     "09_splat": splat,
     "10_gagavatar_with_weights": get_models,
     "11_talking_portrait_from_a_voice": talking_portrait,
+    "12_animate_portrait": one_node,
     "15_living_page": living_page,
 }
 

@@ -60,6 +60,10 @@ _DROP = """async ([url, name]) => {
     const event = { dataTransfer: transfer, bubbles: true, cancelable: true, clientX: 900, clientY: 900 };
     app.canvas.canvas.dispatchEvent(new DragEvent('drop', event));
 }"""
+_CANVAS = """() => {
+    const box = app.canvas.canvas.getBoundingClientRect();
+    return [box.left, box.top, box.width, box.height];
+}"""
 _LOAD = "async ([graph, name]) => { await app.loadGraphData(graph, true, true, name); }"
 
 
@@ -238,6 +242,17 @@ class Page:
     def missing(self) -> list[str]:
         """Types of nodes that the frontend does not know."""
         return self.page.evaluate("app.graph.nodes.filter(n => n.has_errors || !n.constructor.type).map(n => n.type)")
+
+    def search(self, words: str) -> None:
+        """Open the box that searches for nodes, as a double click on the canvas does, and type into it."""
+        left, top, width, height = self.page.evaluate(_CANVAS)
+        for _ in range(10):
+            self.page.mouse.dblclick(left + width / 2, top + height - 120)
+            self.page.wait_for_timeout(1000)
+            if self.page.evaluate("document.activeElement.tagName") == "INPUT":
+                break
+        self.page.keyboard.type(words)
+        self.page.wait_for_timeout(1500)
 
     def click_run(self, limit: float = 300) -> str:
         """Press the editor's own button and wait for the end of the run; return the error, if there was one."""
