@@ -142,7 +142,7 @@ def face_of_picture(images: tensors.Batch) -> Motion:
     tensors.check_images(images, "photo")
     first = images[:1]
     tracking = _Tracking(HeadTracker("embedded"), smoothing=0, face=None, preview_frames=0)
-    return tracking.of(_Batch(first, FPS), "photo", _fingerprint(first))
+    return tracking.of(_Batch(first, FPS), "photo", fingerprint(first))
 
 
 class _Batch:
