@@ -16,6 +16,8 @@ const WORDS = {
   lost: "This server cannot be reached",
 };
 
+const faces = new Set();
+
 class Face {
   constructor(node) {
     this.node = node;
@@ -28,7 +30,9 @@ class Face {
     this.element = element("div", { className: "gagavatar-face" }, stage, element("div", { className: "gagavatar-bar" }, this.more, reset));
     this.addWidget();
     this.show("before");
-    this.timer = setInterval(() => this.look(), LOOK_MS);
+    faces.add(this);
+    const timer = setInterval(() => this.look(), LOOK_MS);
+    chain(node, "onRemoved", () => (clearInterval(timer), faces.delete(this)));
   }
 
   addWidget() {
@@ -47,10 +51,6 @@ class Face {
       if (saved.widgets_values) saved.widgets_values = saved.widgets_values.filter((_, place) => kept[place]);
     });
     chain(node, "onExecuted", (output) => this.onExecuted(output?.gagavatar_face?.[0]));
-    chain(node, "onRemoved", () => clearInterval(this.timer));
-    for (const event of ["execution_error", "execution_interrupted"]) {
-      api.addEventListener(event, () => this.running && this.show(this.known ? null : "before", (this.running = false)));
-    }
     const values = this.widgets.length;
     chain(node, "onConfigure", (saved) => saved.widgets_values?.length < values && this.fit()); // of an earlier release
     this.fit();
@@ -132,18 +132,19 @@ class Face {
       const headers = { "Content-Type": "application/json" };
       response = await api.fetchApi("/gagavatar/face", { method: "POST", headers, body: wanted });
     } catch {
-      return this.show("lost");
+      this.show("lost");
+      return later();
     }
     if (response.ok) return this.showPicture(await response.blob(), wanted);
-    if (response.status === 503) return new Promise((resolve) => setTimeout(resolve, BUSY_MS));
-    if (response.status === 409) return;
+    if (response.status === 503) return later();
+    if (response.status === 409) return; // a newer one is on its way
     this.drawn = wanted; // the same would be refused again
     if (response.status === 404) {
       this.known = null;
       sessionStorage.removeItem(this.place);
       return this.show("before");
     }
-    this.show(null, false, (await response.json().catch(() => ({}))).error ?? response.statusText);
+    this.show("refused", (await response.json().catch(() => ({}))).error ?? response.statusText);
   }
 
   async showPicture(blob, wanted) {
@@ -153,7 +154,7 @@ class Face {
     await this.picture.decode().catch(() => {});
     if (old) URL.revokeObjectURL(old);
     this.drawn = wanted;
-    this.show(null);
+    this.show("shown");
   }
 
   get size() {
@@ -162,19 +163,28 @@ class Face {
     return Math.min(SIZES[1], Math.max(SIZES[0], Math.ceil(edge / 128) * 128));
   }
 
-  /** Words in the place of the picture, or the picture. */
-  show(state, _ = false, words = WORDS[state] ?? "") {
+  /** Words in the place of the picture, over the one before where it was refused, or the picture. */
+  show(state, words = WORDS[state] ?? "") {
     this.note.textContent = words;
     this.runs.style.display = state === "before" && this.isConnected ? "" : "none";
-    this.picture.style.opacity = state ? 0 : words ? 0.3 : 1;
+    this.picture.style.opacity = { shown: 1, refused: 0.3 }[state] ?? 0;
   }
 
   /** Run the graph as far as this node. */
-  run() {
+  async run() {
     const { node } = this;
-    this.show("running", (this.running = true));
+    this.running = true;
+    this.show("running");
     const isTop = node.graph === (app.rootGraph ?? app.graph);
-    app.queuePrompt(0, 1, isTop ? [String(node.id)] : undefined);
+    const isQueued = await app.queuePrompt(0, 1, isTop ? [String(node.id)] : undefined);
+    if (isQueued === false) this.onEnd();
+  }
+
+  /** The graph has ended; where this node has not, it tells so by the button. */
+  onEnd() {
+    if (!this.running) return;
+    this.running = false;
+    this.show(this.known ? "shown" : "before");
   }
 
   reset() {
@@ -199,6 +209,10 @@ function defaultOf(node, name) {
   const { required, optional } = node.constructor.nodeData?.input ?? {};
   const [kind, options] = { ...required, ...optional }[name] ?? [];
   return options?.default ?? (Array.isArray(kind) ? kind[0] : options?.options?.[0]);
+}
+
+function later() {
+  return new Promise((resolve) => setTimeout(resolve, BUSY_MS));
 }
 
 function chain(owner, name, after) {
@@ -232,6 +246,9 @@ app.registerExtension({
   name: "gagavatar.expression_face",
   init() {
     document.head.append(element("style", { textContent: STYLE }));
+    for (const event of ["execution_success", "execution_error", "execution_interrupted"]) {
+      api.addEventListener(event, () => faces.forEach((face) => face.onEnd()));
+    }
   },
   nodeCreated(node) {
     if (node.comfyClass === NODE) new Face(node);

@@ -1,4 +1,4 @@
-"""Pictures from a real ComfyUI: of every example graph beside it, and of every node for its help page.
+"""Pictures from a real ComfyUI: a moving card of every example graph's result beside it, graphs and nodes for the docs.
 
 COMFYUI_DIR=... COMFYUI_PYTHON=... python tools/comfy/make_pictures.py [--only GLOB] [--screens FOLDER]
 """
@@ -13,11 +13,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
+from cards import expression_frames, result_frames, save_card
 from server import ROOT, Page, Server, browser
 
-GRAPH_WIDTH, NODE_WIDTH = 1280, 640
+GRAPHS = ROOT / "docs" / "graphs"
+GRAPH_WIDTH, NODE_WIDTH, CARD_WIDTH = 1280, 640, 560
+_POINTER_MS = 400
 _PAGE_MS = 30_000
 """Until a living page is drawn by software."""
 _BOX = """([ids, margin]) => {
@@ -55,6 +59,23 @@ def shot(page: Page, ids: list[int] | None, margin: int) -> Image.Image:
     return Image.open(io.BytesIO(page.page.screenshot(clip=box))).convert("RGB")
 
 
+def picture_page(page: Page, folder: Path) -> list[Image.Image]:
+    """Return a living page that looks after the pointer."""
+    file = next(folder.rglob("*.html"))
+    tab = page.page.context.new_page()
+    tab.set_viewport_size({"width": 360, "height": 360})
+    tab.goto(file.as_uri())
+    tab.wait_for_selector("body[data-ready]", timeout=120_000)
+    frames = []
+    for step in range(24):
+        turn = 2 * np.pi * step / 24
+        tab.mouse.move(180 + 170 * np.cos(turn), 160 + 110 * np.sin(turn))
+        tab.wait_for_timeout(_POINTER_MS)
+        frames.append(Image.open(io.BytesIO(tab.screenshot())).convert("RGB"))
+    tab.close()
+    return frames
+
+
 def save(picture: Image.Image, path: Path, width: int) -> None:
     """As JPEG, not wider than that."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,9 +87,11 @@ def save(picture: Image.Image, path: Path, width: int) -> None:
 def picture_graph(server: Server, chromium: Any, graph: Path, screens: Path | None) -> None:
     """One graph after its run, and those of its nodes that have no picture yet."""
     page = Page(chromium, server, graph, (2200, 1500))
+    known = set(server.files())
     run = server.run(page.prompt, limit=600)
-    print(graph.stem, "; ".join(run.problems) or "ran")
+    print(graph.stem, "; ".join(run.problems) or "ran", flush=True)
     if not run.problems:
+        made = [path for path in server.files() if path not in known]
         page.show_results(server)
         page.page.wait_for_timeout(_PAGE_MS * page.page.locator("iframe").count())
     page.page.evaluate(_HIDE)
@@ -76,7 +99,11 @@ def picture_graph(server: Server, chromium: Any, graph: Path, screens: Path | No
         screens.mkdir(parents=True, exist_ok=True)
         page.fit()
         page.page.screenshot(path=str(screens / f"{graph.stem}.png"))
-    save(shot(page, None, 30), graph.with_suffix(".jpg"), GRAPH_WIDTH)
+    save(shot(page, None, 30), GRAPHS / f"{graph.stem}.jpg", GRAPH_WIDTH)
+    if run.problems:  # a graph that needs downloaded weights: it is shown itself
+        save(shot(page, None, 30), graph.with_suffix(".jpg"), CARD_WIDTH)
+    else:
+        save_card(card(server, page, graph, made), graph.with_suffix(".jpg"))
     for number, kind in page.page.evaluate("app.graph.nodes.map(n => [n.id, n.type])"):
         path = ROOT / "web" / "docs" / "images" / f"{kind}.jpg"
         if kind.startswith("GAGAvatar") and not path.exists():
@@ -84,9 +111,17 @@ def picture_graph(server: Server, chromium: Any, graph: Path, screens: Path | No
     page.close()
 
 
+def card(server: Server, page: Page, graph: Path, made: list[Path]) -> list[Image.Image]:
+    """Return what the graph's card shows."""
+    if any(path.suffix == ".html" for path in made):
+        return picture_page(page, server.base / "output")
+    if graph.stem == "02_expression_editor":
+        return expression_frames(server, page.prompt)
+    return result_frames(made)
+
+
 def picture_rest(server: Server, chromium: Any) -> None:
     """Nodes that no example graph has."""
-    sys.path.insert(0, str(ROOT))
     from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS
 
     folder = ROOT / "web" / "docs" / "images"
@@ -111,6 +146,7 @@ def main() -> None:
     parser.add_argument("--screens", type=Path, help="also save screenshots of the whole window here")
     args = parser.parse_args()
     python = os.environ.get("COMFYUI_PYTHON", sys.executable)
+    sys.path.insert(0, str(ROOT))
     with tempfile.TemporaryDirectory() as folder, browser() as chromium:
         server = Server(Path(folder), Path(os.environ["COMFYUI_DIR"]), python=python)
         try:
