@@ -80,7 +80,7 @@ class Rig:
     normals: np.ndarray
     """[S, 3] their normals in canonical space,"""
     facing: np.ndarray
-    """[S] and those normals' cosines to the source camera."""
+    """[S] and the cosines to the camera beyond which they give way."""
     fade: np.ndarray
     """[M, 2] of the last M Gaussians, the mouth's inside: opening in centimeters at which each starts to change, and
     over which it fades in (out where negative; 0: it is always there). A start under 0: also outside the lips."""

@@ -15,6 +15,8 @@ from .stage import Stage
 LANDMARKS = 478
 _NECK_HALF_WIDTH_CM = 6.5
 _NECK_REACH_CM = (4.0, 9.0)
+_NECK_BACK_CM, _NECK_TOP_CM = (-4.0, -8.0), (6.0, 1.0)  # depths, and heights over the chin, between which it begins
+_NECK_TWIST = 0.5
 
 
 class Handle(IntEnum):
@@ -99,3 +101,13 @@ def head_weight(canonical: np.ndarray, portrait: Portrait, stage: Stage) -> np.n
     beside = np.abs(canonical[:, 0]) - _NECK_HALF_WIDTH_CM
     shoulder = smoothstep(beside / 5.0) * np.clip((below + 1.5) / 2.5, 0, 1)
     return (smoothstep(1 - below / reach) * (1 - shoulder)).astype(np.float32)
+
+
+def neck_follow(canonical: np.ndarray, portrait: Portrait) -> np.ndarray:
+    """Share 0..1 [N] of `head_weight` that the back of the neck, under the ears, takes: it turns about its own axis."""
+    front, back = _NECK_BACK_CM
+    behind = smoothstep((front - canonical[:, 2]) / (front - back))
+    ear, jaw = _NECK_TOP_CM
+    under = smoothstep((portrait.canonical[CHIN, 1] + ear - canonical[:, 1]) / (ear - jaw))
+    share: np.ndarray = 1 - (1 - _NECK_TWIST) * behind * under
+    return share.astype(np.float32)

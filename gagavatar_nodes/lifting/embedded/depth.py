@@ -33,12 +33,8 @@ class FrontDepth:
     """[S, S] stage z, centimeters toward the camera."""
     face: np.ndarray
     """[S, S] landmark triangle under each pixel, -1 outside the face."""
-    middle: float
-    """Stage z of the head's middle plane."""
-    back: np.ndarray
-    """[S, S] z of the bare head's far side; -inf beside it."""
-    beside: np.ndarray
-    """[S, S] centimeters from the outline of the bare head; 0 inside of it."""
+    bare: np.ndarray
+    """[S, S] bool: the bare head, without its hair, is under the pixel."""
 
 
 def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDepth:
@@ -71,15 +67,7 @@ def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDept
     z = np.where(in_face, z, middle + (z - middle) * np.sqrt(rim * (2 - rim)))
     smooth = cv2.GaussianBlur(z, (0, 0), 0.28 * scale)
     blend = np.clip(inside / (0.8 * _FEATHER_CM), 0, 1)
-    beside = distance_transform_edt(~(in_head | in_face)) / scale
-    return FrontDepth(blend * z + (1 - blend) * smooth, face, middle, _far_side(portrait, stage, head), beside)
-
-
-def _far_side(portrait: Portrait, stage: Stage, head: np.ndarray) -> np.ndarray:
-    """[S, S] z of the farthest surface of the head under each pixel, -inf beside it."""
-    away = stage.project(stage.from_canonical(head)) * [1, 1, -1]
-    _, _, z = rasterize_mesh(away, skin_triangles(), portrait.size, portrait.size)
-    return np.where(np.isfinite(z), -z, -np.inf)
+    return FrontDepth(blend * z + (1 - blend) * smooth, face, in_head | in_face)
 
 
 def _distance_to_edge(alpha: np.ndarray) -> np.ndarray:

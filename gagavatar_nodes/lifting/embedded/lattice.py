@@ -1,4 +1,4 @@
-"""The front and back layers: one splat per node of a lattice over the source crop."""
+"""The front layer and its backing: one splat per node of a lattice over the source crop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...heads.canonical import canonical_face
 from ...tracking.foreground import estimate_foreground
 from ...types import Portrait
 from .binding import LANDMARKS, Binding, bind_outside, bind_to_triangles, head_weight
-from .depth import MIDDLE_PLANE_CM, FrontDepth
+from .depth import FrontDepth
 from .layer import Layer
 from .mesh import barycentric
 from .stage import Stage
@@ -22,10 +22,7 @@ FACE_DENSITY = 2.0
 
 _THICKNESS_CM = 0.03
 _CLIFF_CM = 3.0  # neighbors that differ more in depth lie on different surfaces
-_BACK_STRETCH = 1.15  # the back of a head is deeper than its face
-_HAIR_STRETCH, _HAIR_TAPER_CM = 0.4, 3.0  # but hair that stands off beside it is flat behind, or turning shows a flap
 _BACK_GAP_CM = 0.4
-_HAIR_BEHIND_CM = 0.8  # on the back of the bare head
 _CHIN_CM = 1.2  # height of the chin whose step to the neck a backing fills, below the widest open mouth
 _SHUT_EYE = 0.1
 _BACK_END_CM, _BACK_FADE_CM = 4.0, 2.0  # above the chin
@@ -89,84 +86,28 @@ def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: La
     )
 
 
-def back_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, colors: np.ndarray) -> Layer:
-    """Return the back layer, on every second lattice line: the head mirrored behind its middle plane.
-
-    A backing of the torso.
-
-    Args:
-        portrait: the person.
-        stage: of the portrait.
-        depth: of the front.
-        lattice: of the front layer.
-        colors: [S, S, 3] RGB 0..1 of the back of the head over the crop's pixels.
-    """
+def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice) -> Layer:
+    """Return what lies close behind the front layer, on every second lattice line, where no head is behind it."""
     coarse = Lattice(lattice.x[::2], lattice.y[::2])
     nodes, z = coarse.nodes(), coarse.sample(depth.z).astype(float)
     front = stage.to_canonical(stage.unproject(nodes, z))
-    weight = head_weight(front, portrait, stage)
-    # Under the ears a head is narrower behind than in front: its back ends there.
-    rise = (front[:, 1] - portrait.canonical[CHIN, 1] - _BACK_END_CM) / _BACK_FADE_CM
-    behind = (np.clip(rise, 0, 1) * (weight > 0.97)).astype(np.float32)
-    whole = coarse.sample(portrait.alpha) > 0.6
-    beside = np.clip(coarse.sample(depth.beside) / _HAIR_TAPER_CM, 0, 1)
-    stretch = _BACK_STRETCH * (1 - beside) + _HAIR_STRETCH * beside
-    mirrored = stage.to_canonical(_mirror(stage.unproject(nodes, z), stretch, stage))
-    column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
-    far = np.minimum(depth.back[row, column] - _HAIR_BEHIND_CM, z - _BACK_GAP_CM)
-    bare = np.isfinite(far)
-    mirrored[bare] = stage.to_canonical(stage.unproject(nodes[bare], far[bare]))
     backed = stage.to_canonical(stage.unproject(nodes, z - _BACK_GAP_CM))
-    plain = coarse.sample(cv2.GaussianBlur(portrait.crop, (0, 0), 1.5) / np.float32(255))
-
-    head = np.flatnonzero(whole & (behind > 0))
+    column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
+    rise = (front[:, 1] - portrait.canonical[CHIN, 1] - _BACK_END_CM) / _BACK_FADE_CM
+    shown = np.where(depth.bare[row, column], np.clip(1 - rise, 0, 1), 1)
     # Behind the face are the skin layer and the mouth's inside, which a backing so close would cover.
     face = (depth.face[row, column] >= 0) | (coarse.sample(openings(portrait)) > 0.02)
     over_chin = front[:, 1] > portrait.canonical[CHIN, 1] + _CHIN_CM
-    backing = np.flatnonzero(whole & (behind < 1) & ~(face & over_chin))
-    # The head's back has no expression, for it is seen past silhouettes only; under the chin the backing goes along.
-    followed = _bind(front[backing], nodes[backing], portrait, depth)
-    return Layer.stack(
-        [
-            _behind(head, mirrored, Binding.free(len(head)), 0.95 * behind, coarse.sample(colors), weight, coarse),
-            _behind(backing, backed, followed, 0.95 * (1 - behind), plain, weight, coarse),
-        ]
-    )
-
-
-def _mirror(points: np.ndarray, stretch: np.ndarray, stage: Stage) -> np.ndarray:
-    """Stage points [N, 3] taken through the head's middle plane, `stretch` [N] times as far behind it.
-
-    The way is the heading of the face without its nod: straight away from the camera a turned face would leave its
-    profile behind it, and along a nod hair would rise.
-    """
-    heading = stage.rotation[:, 2] * [1, 0, 1]
-    heading /= np.linalg.norm(heading)
-    middle = stage.from_canonical(np.array([[0, 0, MIDDLE_PLANE_CM]]))[0] @ heading
-    height = points @ heading - middle
-    target = np.minimum(-stretch * height, height - _BACK_GAP_CM)
-    return points + (target - height)[:, None] * heading
-
-
-def _behind(
-    kept: np.ndarray,
-    points: np.ndarray,
-    binding: Binding,
-    opacities: np.ndarray,
-    colors: np.ndarray,
-    weight: np.ndarray,
-    lattice: Lattice,
-) -> Layer:
-    """Nodes `kept` of a lattice, of which all but `binding` [len(kept)] are given for every node."""
-    points = points[kept]
+    kept = np.flatnonzero((coarse.sample(portrait.alpha) > 0.6) & (shown > 0) & ~(face & over_chin))
+    binding = _bind(front[kept], nodes[kept], portrait, depth)
     return Layer(
-        points=points.astype(np.float32),
+        points=backed[kept].astype(np.float32),
         binding=binding,
-        head=weight[kept],
-        colors=colors[kept].astype(np.float32),
-        opacities=opacities[kept].astype(np.float32),
+        head=head_weight(front[kept], portrait, stage),
+        colors=coarse.sample(cv2.GaussianBlur(portrait.crop, (0, 0), 1.5) / np.float32(255))[kept],
+        opacities=(0.95 * shown[kept]).astype(np.float32),
         covariances=_thin(len(kept)),
-        neighbors=_neighbors(kept, len(lattice.x), points, binding),
+        neighbors=_neighbors(kept, len(lattice.x[::2]), backed[kept], binding),
     )
 
 

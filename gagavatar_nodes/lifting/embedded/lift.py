@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from ...choices import DENSITIES, DENSITY
-from ...face.topology import LEFT_EYE_RING, RIGHT_EYE_RING
 from ...types import Portrait
 from .avatar import EmbeddedAvatar
 from .colors import solve_colors
-from .depth import FrontDepth, front_depth
+from .depth import front_depth
 from .eyes import eye_layers
+from .hair import grow_hair
 from .head_fit import fit_head
-from .lattice import Lattice, back_layer, front_layer
+from .lattice import Lattice, backing_layer, front_layer
 from .layer import Layer
 from .mouth import mouth_interior
+from .neck import neck_layer
+from .regions import Regions
 from .skin import skin_layer
 from .stage import Stage
 
-SKIN_SPLATS = 26_000
+SKIN_SPLATS = 34_000
 
 
 def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
@@ -39,25 +40,13 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     depth = front_depth(portrait, stage, head)
     lattice = Lattice.over(portrait, density)
     front = front_layer(portrait, stage, depth, lattice)
-    back = back_layer(portrait, stage, depth, lattice, _back_colors(portrait, depth))
-    skin = skin_layer(portrait, stage, depth, head, SKIN_SPLATS)
+    backing = backing_layer(portrait, stage, depth, lattice)
+    regions = Regions.of(portrait, depth)
+    neck = neck_layer(portrait, stage, depth, head, regions)
+    skin = skin_layer(portrait, stage, depth, grow_hair(head, portrait, stage, depth), regions, SKIN_SPLATS)
     mouth = mouth_interior(portrait, stage)
     eyes = eye_layers(portrait, stage)
-    layers = [front, back, skin, *eyes, mouth.layer]
+    layers = [front, backing, neck, skin, *eyes, mouth.layer]
     avatar = EmbeddedAvatar(stage, portrait.canonical, Layer.stack(layers), mouth.fade)
-    hidden = slice(len(front), len(front) + len(back) + len(skin))
+    hidden = slice(len(front), len(front) + len(backing) + len(neck) + len(skin))
     return solve_colors(avatar, portrait, np.delete(np.arange(len(avatar)), hidden))
-
-
-def _back_colors(portrait: Portrait, depth: FrontDepth) -> np.ndarray:
-    """[S, S, 3] RGB 0..1 of the head's back: the hair around the face, spread over it and a little darker."""
-    color = portrait.crop / np.float32(255)
-    around = cv2.dilate((depth.face >= 0).astype(np.uint8), np.ones((15, 15))) == 0
-    above = np.arange(portrait.size)[:, None] < portrait.landmarks[list(LEFT_EYE_RING + RIGHT_EYE_RING), 1].mean()
-    hair = (portrait.alpha > 0.9) & around & above
-    pool = color[hair] if hair.sum() > 200 else color[depth.face >= 0]
-    weight = hair.astype(np.float32)
-    spread = cv2.GaussianBlur(color * weight[..., None], (0, 0), 20)
-    weight = cv2.GaussianBlur(weight, (0, 0), 20)[..., None]
-    filled = np.where(weight > 0.02, spread / np.maximum(weight, 0.02), np.median(pool, axis=0))
-    return cv2.GaussianBlur(np.where(hair[..., None], 0.85 * color, 0.8 * filled).astype(np.float32), (0, 0), 1.5)

@@ -20,7 +20,7 @@ from .stage import Stage
 SIGMA = 0.5
 """Standard deviation of a lattice splat, in distances between neighbors: smooth without blurring the portrait."""
 _MOST_STRETCH = 2.5  # a splat grows no longer than this many rest lengths; the layer under it shows instead
-_STEEP = 0.4  # cosine to the camera under which the portrait saw a surface from its side
+_STEEP = (0.3, 0.6)  # cosines to the camera under which the portrait saw a surface from its side; the less, the sooner
 _TURN = (0.06, 0.22)  # growth of that cosine over which its pixels give way
 
 
@@ -51,7 +51,8 @@ class Poser:
     def steep(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the splats that the portrait saw from their side.
 
-        Their rows [S], their normals [S, 3] in canonical space, and the normals' cosines [S] to the camera.
+        Their rows [S], their normals [S, 3] in canonical space, and the cosines [S] to the camera beyond which they
+        give way.
         """
         return self._steep, self._normals, self._facing
 
@@ -83,10 +84,12 @@ class Poser:
         tangents = self._tangent(self._rest, 0), self._tangent(self._rest, 1)
         normals = np.cross(*(np.stack(t, 1) for t in tangents))  # type: ignore[call-overload]
         normals *= np.sign(normals[:, 2:]) / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-        steep = self._on_face[: self._lattice] & (normals[:, 2] < _STEEP)
+        low, high = _STEEP
+        steep = self._on_face[: self._lattice] & (normals[:, 2] < high)
         self._steep = np.flatnonzero(steep)
         self._normals = (normals[steep] @ self._stage.rotation).astype(np.float32)
-        self._facing = normals[steep, 2]
+        facing = normals[steep, 2]
+        self._facing = facing + np.maximum(facing - low, 0)  # gives way later, up to not at all: no edge in between
 
     def _place(self, points: np.ndarray, placement: HeadPlacement) -> np.ndarray:
         """[3, N] stage positions: the head turns about the neck, the torso stays."""

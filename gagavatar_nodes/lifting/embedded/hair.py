@@ -1,0 +1,109 @@
+"""Hair as a closed surface: the fitted head, its scalp moved out to where the matte and the front's depth have hair."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ...easing import smoothstep
+from ...face.topology import CHIN
+from ...types import Portrait
+from .depth import FrontDepth
+from .head_fit import skin_triangles
+from .mesh import vertex_normals
+from .stage import Stage
+
+_FOREHEAD = 10  # landmark at its top
+_EARS = (234, 454)  # landmarks before them
+_TURNED_AWAY = 0.3  # sine of the turn from which on the far ear is not seen
+_NAPE_CM = (2.5, 9.0)  # heights over the chin between which the hair of the nape begins
+_EDGE_ON = 0.25  # cosine to the camera up to which a point of the head is on its outline
+_STEP_CM, _THICKEST_CM = 0.25, 6.0
+_OVER_EARS_CM, _EAR_CM = (1.0, 2.4), 0.5
+_NEAREST, _SMOOTH_CM = 48, 1.5
+
+
+def grow_hair(head: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDepth) -> np.ndarray:
+    """Vertices [V, 3] of the fitted head `head`, its scalp grown to the portrait's hair.
+
+    How thick hair is at the head's outline is seen in the matte; over the back of the head it is as at the outline near
+    it, so that head and hair are one closed surface from every side.
+    """
+    used = np.unique(skin_triangles())
+    head = _without_hidden_ears(head, portrait, stage)
+    normals = vertex_normals(head, skin_triangles())[used]
+    points, scalp = head[used], _scalp(head, portrait)[used]
+    facing = normals @ stage.rotation[2]
+    outline = np.flatnonzero((np.abs(facing) < _EDGE_ON) & (scalp > 0.1))
+    if not len(outline):
+        return head
+    thickness = _outside(points[outline], normals[outline], portrait, stage, depth)
+    known, sources = [thickness], [points[outline]]
+    front = np.flatnonzero((facing >= _EDGE_ON) & (scalp > 0.1))
+    if len(front):
+        staged = stage.from_canonical(points[front])
+        column, row = np.clip(np.round(stage.project(staged)[:, :2]), 0, portrait.size - 1).astype(int).T
+        known.append(np.clip((depth.z[row, column] - staged[:, 2]) * facing[front], 0, _THICKEST_CM))
+        sources.append(points[front])
+    grown = head.copy()
+    spread = _near_mean(points, np.concatenate(sources), np.concatenate(known))
+    grown[used] += (scalp * spread)[:, None] * normals
+    return grown
+
+
+def _without_hidden_ears(head: np.ndarray, portrait: Portrait, stage: Stage) -> np.ndarray:
+    """Lay an ear that the portrait does not show to the head: nothing tells where it is and what covers it."""
+    low, high = _skull_sides(head, portrait)
+    aside = stage.rotation[2, 0]
+    x = np.clip(head[:, 0], low if aside > _TURNED_AWAY else None, high if aside < -_TURNED_AWAY else None)
+    return np.column_stack([x, head[:, 1:]])
+
+
+def _skull_sides(head: np.ndarray, portrait: Portrait) -> tuple[float, float]:
+    """Least and greatest x of the skull over the ears."""
+    skull = head[head[:, 1] > portrait.canonical[_FOREHEAD, 1] - 2, 0]
+    return float(skull.min()), float(skull.max())
+
+
+def _scalp(head: np.ndarray, portrait: Portrait) -> np.ndarray:
+    """[N] `scalp_weight` of the bare head's vertices, less on the ears."""
+    low, high = _skull_sides(head, portrait)
+    ear = np.maximum(low - head[:, 0], head[:, 0] - high) / _EAR_CM
+    weight: np.ndarray = scalp_weight(head, portrait) * np.clip(1 - ear, 0, 1)
+    return weight
+
+
+def scalp_weight(points: np.ndarray, portrait: Portrait) -> np.ndarray:
+    """[N] 0..1 where on the head [N, 3] hair grows: over the forehead and behind the ears, above the nape."""
+    marks = portrait.canonical
+    above = smoothstep((points[:, 1] - marks[_FOREHEAD, 1] + 0.5) / 2)
+    behind = smoothstep((marks[list(_EARS), 2].mean() - 1.0 - points[:, 2]) / 3)
+    low, high = _NAPE_CM
+    nape = smoothstep((points[:, 1] - marks[CHIN, 1] - low) / (high - low))
+    weight: np.ndarray = np.maximum(above, behind) * nape
+    return weight
+
+
+def _outside(
+    points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDepth
+) -> np.ndarray:
+    """[N] centimeters from points on the head's outline [N, 3] along their normals to the edge of the matte.
+
+    An ear that stands off is no hair, unless hair reaches farther than it.
+    """
+    steps = np.arange(0, _THICKEST_CM, _STEP_CM)
+    ways = points + steps[:, None, None] * normals
+    pixels = stage.project(stage.from_canonical(ways.reshape(-1, 3)))[:, :2]
+    column, row = np.clip(np.round(pixels), 0, portrait.size - 1).astype(int).T
+    inside = np.cumprod((portrait.alpha[row, column] > 0.5).reshape(len(steps), -1), axis=0)
+    bare = np.cumprod(depth.bare[row, column].reshape(len(steps), -1), axis=0)
+    hair, ear = _STEP_CM * inside.sum(0), _STEP_CM * bare.sum(0)
+    low, high = _OVER_EARS_CM
+    return np.where(ear < _EAR_CM, hair, hair * np.clip((hair - ear - low) / (high - low), 0, 1))
+
+
+def _near_mean(points: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndarray:
+    distance, nearest = cKDTree(known).query(points, k=min(_NEAREST, len(known)))
+    share = 1 / (distance**2 + _SMOOTH_CM**2)
+    mean: np.ndarray = (values[nearest] * share).sum(1) / share.sum(1)
+    return mean

@@ -1,0 +1,97 @@
+"""The neck: a tube from the shoulders into the skull, so that a turned head leaves no gap behind its jaw."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.interpolate import interp1d
+from scipy.ndimage import gaussian_filter1d
+
+from ...face.topology import CHIN
+from ...types import Portrait
+from .binding import Binding, head_weight, neck_follow
+from .depth import FrontDepth
+from .head_fit import skin_triangles
+from .layer import Layer
+from .regions import Regions
+from .skin import carve
+from .stage import Stage
+
+_AROUND, _ROWS = 96, 64  # nodes
+_REACH_CM = (-6.0, 9.0)  # of the tube, from the chin's height
+_RING_CM = 1.5  # over the chin a neck is narrowest
+_FLARE, _TAPER = 1.2, 0.015  # widest ring over the narrowest; how much narrower a centimeter into the skull
+_THICKNESS_CM = 0.03
+_FACING, _NEAR_CM = 0.3, 1.5  # the portrait shows what faces it by that cosine, and is no deeper under the front
+_SPREAD, _ENOUGH = 6, 8  # nodes
+_SHADE_CM, _JAW_SHADE = 2.5, 0.8  # over the chin the neck is in the jaw's shade
+
+
+def neck_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.ndarray, regions: Regions) -> Layer:
+    """Return the tube of the neck on the bare fitted head `head` [V, 3], canonical centimeters."""
+    points = _tube(head, portrait)
+    level = np.minimum(points, [np.inf, portrait.canonical[CHIN, 1], np.inf])  # the tube's top does not bend
+    carved, shown = carve(points, portrait, stage, depth)
+    return Layer(
+        points=carved.astype(np.float32),
+        binding=Binding.free(len(points)),
+        head=head_weight(points, portrait, stage) * neck_follow(level, portrait),
+        colors=_colors(points, portrait, stage, depth, regions).astype(np.float32),
+        opacities=(0.98 * shown).astype(np.float32),
+        covariances=np.tile(np.float32(_THICKNESS_CM**2) * np.array([1, 0, 0, 1, 0, 1], np.float32), (len(points), 1)),
+        neighbors=_neighbors(),
+    )
+
+
+def _tube(head: np.ndarray, portrait: Portrait) -> np.ndarray:
+    """[_ROWS * _AROUND, 3] rings from the top down, each from the nape over the left side around."""
+    skin = head[np.unique(skin_triangles())]
+    chin = portrait.canonical[CHIN, 1]
+    narrow = _ring(skin, chin + _RING_CM)
+    angle = 2 * np.pi * np.arange(_AROUND) / _AROUND
+    rings = []
+    for y in chin + np.linspace(_REACH_CM[1], _REACH_CM[0], _ROWS):
+        x, z, wide, deep = narrow if y > chin + _RING_CM else _ring(skin, y)
+        taper = 1 - _TAPER * max(y - chin - _RING_CM, 0)
+        wide, deep = min(wide, _FLARE * narrow[2]) * taper, min(deep, _FLARE * narrow[3]) * taper
+        rings.append(np.stack([x - wide * np.sin(angle), np.full(_AROUND, y), z - deep * np.cos(angle)], 1))
+    return np.concatenate(rings)
+
+
+def _ring(skin: np.ndarray, y: float) -> tuple[float, float, float, float]:
+    """Middle x and z, half width and half depth of the neck at a height."""
+    near = skin[np.abs(skin[:, 1] - max(y, skin[:, 1].min() + 1)) < 1]  # the bundled head ends in the neck
+    behind = near[near[:, 2] < -3]
+    half = float(np.ptp(behind[:, 0]) / 2)
+    back = float(behind[:, 2].min())
+    deep = min((-2.0 - back) / 2, 1.1 * half)
+    return float((behind[:, 0].max() + behind[:, 0].min()) / 2), back + deep, half, deep
+
+
+def _colors(points: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDepth, regions: Regions) -> np.ndarray:
+    """[N, 3] what the portrait shows of the neck, row by row around it; over that the skin of the jaw in its shade."""
+    staged = stage.from_canonical(points)
+    column, row = np.clip(np.round(stage.project(staged)[:, :2]), 0, portrait.size - 1).astype(int).T
+    rings = staged.reshape(_ROWS, _AROUND, 3)
+    outward = rings - rings.mean(1, keepdims=True)
+    facing = (outward[..., 2] > _FACING * np.linalg.norm(outward, axis=2)).ravel()
+    open_ = (regions.face[row, column] < 0.5) & (depth.z[row, column] - staged[:, 2] < _NEAR_CM)
+    known = (facing & open_ & (portrait.alpha[row, column] > 0.95)).astype(np.float32).reshape(_ROWS, _AROUND)
+    seen = portrait.crop[row, column].reshape(_ROWS, _AROUND, 3) / np.float32(255)
+    weight = gaussian_filter1d(known, _SPREAD, axis=1, mode="wrap") + 1e-3 * known.mean(1, keepdims=True)
+    spread = gaussian_filter1d(known[..., None] * seen, _SPREAD, axis=1, mode="wrap")
+    spread += 1e-3 * (known[..., None] * seen).mean(1, keepdims=True)
+    around = np.where(known[..., None] > 0, seen, spread / np.maximum(weight, 1e-6)[..., None])
+
+    shown = known.sum(1) > _ENOUGH
+    top = points.reshape(_ROWS, _AROUND, 3)[:, 0, 1] > portrait.canonical[CHIN, 1] + _SHADE_CM
+    around[top & ~shown] = _JAW_SHADE * regions.jaw
+    rows = np.flatnonzero(shown | top)
+    filled = interp1d(rows, around[rows], axis=0, bounds_error=False, fill_value=(around[rows[0]], around[rows[-1]]))
+    return filled(np.arange(_ROWS)).reshape(-1, 3)
+
+
+def _neighbors() -> np.ndarray:
+    """[N, 4] of a lattice that closes around the neck."""
+    own = np.arange(_ROWS * _AROUND, dtype=np.int32).reshape(_ROWS, _AROUND)
+    up, down = own[[0, *range(_ROWS - 1)]], own[[*range(1, _ROWS), _ROWS - 1]]
+    return np.stack([np.roll(own, 1, 1), np.roll(own, -1, 1), up, down], -1).reshape(-1, 4)
