@@ -213,8 +213,12 @@ class Live:
         Raises:
             ServiceError: the message was refused.
         """
-        self._socket.send(message)
+        self.send(message)
         return self.receive()
+
+    def send(self, message: bytes) -> None:
+        """Send a picture's file, or landmarks, without waiting: of several that wait the newest is drawn."""
+        self._socket.send(message)
 
     def receive(self) -> bytes | None:
         """Return the next picture that comes, or None where something else does."""

@@ -27,7 +27,7 @@ from .config import Config
 from .engine import Engine
 from .forms import Following
 from .keys import Client
-from .live import LARGEST_MESSAGE, LiveOptions, LiveSession
+from .live import AHEAD, LARGEST_MESSAGE, LiveOptions, LiveSession, MessageError
 from .logs import LOG, BodyLimit, RequestLog
 from .metrics import Metrics
 from .schemas import FINISHED, ID_PATTERN, Density, Health, Problem, RenderRequest, Status
@@ -365,40 +365,62 @@ async def _perform(service: _Service, socket: WebSocket, avatar: str, options: L
     """Answer the newest message with a picture, until one of both goes; what came before it is passed over."""
     session = await run_in_threadpool(LiveSession, avatar, options, service.config.settings)
     newest: asyncio.Queue[bytes] = asyncio.Queue(1)
-    reading: asyncio.Task[None] | None = None
+    fed: asyncio.Queue[None] = asyncio.Queue()
+    room = asyncio.Semaphore(AHEAD)
+    jobs: list[asyncio.Task[None]] = []
     try:
         await run_in_threadpool(session.start)
         await socket.send_text(json.dumps({"ready": True}))
-        reading = asyncio.create_task(_read(socket, newest))
+        jobs = [
+            asyncio.create_task(_read(socket, newest)),
+            asyncio.create_task(_feed(session, newest, fed, room)),
+            asyncio.create_task(_answer(service, socket, session, fed, room)),
+        ]
         while not service.is_stopping:
-            getting = asyncio.create_task(newest.get())
-            await asyncio.wait((getting, reading), timeout=_EVENT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if not getting.done():
-                getting.cancel()
-                if reading.done():
-                    return
-                continue
-            try:
-                picture = await run_in_threadpool(session.draw, getting.result())
-            except GagavatarError as error:
-                await socket.send_text(json.dumps({"error": str(error)}))
-                continue
-            if picture is None:
-                await socket.send_text(json.dumps({"face": False}))
-            else:
-                service.metrics.live_frames.inc()
-                await socket.send_bytes(picture)
-        if service.is_stopping:
-            await socket.close(1012, "The service restarts: connect again.")
+            done, _ = await asyncio.wait(jobs, timeout=_EVENT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            for job in done:
+                return job.result()
+        await socket.close(1012, "The service restarts: connect again.")
     except GagavatarError as error:
         with contextlib.suppress(RuntimeError):
             await socket.close(1011, str(error)[:120])
     except (WebSocketDisconnect, RuntimeError):  # the client has gone
         pass
     finally:
-        if reading is not None:
-            reading.cancel()
-        await run_in_threadpool(session.close)
+        for job in jobs:
+            job.cancel()
+        await run_in_threadpool(session.end)
+        await asyncio.gather(*jobs, return_exceptions=True)
+        session.close()
+
+
+async def _feed(
+    session: LiveSession, newest: asyncio.Queue[bytes], fed: asyncio.Queue[None], room: asyncio.Semaphore
+) -> None:
+    """Give the session the newest message whenever it has room for one."""
+    while True:
+        await room.acquire()
+        await run_in_threadpool(session.feed, await newest.get())
+        fed.put_nowait(None)
+
+
+async def _answer(
+    service: _Service, socket: WebSocket, session: LiveSession, fed: asyncio.Queue[None], room: asyncio.Semaphore
+) -> None:
+    while True:
+        await fed.get()
+        try:
+            picture = await run_in_threadpool(session.draw)
+        except MessageError as error:
+            await socket.send_text(json.dumps({"error": str(error)}))
+            continue
+        finally:
+            room.release()
+        if picture is None:
+            await socket.send_text(json.dumps({"face": False}))
+        else:
+            service.metrics.live_frames.inc()
+            await socket.send_bytes(picture)
 
 
 async def _read(socket: WebSocket, newest: asyncio.Queue[bytes]) -> None:

@@ -7,17 +7,24 @@ import multiprocessing
 import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..background import Prefetch
+from ..batch.workers import limit_threads
 from ..errors import GagavatarError, MediaError
 from ..processes import end_with_parent
 from ..settings import Settings
 
+if TYPE_CHECKING:
+    from ..avatars import Performance
+
 LARGEST_MESSAGE = 4_000_000
 """Bytes of one frame."""
 LANDMARKS = 478
+AHEAD = 2
+"""Messages that are worked on at a time: while one is drawn, the face of the next is looked for."""
 _MOST_PIXELS = 4_000_000
 _ANSWER_SECONDS = 20.0
 
@@ -34,6 +41,10 @@ class LiveOptions:
     """Of the camera's picture, for landmarks."""
     height: int = 480
     fps: float = 25.0
+
+
+class MessageError(GagavatarError):
+    """One message could not be used; the next one may be."""
 
 
 class LiveSession:
@@ -55,22 +66,33 @@ class LiveSession:
         """
         self._receive(60.0)
 
-    def draw(self, message: bytes) -> bytes | None:
-        """Return the picture for a frame or for landmarks; None where there is no face.
+    def feed(self, message: bytes) -> None:
+        """Give it a frame, or landmarks; at most `AHEAD` of them without an answer.
 
         Raises:
-            GagavatarError: the message is none, or the process has died.
+            GagavatarError: the process has died.
         """
         try:
             self._pipe.send_bytes(message)
         except OSError as error:
             raise GagavatarError("The live avatar has ended: connect again.") from error
+
+    def draw(self) -> bytes | None:
+        """Return the picture for the earliest message without an answer; None where there is no face.
+
+        Raises:
+            MessageError: the message is none.
+            GagavatarError: the process has died.
+        """
         return self._receive(_ANSWER_SECONDS)
 
-    def close(self) -> None:
-        """End the process."""
+    def end(self) -> None:
+        """End the process; whoever waits for it learns of it."""
         self._process.kill()
         self._process.join()
+
+    def close(self) -> None:
+        """Let go of the ended process."""
         self._pipe.close()
 
     def _receive(self, seconds: float) -> bytes | None:
@@ -81,7 +103,7 @@ class LiveSession:
         except (EOFError, OSError) as error:
             raise GagavatarError("The live avatar has ended: connect again.") from error
         if kind == "error":
-            raise GagavatarError(answer)
+            raise MessageError(answer)
         return answer
 
 
@@ -89,14 +111,13 @@ def _serve(pipe: Connection, path: str, options: LiveOptions, settings: Settings
     """In a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
+    limit_threads(1)  # one for the face, one for the picture
     try:
         stage = _Stage(path, options, settings)
         pipe.send(("picture", None))
-        while True:
-            try:
-                pipe.send(("picture", stage.draw(pipe.recv_bytes())))
-            except GagavatarError as error:
-                pipe.send(("error", str(error)))
+        with Prefetch(map(stage.follow, iter(pipe.recv_bytes, None)), AHEAD - 1) as followed:
+            for found in followed:
+                pipe.send(("error", str(found)) if isinstance(found, Exception) else ("picture", stage.draw(found)))
     except (EOFError, OSError):
         return
     except GagavatarError:
@@ -113,13 +134,20 @@ class _Stage:
         follower = {"frames": LiveTracker, "landmarks": LiveLandmarks}[options.input]
         self._driver = LiveDriver(load_avatar(path, settings), follower(options.fps))
 
-    def draw(self, message: bytes) -> bytes | None:
+    def follow(self, message: bytes) -> Performance | GagavatarError | None:
+        """Return the avatar under the face of a message; None without a face, the error of one that is none."""
         options = self._options
-        if options.input == "frames":
-            performance = self._driver.feed(_decode(message))
-        else:
+        try:
+            if options.input == "frames":
+                return self._driver.feed(_decode(message))
             picture = options.height, options.width
-            performance = self._driver.feed((_points(message, *picture), picture))
+            return self._driver.feed((_points(message, *picture), picture))
+        except GagavatarError as error:
+            return error
+
+    def draw(self, performance: Performance | None) -> bytes | None:
+        """Return the picture, encoded."""
+        options = self._options
         if performance is None:
             return None
         rgb, _ = next(performance.frames(options.size, options.size, alpha=False))
