@@ -16,7 +16,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent / "web_viewer"
 ASSET = SOURCE.parent / "gagavatar_nodes" / "assets" / "web_viewer.js.xz"
-_FORBIDDEN = ("<!--", "eval(", "new Function")
+_FORBIDDEN = ("<!--", "eval(", "new Function", "WebAssembly.")
 """What must not stand in a script inside a page, or needs a weaker policy."""
 
 

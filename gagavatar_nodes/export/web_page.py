@@ -105,12 +105,12 @@ def _background(given: tuple[int, int, int] | np.ndarray | None) -> str | None:
 
 def _policy(script: str, style: str, options: PageOptions) -> str:
     """Return the Content-Security-Policy: this page's own script and style, and no network that was not asked for."""
-    scripts, reached = [_digest(script), "'wasm-unsafe-eval'"], []
+    scripts, reached = [_digest(script)], []
     if options.live:
         reached.append(options.live)
     if options.webcam:
         hosts = ["/".join(address.split("/")[:3]) for address in MEDIAPIPE.values()]
-        scripts.append(hosts[0])
+        scripts += [hosts[0], "'wasm-unsafe-eval'"]  # MediaPipe is WebAssembly
         reached += hosts
     rules: Mapping[str, Sequence[str]] = {
         "default-src": ["'none'"],

@@ -30,6 +30,7 @@ export function makeApi({ avatar, player, stage, panel, toggles, takePicture, re
       time: player.time,
       sound: player.audio ? player.audio.currentTime : null,
       frames: loop.frames,
+      detail: stage.quality.share,
     }),
   };
 }

@@ -27,12 +27,13 @@ class Loop {
     this.next = requestAnimationFrame(this.run);
   };
 
-  // Draw what is asked for now, sorted for it: for pictures.
-  async settled() {
+  // Draw what is asked for now, sorted for it, for pictures; `work` takes them.
+  async settled(work) {
     cancelAnimationFrame(this.next);
-    await this.stage.settled(this.avatar.advance(0));
+    const result = await this.stage.settled(this.avatar.advance(0), work);
     this.last = performance.now();
     this.next = requestAnimationFrame(this.run);
+    return result;
   }
 }
 
@@ -47,7 +48,7 @@ async function start() {
   const loop = new Loop(avatar, stage, recorder);
   const webcam = about.webcam && new Webcam(about.webcam);
   const toggles = makeToggles(avatar, webcam);
-  const takePicture = async () => (await loop.settled(), picture(canvas, stage.backdrop));
+  const takePicture = () => loop.settled(() => picture(canvas, stage.backdrop));
   const name = about.title || "avatar";
   const actions = makeActions({ avatar, player, stage, recorder, toggles, takePicture, webcam, name });
   const takes = player.takes.map((take) => take.name);

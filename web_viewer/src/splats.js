@@ -2,24 +2,51 @@
 import { SplatGenerator, SparkRenderer, dyno } from "@sparkjsdev/spark";
 import * as THREE from "three";
 import { IDENTITY, turned } from "./rotations.js";
+import { Sorter } from "./sorter.js";
 
 const WIDTH = 1024;
 const UNITS_PER_CM = 0.05;
+const BATCH = 4096; // splats an instance
 
 // The rasterizer's rules: 0.3 square pixels of blur, three standard deviations, nothing under a 255th.
-export function makeRenderer(renderer) {
-  return new SparkRenderer({
-    renderer,
-    covSplats: true,
-    accumExtSplats: true,
-    preBlurAmount: 0.3,
-    blurAmount: 0,
-    maxStdDev: 3.33,
-    minAlpha: 1 / 255,
-    clipXY: 1.3,
-    sortRadial: false,
-    enableLod: false,
-  });
+export class Painter extends SparkRenderer {
+  constructor(renderer) {
+    super({
+      renderer,
+      covSplats: true,
+      accumExtSplats: true,
+      preBlurAmount: 0.3,
+      blurAmount: 0,
+      maxStdDev: 3.33,
+      minAlpha: 1 / 255,
+      clipXY: 1.3,
+      sortRadial: false,
+      enableLod: false,
+    });
+    this.sortWorker = new Sorter();
+    this.#batch();
+  }
+
+  onBeforeRender(...given) {
+    super.onBeforeRender(...given);
+    this.uniforms.splatsActive.value = this.activeSplats;
+    this.geometry.instanceCount = Math.ceil(this.activeSplats / BATCH);
+  }
+
+  // Spark draws an instance of two triangles for each splat. Software drawing takes a moment for every instance and
+  // triangle, GPUs fill badly with four corners each: here an instance is many splats, a splat one triangle around its
+  // ellipse.
+  #batch() {
+    const corners = [-Math.sqrt(3), -1, 0, Math.sqrt(3), -1, 0, 0, 2, 0];
+    const positions = Float32Array.from({ length: BATCH * 9 }, (_, i) => corners[i % 9]);
+    this.geometry.setAttribute("position", new THREE.BufferAttribute(positions, 3));
+    this.geometry.setIndex(null);
+    this.uniforms.splatsActive = this.material.uniforms.splatsActive = { value: 0 };
+    this.material.vertexShader = this.material.vertexShader
+      .replaceAll("gl_InstanceID", "splatNumber")
+      .replace("void main() {", `uniform int splatsActive;\nvoid main() {\nint splatNumber = gl_InstanceID * ${BATCH} + gl_VertexID / 3;`)
+      .replace("if (splatIndex == 0xffffffffu)", "if (splatNumber >= splatsActive || splatIndex == 0xffffffffu)");
+  }
 }
 
 export class RigSplats extends SplatGenerator {

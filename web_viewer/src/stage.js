@@ -1,7 +1,8 @@
 // What the avatar is seen through: canvas, camera, background.
 import * as THREE from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
-import { RigSplats, makeRenderer } from "./splats.js";
+import { Quality } from "./quality.js";
+import { Painter, RigSplats } from "./splats.js";
 
 const FIELD = 2 * Math.atan(1 / 12); // the camera's focal length is 12 half-widths of a square picture
 const UNITS_PER_CM = 0.05;
@@ -10,11 +11,12 @@ const FAR_SIDE = 1.05; // radians of orbit to each side: a photo shows no back
 export class Stage {
   constructor(canvas, rig, { background }) {
     this.canvas = canvas;
+    this.quality = new Quality();
     this.renderer = new THREE.WebGLRenderer({ canvas, antialias: false, alpha: true, preserveDrawingBuffer: true });
     this.renderer.setClearColor(0, 0);
     this.scene = new THREE.Scene();
     this.splats = new RigSplats(rig);
-    this.spark = makeRenderer(this.renderer);
+    this.spark = new Painter(this.renderer);
     this.scene.add(this.spark, this.splats);
     this.distance = rig.distance * UNITS_PER_CM;
     this.camera = new THREE.PerspectiveCamera(THREE.MathUtils.radToDeg(FIELD), 1, 0.2, 100);
@@ -52,9 +54,11 @@ export class Stage {
   }
 
   // What a square picture shows fills the shorter edge.
-  resize() {
+  resize(share = this.quality.share) {
     const { clientWidth: width, clientHeight: height } = this.canvas.parentElement;
-    this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, 2));
+    this.full = Math.min(window.devicePixelRatio, 2);
+    this.edge = this.full * Math.min(width, height);
+    this.renderer.setPixelRatio(this.full * share);
     this.renderer.setSize(width, height, false);
     this.camera.aspect = width / Math.max(height, 1);
     const half = Math.tan(FIELD / 2) * Math.max(1, height / Math.max(width, 1));
@@ -80,17 +84,32 @@ export class Stage {
     const asked = JSON.stringify(pose, (key, value) => (ArrayBuffer.isView(value) ? null : value));
     const turned = this.controls.update();
     if (asked !== this.asked) this.splats.pose(pose);
-    else if (!turned && !this.spark.dirty && !this.resized) return;
+    else if (!turned && !this.spark.dirty && !this.resized) {
+      this.drawn = null;
+      return;
+    }
     this.asked = asked;
     this.resized = false;
     this.renderer.render(this.scene, this.camera);
+    this.#watch(performance.now());
   }
 
-  // Draw a pose, its splats sorted for it.
-  async settled(pose) {
+  #watch(now) {
+    const before = this.drawn;
+    this.drawn = now;
+    if (before && this.quality.note(now - before, this.edge)) this.resize();
+  }
+
+  // Draw a pose with all pixels, its splats sorted for it, and work on what is seen before there are fewer again.
+  async settled(pose, work = () => {}) {
+    this.resize(1);
     this.draw(pose);
     do await new Promise((resolve) => setTimeout(resolve, 5));
     while (this.spark.sorting || this.spark.sortDirty);
     this.renderer.render(this.scene, this.camera);
+    const result = await work();
+    this.drawn = null;
+    this.resize();
+    return result;
   }
 }
