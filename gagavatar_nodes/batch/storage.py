@@ -22,6 +22,8 @@ _KEPT = 8
 """Fetched files that a worker keeps for the next tasks."""
 _WHOLE_AT_ONCE = {"s3", "s3a", "gs", "gcs", "hf", "abfs", "abfss", "az", "adl", "oci", "r2", "memory"}
 """Stores where an object appears when all of it is there."""
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "hf": "huggingface-hub", "abfs": "adlfs"}
+"""What fsspec needs for them."""
 
 
 def is_remote(address: str | os.PathLike[str]) -> bool:
@@ -107,7 +109,7 @@ def sizes(addresses: Iterable[str]) -> dict[str, int]:
             system, path = _system(address)
             folder = path.rpartition("/")[0]
             if folder not in folders:
-                with suppress(FileNotFoundError), _explain_errors(address):
+                with _explain_errors(address), suppress(FileNotFoundError):
                     folders[folder] = {one["name"]: one for one in system.ls(folder, detail=True, refresh=True)}
             entry = folders.get(folder, {}).get(path)
             if entry is not None:
@@ -238,7 +240,9 @@ def _system(address: str) -> tuple[Any, str]:
     try:
         return core.url_to_fs(address)
     except ImportError as error:
-        raise MediaError(f"{address}: {error}") from error
+        package = _PACKAGES.get(address.partition("://")[0], "")
+        how = f"pip install {package}, on every machine that works on it" if package else str(error)
+        raise MediaError(f"{address}: what reads such a store is not installed: {how}") from error
     except ValueError as error:
         raise MediaError(f"{address}: {error}: use s3://, gs://, hf:// or a path") from error
 

@@ -332,6 +332,10 @@ def test_the_living_avatar_is_shown_and_downloaded(visit, tmp_path):
     assert len(content) < 10_000_000
     open_tab(page, "Animate")
     assert '"takes": [{"data": "' in downloaded(page, "#living", tmp_path).read_text(encoding="utf-8")
+    open_tab(page, "Expression studio")
+    assert '"takes": [{"data": "' in downloaded(page, "#studio-living", tmp_path).read_text(encoding="utf-8")
+    open_tab(page, "Live")
+    assert '"takes": []' in downloaded(page, "#live-living", tmp_path).read_text(encoding="utf-8")
 
 
 def test_the_splat_is_downloaded(visit, tmp_path):

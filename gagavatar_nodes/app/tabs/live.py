@@ -10,11 +10,12 @@ import numpy as np
 
 from ...devices import has_cuda
 from ...errors import GagavatarError
+from ...living import write_page
 from ...speech.live import LiveVoice
 from ...tracking.live import LiveTracker
 from ..avatars import Live
 from ..context import Context
-from .parts import live_picture, picture_html
+from .parts import live_picture, picture_html, saver
 
 _SIZE = 256
 _EVERY = 0.07
@@ -69,6 +70,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     with gr.Row(equal_height=True) as calm:
         neutral = gr.Button("This is my neutral face", elem_id="live-neutral", scale=0)
         confirmed = gr.Markdown("", elem_id="live-confirmed")
+    saving = gr.Row()
 
     def on_frame(request: gr.Request, frame: np.ndarray | None, path: str | None) -> tuple[Any, str]:
         if frame is None:
@@ -111,6 +113,11 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             session.values["live"][1].tracker.reset_neutral()
         return f"The face at {time.strftime('%H:%M:%S')} is neutral."
 
+    def on_living(request: gr.Request, path: str | None) -> str:
+        file = context.result(request, "avatar.html")
+        write_page(file, context.avatar(context.session(request), path, "embedded"))
+        return str(file)
+
     follows.change(
         on_choice, follows, [camera, microphone, calm, status], queue=False, show_progress="hidden",
         api_visibility="private",
@@ -123,6 +130,8 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         on_frame, [camera, portrait], [head, status], stream_every=_EVERY, time_limit=_LONGEST, concurrency_limit=4,
         show_progress="hidden", api_visibility="private",
     )  # fmt: skip
+    with saving:
+        saver("Download living avatar", "live-living", on_living, [portrait])
     neutral.click(on_neutral, None, confirmed, show_progress="hidden", api_visibility="private")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...driving.macros import EXPRESSIONS, MACROS
 from ...driving.motion_file import save_motion
+from ...living import write_page
 from ...media.images import write_image
 from .. import expressions
 from ..avatars import picture_of
@@ -99,6 +100,15 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         save_motion(expressions.interpolate_keys(listed, between, _FPS), file)
         return str(file)
 
+    def on_living(
+        request: gr.Request, path: str | None, listed: list[dict[str, float]], between: float, *values: float
+    ) -> str:
+        avatar = context.avatar(context.session(request), path, "embedded")
+        keys = listed if len(listed) > 1 else [{}, _by_name(values)]
+        file = context.result(request, "avatar.html")
+        write_page(file, avatar, {"expression": expressions.interpolate_keys(keys, between, _FPS)})
+        return str(file)
+
     def on_add(listed: list[dict[str, float]], *values: float) -> tuple[list[dict[str, float]], str]:
         longer = [*listed, _by_name(values)]
         return longer, f"{len(longer)} key frames." if len(longer) > 1 else "1 key frame."
@@ -125,6 +135,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     with saving:
         saver("Save picture", "studio-save", on_save, given)
         saver("ComfyUI workflow", "studio-workflow", on_workflow, given)
+        saver("Download living avatar", "studio-living", on_living, [portrait, keys, seconds, *state])
     with moving:
         saver("Save motion file", "studio-motion", on_motion, [keys, seconds])
 
