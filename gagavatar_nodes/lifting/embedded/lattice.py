@@ -15,6 +15,7 @@ from .binding import LANDMARKS, Binding, bind_outside, bind_to_triangles, head_w
 from .depth import FrontDepth
 from .layer import Layer
 from .mesh import barycentric
+from .posing import SIGMA
 from .stage import Stage
 
 FACE_DENSITY = 2.0
@@ -80,10 +81,20 @@ def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: La
         binding=binding,
         head=head_weight(points, portrait, stage),
         colors=np.clip(lattice.sample(colors) / 255, 0, 1)[kept],
-        opacities=np.minimum(alpha[kept], 0.99).astype(np.float32),
+        opacities=lattice_opacity(alpha[kept]).astype(np.float32),
         covariances=_thin(len(kept)),
         neighbors=_neighbors(kept, len(lattice.x), points, binding),
     )
+
+
+def lattice_opacity(alpha: np.ndarray) -> np.ndarray:
+    """Opacities 0..0.99 with which the overlapping splats of a lattice add up to `alpha` 0..1 between them."""
+    x, y = np.meshgrid(np.arange(-3, 4), np.arange(-3, 4))
+    places = (np.arange(4) + 0.5) / 8  # of a pixel in its cell; the rest is alike
+    weights = np.exp([-((x - u) ** 2 + (y - v) ** 2) / (2 * SIGMA**2) for u in places for v in places])
+    opacities = np.linspace(0, 0.99, 100)
+    covered = (1 - np.prod(1 - opacities[:, None, None, None] * weights, axis=(2, 3))).mean(1)
+    return np.interp(alpha, covered, opacities)
 
 
 def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice) -> Layer:
@@ -98,7 +109,9 @@ def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: 
     # Behind the face are the skin layer and the mouth's inside, which a backing so close would cover.
     face = (depth.face[row, column] >= 0) | (coarse.sample(openings(portrait)) > 0.02)
     over_chin = front[:, 1] > portrait.canonical[CHIN, 1] + _CHIN_CM
-    kept = np.flatnonzero((coarse.sample(portrait.alpha) > 0.6) & (shown > 0) & ~(face & over_chin))
+    step = np.diff(coarse.x).max()
+    core = coarse.sample(opaque_core(portrait, step).astype(np.float32)) > 0.5
+    kept = np.flatnonzero(core & (shown > 0) & ~(face & over_chin))
     binding = _bind(front[kept], nodes[kept], portrait, depth)
     return Layer(
         points=backed[kept].astype(np.float32),
@@ -109,6 +122,12 @@ def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: 
         covariances=_thin(len(kept)),
         neighbors=_neighbors(kept, len(lattice.x[::2]), backed[kept], binding),
     )
+
+
+def opaque_core(portrait: Portrait, pixels: float) -> np.ndarray:
+    """[S, S] bool where the matte is opaque `pixels` around: what lies behind must not fill its soft edge."""
+    opaque = np.pad((portrait.alpha > 0.9).astype(np.uint8), 1, mode="edge")
+    return cv2.distanceTransform(opaque, cv2.DIST_L2, 5)[1:-1, 1:-1] > pixels
 
 
 def openings(portrait: Portrait) -> np.ndarray:

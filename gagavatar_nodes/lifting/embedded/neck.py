@@ -22,6 +22,7 @@ _RING_CM = 1.5  # over the chin a neck is narrowest
 _FLARE, _TAPER = 1.2, 0.015  # widest ring over the narrowest; how much narrower a centimeter into the skull
 _THICKNESS_CM = 0.03
 _FACING, _NEAR_CM = 0.3, 1.5  # the portrait shows what faces it by that cosine, and is no deeper under the front
+_REACH_SIDE_CM = 0.3  # of its splats
 _SPREAD, _ENOUGH = 6, 8  # nodes
 _SHADE_CM, _JAW_SHADE = 2.5, 0.8  # over the chin the neck is in the jaw's shade
 
@@ -30,7 +31,7 @@ def neck_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.nda
     """Return the tube of the neck on the bare fitted head `head` [V, 3], canonical centimeters."""
     points = _tube(head, portrait)
     level = np.minimum(points, [np.inf, portrait.canonical[CHIN, 1], np.inf])  # the tube's top does not bend
-    carved, shown = carve(points, portrait, stage, depth)
+    carved, shown = carve(points, portrait, stage, depth, _REACH_SIDE_CM)
     return Layer(
         points=carved.astype(np.float32),
         binding=Binding.free(len(points)),

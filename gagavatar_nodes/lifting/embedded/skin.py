@@ -6,7 +6,6 @@ face, which is nearly symmetric.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
@@ -28,7 +27,7 @@ from .binding import Binding, bind_outside, bind_to_triangles, head_weight, neck
 from .depth import FrontDepth
 from .hair import scalp_weight
 from .head_fit import skin_triangles
-from .lattice import polygon
+from .lattice import opaque_core, polygon
 from .layer import Layer, discs
 from .mesh import rasterize_mesh, sample_surface, vertex_normals
 from .regions import Regions
@@ -49,6 +48,7 @@ _FEATURES_CM = (0.5, 1.3)  # around these landmarks
 _MOST_RELIT = (0.4, 2.5)  # a mirrored color is made no darker and no brighter
 _SIGMA = 0.68  # of a splat, in distances between neighbors
 _EVENING = 3  # rounds
+_REACH = 1.5  # standard deviations that are seen of a splat
 
 
 def skin_layer(
@@ -73,7 +73,7 @@ def skin_layer(
     colors = _colors(points, normals, pixels, portrait, stage, head, regions)
     under = points - _SINK_CM * normals
     under[:, 2] -= _SOCKET_CM * socket[kept]
-    placed, shown = carve(under, portrait, stage, depth)
+    placed, shown = carve(under, portrait, stage, depth, _REACH * _SIGMA * spacing)
     return discs(
         placed,
         binding,
@@ -96,20 +96,21 @@ def _even_out(points: np.ndarray, normals: np.ndarray, spacing: float) -> np.nda
     return points
 
 
-def carve(points: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDepth) -> tuple[np.ndarray, np.ndarray]:
+def carve(
+    points: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDepth, reach: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw points [N, 3] in to where the matte has the person, and behind the front layer.
 
-    Also returns how far each may be shown [N].
-
+    Also returns how far each may be shown [N]. Splats reach `reach` centimeters: none may fill the matte's soft edge.
     The fitted head is wider than some necks and jaws. What lies far outside of the matte is not there.
     """
     staged = stage.from_canonical(points)
     pixels = stage.project(staged)[:, :2]
-    inside = cv2.erode(portrait.alpha, np.ones((3, 3))) > 0.6
+    inside = opaque_core(portrait, reach * stage.scale)
     distance, nearest = distance_transform_edt(~inside, return_indices=True)
     u, v = _whole(pixels, portrait.size)
-    outside = distance[v, u] / stage.scale
-    pixels = np.where(outside[:, None] > 0, nearest[::-1, v, u].T, pixels)
+    outside = np.maximum(distance[v, u] / stage.scale - reach, 0)
+    pixels = np.where(distance[v, u, None] > 0, nearest[::-1, v, u].T, pixels)
     u, v = _whole(pixels, portrait.size)
     carved = stage.unproject(pixels, np.minimum(staged[:, 2], depth.z[v, u] - _UNDER_CM))
     return stage.to_canonical(carved), np.clip(2 - outside / _DRAWN_IN_CM, 0, 1)
