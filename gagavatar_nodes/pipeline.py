@@ -25,12 +25,14 @@ from .speech import VOICE_FPS
 from .types import Motion, Portrait, Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from moviepy import VideoClip
     from typing_extensions import Unpack
 
     from .speech.manner import Manner
     from .trackers import OnFrame
-    from .tracking.faces import FaceChoice, FaceReference
+    from .tracking.faces import FaceChoice, FaceReference, FromLeft
 
 __all__ = [
     "MODELS",
@@ -60,7 +62,7 @@ __all__ = [
     "track",
 ]  # fmt: skip
 
-Face: TypeAlias = "int | tuple[float, float] | str | os.PathLike[str] | FaceReference | None"
+Face: TypeAlias = "int | FromLeft | tuple[float, float] | str | os.PathLike[str] | FaceReference | None"
 """Which face is meant: the largest, one by its index or a point on it in pixels, or a person, from a picture."""
 _RESULTS = (".pkl", ".pt")
 
@@ -379,10 +381,7 @@ def _track_driver(
     tracker: str,
     settings: Settings,
 ) -> Motion:
-    from .driving.motion_file import load_motion, save_motion
-    from .trackers import DECA, choose_tracker
-    from .tracking.emica.files import tracker_folder
-    from .weights import require_weight
+    from .trackers import choose_tracker
 
     name, _ = choose_tracker(tracker, settings)
     face = _resolve_face(face, settings)
@@ -390,9 +389,26 @@ def _track_driver(
     def work() -> Motion:
         return track(source, smoothing, face, progress, tracker=name, settings=settings)
 
-    if not use_cache:
-        return work()
-    how: list[object] = [smoothing, face if isinstance(face, (int, tuple, type(None))) else face.embedding.tolist()]
+    return kept_motion(source, work, smoothing, face, name, settings) if use_cache else work()
+
+
+def kept_motion(
+    source: str | os.PathLike[str],
+    work: Callable[[], Motion],
+    smoothing: float,
+    face: FaceChoice,
+    name: str,
+    settings: Settings,
+) -> Motion:
+    """Return what a tracker made of a video's content before, or else what `work` makes, which is kept then."""
+    from .driving.motion_file import load_motion, save_motion
+    from .trackers import DECA
+    from .tracking.emica.files import tracker_folder
+    from .tracking.faces import FaceReference
+    from .weights import require_weight
+
+    who = face.embedding.tolist() if isinstance(face, FaceReference) else repr(face)
+    how: list[object] = [smoothing if name != "emica" else "its own", who]
     if name != "embedded":
         files = [settings.require_flame()]
         if name == "deca":

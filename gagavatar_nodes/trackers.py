@@ -92,7 +92,7 @@ def _track(
         from .tracking.emica.deca import Deca, track_deca
 
         deca = Deca(require_weight(DECA, settings.folders), flame.template.device)
-        motion = track_deca(video, video.fps, flame, deca, smoothing, face, on_frame, progress, source)
+        motion = track_deca(video, video.fps, flame, deca, smoothing, face, on_frame, progress, source, sightings)
         return motion, seen_squares(motion, *flame_square(motion))
     motion = track_flame(video, video.fps, flame, None, smoothing, face, on_frame, progress, source, sightings)
     return motion, seen_squares(motion, *flame_square(motion))

@@ -78,10 +78,15 @@ def pick_neutral(motion: Motion, frame: int | None = None) -> Motion:
         frame = choose_neutral(motion.deltas, motion.neutral)
     if not 0 <= frame < len(motion):
         raise GagavatarError(f"There is no frame {frame}: the motion has frames 0 to {len(motion) - 1}")
-    rest = motion.deltas[frame].astype(np.float32)
+    neutral = motion.neutral + motion.deltas[frame].astype(np.float32)
+    return replace(measure_from(motion, neutral), extra=extra)
+
+
+def measure_from(motion: Motion, neutral: np.ndarray) -> Motion:
+    """Return the same faces as differences from another face at rest, [478, 3] in centimeters; see `pick_neutral`."""
+    rest = (neutral - motion.neutral).astype(np.float32)
     deltas = _per_block(motion.deltas, lambda part, _: part - rest)
-    neutral = (motion.neutral + rest).astype(np.float32)
-    return replace(motion, neutral=neutral, deltas=deltas, arkit=fit_arkit(deltas), extra=extra)
+    return replace(motion, neutral=neutral.astype(np.float32), deltas=deltas, arkit=fit_arkit(deltas))
 
 
 def scale_expression(motion: Motion, strength: float) -> Motion:

@@ -16,14 +16,15 @@ from ..errors import GagavatarError
 from ..tracking.bridging import faults
 from ..types import TURNS, FrameSource, Motion
 from . import host, spec, tensors, validation
+from .chunks import HIDDEN, Carried, chunk_number
 from .models import HeadTracker
-from .people import choose_person, person_input
+from .people import ORDERS, choose_person, order_input, person_input
 from .progress import NodeProgress, run_cancellable
 from .sound import heard_with, read_sound, take_sound
 
 if TYPE_CHECKING:
     from ..tracking.faces import FaceChoice
-    from ..tracking.sightings import SightingsMemory
+    from ..tracking.sightings import Sightings, SightingsMemory
 
 _NO_DRIVER = "Extract Driving has no driver: connect 'video' (Load Video) or 'images'"
 _PREVIEW_EDGE = 512
@@ -65,7 +66,10 @@ class ExtractDriving:
                     slider=True,
                 ),
                 "face": spec.whole(
-                    0, 0, FACES - 1, "Which face to follow, in the first frame with one: 0 is the largest."
+                    0,
+                    0,
+                    FACES - 1,
+                    "Which face to follow, in the first frame with one: 0 is the largest, or leftmost.",
                 ),
                 "fps": spec.number(
                     FPS, *RATES, "Frames a second of an IMAGE batch. A VIDEO knows its own.", step=0.001
@@ -80,7 +84,9 @@ class ExtractDriving:
                 "audio": spec.socket("AUDIO", "Sound to pass on; takes the place of the video's own."),
                 "tracker": spec.socket(spec.TRACKER, "From Load Head Tracker. Without it: embedded."),
                 "person": person_input(),
+                "face_order": order_input(),
             },
+            "hidden": HIDDEN,
         }
 
     @classmethod
@@ -102,6 +108,9 @@ class ExtractDriving:
         audio: dict[str, Any] | None = None,
         tracker: HeadTracker | None = None,
         person: tensors.Batch | None = None,
+        face_order: str = ORDERS[0],
+        prompt: Any = None,
+        unique_id: str | None = None,
     ) -> tuple[Motion, dict[str, Any] | None, tensors.Batch | None, str, float]:
         """Raise `FaceError` where no frame shows a face, `GagavatarError` where nothing is connected."""
         from ..media.video_reader import VideoReader
@@ -113,13 +122,18 @@ class ExtractDriving:
             video = None
         if video is None and images is None:
             raise GagavatarError(_NO_DRIVER)
-        job = _Tracking(tracker or HeadTracker("embedded"), smoothing, choose_person(person, face), preview_frames)
+        choice = choose_person(person, face, face_order)
+        job = _Tracking(tracker or HeadTracker("embedded"), smoothing, choice, preview_frames)
         if images is not None and video is None:
             tensors.check_images(images, "images")
-            motion = job.of(_Batch(images, fps), "images", fingerprint(images))
+            chunk = chunk_number(prompt, unique_id)
+            if chunk is None:
+                motion = job.of(_Batch(images, fps), "images", fingerprint(images))
+            else:
+                motion = job.of_chunk(_Batch(images, fps), chunk, unique_id)
         else:
             with file_of(video) as path, VideoReader(path) as reader:
-                motion = job.of(reader, path.name, _file_state(path))
+                motion = job.of(reader, path.name, _file_state(path), path)
                 audio = audio or run_cancellable(lambda: read_sound(path))
         return heard_with(motion, audio), audio, job.overlay(), report(motion), motion.fps
 
@@ -166,14 +180,49 @@ class _Tracking:
         self._shown: list[np.ndarray] = []
         self._done = 0
 
-    def of(self, video: FrameSource, source: str, key: Hashable) -> Motion:
-        """Return the motion of a video, which is streamed; `key` tells whether its faces are known already."""
+    def of(self, video: FrameSource, source: str, key: Hashable, path: Path | None = None) -> Motion:
+        """Return the motion of a video, which is streamed; `key` tells whether its faces are known already.
+
+        A tracker that takes minutes finds in the file at `path` what the command has tracked, and the reverse.
+        """
+        from ..pipeline import kept_motion
+
+        def work() -> Motion:
+            return self._track(video, source, _memory().of((key, video.fps, self._who)))
+
+        if self._tracker.name != "emica" or path is None:
+            return work()
+        return kept_motion(path, work, self._smoothing, self._face, self._tracker.name, self._tracker.settings)
+
+    def of_chunk(self, video: FrameSource, chunk: int, node: str | None) -> Motion:
+        """Return the motion of a piece of a video, tracked, smoothed and measured as the rest of the pieces before."""
+        from ..driving.operations import measure_from
+        from ..driving.timeline import take
+        from ..tracking.sightings import Sightings
+
+        key = video.fps, video.size, self._who, self._smoothing, self._tracker
+        carried = _CARRIED.before(node, chunk, key)
+        sightings = Sightings() if carried is None else carried[0].to_be_continued()
+        before = len(sightings.frames)
+        motion = self._track(video, "images", sightings)
+        if carried is not None:
+            motion = measure_from(motion, carried[1])
+        _CARRIED.leave(node, chunk, key, (sightings, motion.neutral))
+        return take(motion, np.arange(len(motion))[before:]) if len(motion) > before else motion
+
+    @property
+    def _who(self) -> Hashable:
+        """What tells faces that are meant apart."""
+        from ..tracking.faces import FaceReference
+
+        return self._face.embedding.tobytes() if isinstance(self._face, FaceReference) else self._face
+
+    def _track(self, video: FrameSource, source: str, sightings: Sightings) -> Motion:
         from ..trackers import track_file
 
-        sightings = _memory().of((key, video.fps, self._face)) if isinstance(self._face, int | None) else None
         settings = self._tracker.settings
-        known = sightings is not None and sightings.complete
-        looked_at = None if known and not self._wanted else self._on_frame
+        looked_at = None if sightings.complete and not self._wanted else self._on_frame
+        self._before = 0 if sightings.complete else len(sightings.frames)
         total = video.frame_count
         self._progress, self._every = NodeProgress(total), max(1, (total or 0) // max(1, self._wanted))
         return run_cancellable(
@@ -188,18 +237,22 @@ class _Tracking:
         return tensors.stack(self._shown or [np.zeros((1, 1, 3), np.uint8)])
 
     def _on_progress(self, done: int) -> None:
-        if done != self._done:
-            self._progress(done)
+        if done > max(self._done, self._before):
+            self._progress(done - self._before)
 
     def _on_frame(self, index: int, frame: np.ndarray, points: np.ndarray | None, bridged: bool) -> None:
         from ..tracking.overlay import draw_overlay
 
-        picture = None
+        picture, index = None, index - self._before
         if self._wanted and index % self._every == 0 and len(self._shown) < self._wanted:
             picture = _small(draw_overlay(frame, points, bridged=bridged))
             self._shown.append(picture)
-        self._done = index + 1
-        self._progress(self._done, picture=picture)
+        self._done = self._before + index + 1
+        self._progress(index + 1, picture=picture)
+
+
+_CARRIED: Carried[tuple[Sightings, np.ndarray]] = Carried()
+"""What was seen so far of a video that comes in pieces, and the driver's face at rest in the first of them."""
 
 
 @cache

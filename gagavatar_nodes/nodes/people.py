@@ -10,6 +10,14 @@ from .models import comfy_settings
 if TYPE_CHECKING:
     from ..tracking.faces import FaceChoice
 
+ORDERS = ("size", "left to right")
+"""How faces are counted."""
+
+
+def order_input() -> spec.Spec:
+    """Return the input that says how faces are counted."""
+    return spec.choice(ORDERS, "How faces are counted: the largest first, or from the picture's left.", advanced=True)
+
 
 def person_input() -> spec.Spec:
     """Return the input that says by a picture who is meant."""
@@ -20,15 +28,17 @@ def person_input() -> spec.Spec:
     )
 
 
-def choose_person(person: tensors.Batch | None, face: int) -> FaceChoice:
-    """Return the face that is meant: the one numbered `face`, or that of a connected picture's person.
+def choose_person(person: tensors.Batch | None, face: int, order: str = ORDERS[0]) -> FaceChoice:
+    """Return the face that is meant: the one numbered `face` in one of `ORDERS`, or a connected picture's person's.
 
     Raises:
         FaceError: the picture shows no face.
         WeightsError: there is no network of face recognition.
     """
+    from ..tracking.faces import FromLeft
+
     if person is None:
-        return face or None
+        return FromLeft(face) if order == ORDERS[1] else face or None
     from ..tracking.reference import recognizer, reference_of
 
     tensors.check_images(person, "person")

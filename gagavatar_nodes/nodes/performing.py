@@ -14,14 +14,23 @@ from .models import manage
 
 
 def perform(
-    avatar: Avatar, motion: Motion, reference: str | int, refine: bool, in_place: bool, seed: int, pose: str
+    avatar: Avatar,
+    motion: Motion,
+    reference: str | int,
+    refine: bool,
+    in_place: bool,
+    seed: int,
+    pose: str,
+    first: Performance | None = None,
 ) -> Performance:
     """Return the motion, bound to the avatar, whose network ComfyUI now manages if it has one.
 
-    `seed` as `seed_input` says.
+    `seed` as `seed_input` says; `first` is the performance that this one goes on.
     """
     if avatar.network is not None:
         manage(avatar.network)
+    if first is not None:
+        return first.follow(motion)
     performance = avatar.perform(motion, reference, in_place, seed or None, pose)
     return performance if refine else CoarsePerformance(performance)
 

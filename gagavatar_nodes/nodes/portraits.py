@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +13,10 @@ from ..errors import FaceError
 from ..types import Portrait
 from . import spec, tensors
 from .models import AvatarModel, default_model
-from .people import choose_person, person_input
+from .people import ORDERS, choose_person, order_input, person_input
 from .progress import NodeProgress, run_cancellable
 
-if TYPE_CHECKING:
-    from ..tracking.crop import Framing
-    from ..tracking.faces import FaceChoice
-
 CATEGORY = "GAGAvatar"
-FACE_ORDERS = ("size", "left to right")
 _FRAME = (255, 200, 0)
 _BACKDROP = (44, 46, 50)
 
@@ -74,9 +69,7 @@ class TrackPortrait:
                     "empty mask is ignored.",
                 ),
                 "person": person_input(),
-                "face_order": spec.choice(
-                    FACE_ORDERS, "How faces are counted: the largest first, or from the picture's left.", advanced=True
-                ),
+                "face_order": order_input(),
                 "crop_scale": spec.number(
                     1, 0.8, 1.5, "Size of the crop around the head: above 1 shows more.", advanced=True
                 ),
@@ -93,23 +86,24 @@ class TrackPortrait:
         size: int,
         mask: tensors.Batch | None = None,
         person: tensors.Batch | None = None,
-        face_order: str = FACE_ORDERS[0],
+        face_order: str = ORDERS[0],
         crop_scale: float = 1.0,
         crop_right: float = 0.0,
         crop_down: float = 0.0,
     ) -> tuple[list[Portrait], tensors.Batch, tensors.Batch, tensors.Batch]:
         """Raise `FaceError` where a picture has no such face."""
         from ..tracking.crop import Framing
+        from ..tracking.portrait import track_portrait
 
         tensors.check_images(image, "image")
         progress = NodeProgress(len(image))
-        choice = choose_person(person, face)
+        choice = choose_person(person, face, face_order)
         portraits: list[Portrait] = []
         framing = Framing(crop_scale, crop_right, crop_down)
         for index in range(len(image)):
             rgb, alpha = _picture(image, index, mask)
             try:
-                track = partial(_track, rgb, alpha, choice, face_order, size, matting, framing)
+                track = partial(track_portrait, rgb, alpha, choice, size, matting, framing)
                 portraits.append(run_cancellable(track))
             except FaceError as error:
                 raise (error if len(image) == 1 else FaceError(f"Picture {index} of the batch: {error}")) from error
@@ -162,25 +156,6 @@ def _picture(images: tensors.Batch, index: int, mask: tensors.Batch | None) -> t
         given = tensors.mask_frame(mask, index, rgb.shape)
         alpha = alpha if given is None else given
     return rgb, alpha
-
-
-def _track(
-    rgb: np.ndarray,
-    alpha: np.ndarray | None,
-    face: FaceChoice,
-    order: str,
-    size: int,
-    matting: str,
-    framing: Framing,
-) -> Portrait:
-    from ..tracking.faces import find_faces_any_way_up
-    from ..tracking.portrait import track_portrait
-
-    if order != FACE_ORDERS[0] and (face is None or isinstance(face, int)):
-        number = face or 0
-        centers = sorted(one.box.reshape(2, 2).mean(0).tolist() for one in find_faces_any_way_up(rgb))
-        face = (centers[number][0], centers[number][1]) if number < len(centers) else number
-    return track_portrait(rgb, alpha, face, size, matting, framing)
 
 
 def _cut_out(portrait: Portrait) -> np.ndarray:

@@ -17,6 +17,7 @@ from ..errors import GagavatarError
 from ..media.backgrounds import Background, ColorBackground
 from ..types import Motion, Portrait
 from . import files, host, spec, tensors, validation
+from .chunks import HIDDEN, Carried, chunk_number
 from .driving import file_of
 from .performing import choose_background, perform, seed_input
 from .progress import NodeProgress, iterate_cancellable, run_cancellable
@@ -25,6 +26,8 @@ from .sound import sound_along, write_sound
 CATEGORY = "GAGAvatar"
 SAVE_FOLDER = "gagavatar"
 _PLAYED = (".mp4", ".webm")
+_FIRST: Carried[Performance] = Carried()
+"""The performance of the first piece of a motion that comes in pieces: the others are measured as it was."""
 
 
 class RenderAvatar:
@@ -60,6 +63,7 @@ class RenderAvatar:
         return {
             "required": {**_drive_inputs(), **_look_inputs(), **_finish_inputs(), "in_place": in_place},
             "optional": _optional_inputs(),
+            "hidden": HIDDEN,
         }
 
     @classmethod
@@ -92,6 +96,8 @@ class RenderAvatar:
         audio: dict[str, Any] | None = None,
         seed: int = 0,
         pose: str = "auto",
+        prompt: Any = None,
+        unique_id: str | None = None,
     ) -> tuple[tensors.Batch, tensors.Batch, Any, float, dict[str, Any] | None]:
         """Raise `GagavatarError` where the frames do not fit the memory or an input makes no sense."""
         behind = choose_background(background, background_color, background_image)
@@ -99,7 +105,11 @@ class RenderAvatar:
         images, mask = tensors.new_batch(count, (height, width, 3)), tensors.new_batch(count, (height, width))
         progress = NodeProgress(count)
         reference = reference_frame if retarget == "frame" else retarget
-        performance = run_cancellable(lambda: perform(avatar, motion, reference, refine, in_place, seed, pose))
+        chunk, how = chunk_number(prompt, unique_id), (reference, refine, in_place, seed, pose)
+        first = None if chunk is None else _FIRST.before(unique_id, chunk, (id(avatar), how))
+        performance = run_cancellable(lambda: perform(avatar, motion, *how, first))
+        if chunk is not None:
+            _FIRST.leave(unique_id, chunk, (id(avatar), how), first or performance)
         for index, (picture, alpha) in enumerate(iterate_cancellable(_draw(performance, (width, height), behind))):
             tensors.put(images, index, picture)
             tensors.put(mask, index, alpha)

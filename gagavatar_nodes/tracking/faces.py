@@ -57,9 +57,17 @@ class FaceReference:
         return _distinct(sure + doubtful)
 
 
-FaceChoice: TypeAlias = "int | tuple[float, float] | FaceReference | None"
-"""None: the largest face; an index: 0 is the largest, 1 the next; a point (x, y) in pixels: the face there; a person:
-the face that is theirs."""
+@dataclass(frozen=True)
+class FromLeft:
+    """A face by its place in the row, as one names people in a photograph."""
+
+    index: int
+    """0 is the leftmost."""
+
+
+FaceChoice: TypeAlias = "int | FromLeft | tuple[float, float] | FaceReference | None"
+"""None: the largest face; an index: 0 is the largest, 1 the next; a place from the left; a point (x, y) in pixels: the
+face there; a person: the face that is theirs."""
 
 _DOUBTFUL = 0.5
 _SURE_DETECTION, _SURE_LANDMARKS = 0.75, 0.95
@@ -137,6 +145,8 @@ def choose_face(image: np.ndarray, choice: FaceChoice = None) -> Landmarks:
         picked, faces = choice.search(image)
     else:
         faces = find_faces_any_way_up(image)
+        if isinstance(choice, FromLeft):  # the small ones stand in the row too
+            faces = max(faces, find_faces(image, small=True), key=len)
         picked = _pick(faces, choice)
         if picked is None:
             faces = find_faces(image, small=True)
@@ -146,11 +156,13 @@ def choose_face(image: np.ndarray, choice: FaceChoice = None) -> Landmarks:
     return picked
 
 
-def _pick(faces: list[Landmarks], choice: int | tuple[float, float] | None) -> Landmarks | None:
+def _pick(faces: list[Landmarks], choice: int | FromLeft | tuple[float, float] | None) -> Landmarks | None:
     if not faces:
         return None
     if choice is None:
         return faces[0]
+    if isinstance(choice, FromLeft):
+        faces, choice = sorted(faces, key=lambda face: float(face.box[0] + face.box[2])), choice.index
     if isinstance(choice, int):
         return faces[choice] if 0 <= choice < len(faces) else None
     distances = [np.linalg.norm(face.box.reshape(2, 2).mean(0) - choice) / face.size for face in faces]
@@ -164,8 +176,9 @@ def _refusal(faces: list[Landmarks], choice: FaceChoice) -> str:
     count = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
     if isinstance(choice, FaceReference):
         return f"No face is that of the person in {choice.name}: {count} found. Use another picture of the person."
-    if isinstance(choice, int):
-        return f"There is no face {choice}: {count} found, so choose 0 to {len(faces) - 1} (0 is the largest)."
+    if isinstance(choice, int | FromLeft):
+        index, first = (choice, "largest") if isinstance(choice, int) else (choice.index, "leftmost")
+        return f"There is no face {index}: {count} found, so choose 0 to {len(faces) - 1} (0 is the {first})."
     assert choice is not None
     centers = ", ".join("({:.0f}, {:.0f})".format(*face.box.reshape(2, 2).mean(0)) for face in faces[:5])
     return f"There is no face at ({choice[0]:.0f}, {choice[1]:.0f}): {count} found, at {centers}."

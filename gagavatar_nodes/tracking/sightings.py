@@ -42,6 +42,8 @@ class Sightings:
         """Of the pictures."""
         self.complete = False
         """Whether all frames of the video are here."""
+        self.tracker: VideoTracker | None = None
+        """What saw the last frame, and can go on from there."""
         self._fits = True
 
     def add(self, seen: Sighting, shape: tuple[int, ...]) -> None:
@@ -54,6 +56,12 @@ class Sightings:
         kept = None if face is None else replace(face, points=face.points.astype(np.float32))
         self.frames.append(replace(seen, face=kept))
         self.shape = shape
+
+    def to_be_continued(self) -> Sightings:
+        """Return the same, for a video that goes on: the frames that come next are seen behind these."""
+        longer = Sightings()
+        longer.frames, longer.shape, longer.tracker = list(self.frames), self.shape, self.tracker
+        return longer
 
     def finish(self) -> None:
         """Tell that there are no more frames."""

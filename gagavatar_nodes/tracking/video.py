@@ -45,7 +45,8 @@ def track_video(
             before the first face) and whether the frame is bridged.
         progress: called with the number of frames done.
         source: what the motion was taken from, for people.
-        sightings: filled with what is seen or, where they are complete, taken in its place; not of a person.
+        sightings: filled with what is seen or, where they are complete, taken in its place. Where they are those of
+            the beginning of a video, `frames` are the rest of it, and the motion is that of the whole.
 
     Raises:
         FaceError: no frame shows a face, or none at that index or point.
@@ -92,7 +93,7 @@ def _track(
     sightings: Sightings | None,
 ) -> Iterator[tuple[np.ndarray | None, tuple[int, ...], Sighting]]:
     """Yield each frame (None where nobody looks at it), its shape, and the face in it, smoothed forward."""
-    if sightings is None or isinstance(face, FaceReference):
+    if sightings is None:
         tracker = make_tracker(fps, PASS_SHARE * smoothing, face)
         for image in frames:
             yield image, image.shape, Sighting.by(tracker, image)
@@ -115,7 +116,8 @@ def _see(
         pictures: Iterable[np.ndarray | None] = frames if on_frame is not None else repeat(None)
         yield from zip(pictures, sightings.frames, strict=False)
         return
-    tracker = make_tracker(fps, 0.0, face)
+    yield from ((None, seen) for seen in list(sightings.frames))
+    tracker = sightings.tracker = sightings.tracker or make_tracker(fps, 0.0, face)
     for image in frames:
         seen = Sighting.by(tracker, image)
         sightings.add(seen, image.shape)

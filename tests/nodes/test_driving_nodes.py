@@ -163,3 +163,18 @@ def test_another_smoothing_or_preview_does_not_look_for_the_face_again(run, driv
     assert np.allclose(again.deltas.astype(float), fresh.deltas.astype(float), atol=0.01)
     run("ExtractDriving", images=images[:5], smoothing=0.1, preview_frames=0)
     assert len(looks) > before
+
+
+def test_faces_are_counted_by_size_or_from_the_left(run, photo):
+    height, width = photo.shape[1:3]
+    small = torch.nn.functional.interpolate(photo.movedim(-1, 1), scale_factor=0.7, mode="area").movedim(1, -1)
+    pair = torch.full((1, height, 2 * width, 3), 0.5)
+    pair[:, : small.shape[1], : small.shape[2]], pair[:, :, width:] = small, photo
+
+    def place(**which):
+        return run("ExtractDriving", images=pair, preview_frames=0, **which)[0].translation[0, 0]
+
+    assert place() > 0 > place(face_order="left to right")
+    assert place(face=1, face_order="left to right") > 0 > place(face=1)
+    with pytest.raises(FaceError, match=r"choose 0 to 1 \(0 is the leftmost\)"):
+        place(face=2, face_order="left to right")

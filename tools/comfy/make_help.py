@@ -44,7 +44,8 @@ HINTS = {
     "ExtractDriving": (
         "A VIDEO from **Load Video** is streamed: memory does not grow with its length. Frames from VideoHelperSuite "
         "go into **images**, with their rate in **fps** and their sound in **audio**. Frames without a face are filled "
-        "in from their neighbors; **report** lists them, and the overlay shows them with a red frame."
+        "in from their neighbors; **report** lists them, and the overlay shows them with a red frame. "
+        "The pieces of VideoHelperSuite's Meta Batch are followed as one video."
     ),
     "DriveByVoice": (
         "Lips close on p, b and m, teeth meet the lip on f and v, and the jaw opens with the vowels, as loud as they "

@@ -35,6 +35,7 @@ from .encoder import Encoder
 
 if TYPE_CHECKING:
     from ...heads.flame import Flame
+    from ..sightings import Sightings
 
 PARTS = {"shape": 100, "texture": 50, "expression": 50, "pose": 6, "camera": 3, "light": 27}
 """What the encoder gives, in order; `pose` is the head's rotation and the jaw's, as axis-angle vectors."""
@@ -93,6 +94,7 @@ def track_deca(
     on_frame: Callable[[int, np.ndarray, np.ndarray | None, bool], None] | None = None,
     progress: Callable[[int], None] | None = None,
     source: str = "",
+    sightings: Sightings | None = None,
 ) -> Motion:
     """Follow a face through a video as `video.track_video` does, with DECA's FLAME codes of each frame.
 
@@ -106,6 +108,7 @@ def track_deca(
         on_frame: called with each frame.
         progress: called with the number of frames done.
         source: what the motion was taken from, for people.
+        sightings: as in `video.track_video`, complete or empty.
 
     Raises:
         FaceError: as `video.track_video`.
@@ -124,7 +127,7 @@ def track_deca(
         if on_frame is not None:
             on_frame(index, image, points, bridged)
 
-    motion = track_video(frames, fps, smoothing, face, observe, progress, source)
+    motion = track_video(frames, fps, smoothing, face, observe, progress, source, sightings)
     known = np.flatnonzero(motion.confidence > 0).tolist()  # without those that turned out to show two shots at once
     seen = DecaCodes(*(np.stack(column) for column in zip(*(rows[index] for index in known), strict=True)))
     codes = flame_codes(seen, flame, *_squares(motion, known))
