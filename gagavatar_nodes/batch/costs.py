@@ -34,7 +34,7 @@ class Costs:
         return frames * (self.render_frame + self.pixel * width * height)
 
 
-EMBEDDED = Costs(lift=2.25, track_frame=0.0086, render_frame=0.0129, pixel=5.2e-8)
+EMBEDDED = Costs(lift=2.98, track_frame=0.0114, render_frame=0.0130, pixel=5.8e-8)
 NETWORK_CPU = Costs(lift=3.8, track_frame=0.0136, render_frame=0.43, pixel=1.7e-8)
 NETWORK_GPU = Costs(lift=0.35, track_frame=0.0136, render_frame=0.0066, pixel=0.0)
 """By `tools/bench_stages.py` and the README's figures of the network."""

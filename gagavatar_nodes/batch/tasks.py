@@ -6,6 +6,8 @@ A task's spec names files by address, and its results appear whole or not at all
 from __future__ import annotations
 
 import os
+import re
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -27,6 +29,7 @@ T = TypeVar("T")
 Progress = Callable[[int, "int | None"], None]
 LIFT, TRACK, RENDER = "lift", "track", "render"
 KINDS = (LIFT, TRACK, RENDER)
+_PATH = re.compile(r"(?<![\w:/.])(?:/[\w.+-]+){2,}|\b[A-Za-z]:\\[^\s'\"]+")
 HOPELESS = (FaceError, FileFormatError, WeightsError)
 """Errors that another attempt would end in as well."""
 KEPT = 2
@@ -58,7 +61,8 @@ class Workbench:
         try:
             result = work(spec, progress)
         except GagavatarError as error:
-            raise type(error)(self._with_user_names(str(error), spec)) from error
+            text = self._with_user_names(str(error), spec)
+            raise type(error)(_tell_clients(text, error) if spec.get("limits") else text) from error
         finally:
             budget.current.reset(token)
         return {
@@ -222,6 +226,14 @@ class Workbench:
             if address in shown:
                 text = text.replace(file.name, name)
         return text
+
+
+def _tell_clients(text: str, error: GagavatarError) -> str:
+    """Return a message for those who cannot see this machine: without paths, and without what only its owner can do."""
+    if isinstance(error, WeightsError):
+        print(text, file=sys.stderr)
+        return "This needs weights that are not at the service: choose another model or voice."
+    return _PATH.sub("a file of the service", text)
 
 
 def _is_voice(source: str | Path, drive: str) -> bool:

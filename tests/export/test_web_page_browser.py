@@ -184,6 +184,75 @@ def test_the_keyboard_turns_the_view_and_shows_the_sliders(page):
     page.keyboard.press("r")
 
 
+def test_mouse_and_fingers_turn_and_approach(page, browser, file):
+    before = seen(page)
+    page.mouse.move(SIZE / 2, SIZE / 2)
+    page.mouse.down()
+    page.mouse.move(SIZE / 2 + 60, SIZE / 2, steps=3)
+    page.mouse.up()
+    wait_for_frames(page, 3)
+    turned = seen(page)
+    assert np.abs(turned - before).mean() > 0.01
+    page.mouse.wheel(0, -300)
+    wait_for_frames(page, 3)
+    assert np.abs(seen(page) - turned).mean() > 0.01
+    page.keyboard.press("r")
+    wait_for_frames(page, 2)
+    assert np.abs(seen(page) - before).mean() < 0.004, "reset"
+    context = browser.new_context(
+        viewport={"width": SIZE, "height": SIZE}, reduced_motion="reduce", color_scheme="dark", has_touch=True
+    )
+    touched = context.new_page()
+    open_page(touched, file)
+    still = seen(touched)
+    touch = context.new_cdp_session(touched)
+    points = [(160, 160), (190, 160), (220, 160)]
+    for kind, (x, y) in zip(("touchStart", "touchMove", "touchMove"), points, strict=True):
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    wait_for_frames(touched, 3)
+    assert np.abs(seen(touched) - still).mean() > 0.01
+    context.close()
+
+
+def test_controls_are_all_there_and_hide_themselves(page, browser, avatar, tmp_path):
+    names = page.evaluate("[...document.querySelectorAll('#face input')].flatMap(input => input.name.split(' '))")
+    assert set(ARKIT_NAMES) <= set(names)
+    assert len(page.query_selector_all("#face details")) == 7
+    with page.expect_download() as download:
+        page.keyboard.press("c")
+    assert download.value.suggested_filename.endswith(".png")
+    page.keyboard.press("f")
+    page.wait_for_function("() => document.fullscreenElement !== null")
+    page.keyboard.press("f")
+    page.wait_for_function("() => document.fullscreenElement === null")
+    page.wait_for_function("() => document.body.classList.contains('quiet')")
+    page.mouse.move(SIZE / 2, SIZE / 3)
+    page.wait_for_function("() => !document.body.classList.contains('quiet')")
+    plain = tmp_path / "plain.html"
+    write_page(plain, avatar)
+    colors = {}
+    for scheme in ("light", "dark"):
+        context = browser.new_context(color_scheme=scheme, reduced_motion="reduce", offline=True)
+        shown = context.new_page()
+        open_page(shown, plain)
+        assert shown.locator("#play").count() == 0, "there is no motion"
+        colors[scheme] = shown.evaluate("getComputedStyle(document.body).backgroundColor")
+        context.close()
+    assert len(set(colors.values())) == 2
+
+
+def test_slow_drawing_gets_fewer_pixels_and_pictures_get_all(browser, file):
+    context = browser.new_context(viewport={"width": 900, "height": 700}, offline=True)
+    page = context.new_page()
+    page.add_init_script("const real = performance.now.bind(performance); performance.now = () => 30 * real();")
+    open_page(page, file)
+    page.wait_for_function("() => avatar.status().detail < 0.5")
+    assert page.evaluate("document.querySelector('canvas').height") < 350
+    assert seen(page).shape == (700, 900, 3)
+    context.close()
+
+
 def test_a_socket_and_a_microphone_move_the_mouth(browser, avatar, file, tmp_path):
     live = tmp_path / "live.html"
     write_page(live, avatar, options=PageOptions(background=GRAY, live="ws://localhost:8765"))

@@ -143,6 +143,10 @@ def test_what_cannot_be_used_fails_in_words_without_a_path(ann, service, tmp_pat
             ann.wait(ann.create_avatar(tmp_path / name))
         assert str(service.data) not in str(caught.value)
         assert "/" not in str(caught.value)
+    encode_sound(tmp_path / "sound.m4a")
+    with pytest.raises(ServiceError, match="weights that are not at the service") as caught:
+        ann.wait(ann.create_motion(tmp_path / "sound.m4a", voice="artalk"))
+    assert "/" not in str(caught.value)
 
 
 def test_drivers_that_are_longer_than_they_say_are_stopped(ann, service, driver_images, tmp_path):

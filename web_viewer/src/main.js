@@ -99,7 +99,7 @@ function makeActions({ avatar, player, stage, recorder, toggles, takePicture, we
   if (webcam) actions.webcam = toggle("Camera", "Your face drives it", "W", () => webcam.on, toggles.webcam);
   Object.assign(actions, {
     sliders: toggle("Face", "Sliders of the face", "S", () => !face.hidden, (on) => (face.hidden = !on)),
-    reset: { label: "Reset", title: "Face and view as at first", key: "R", run: () => (avatar.reset(), stage.controls.reset()) },
+    reset: { label: "Reset", title: "Face and view as at first", key: "R", run: () => (avatar.reset(), stage.reset()) },
     picture: { label: "Picture", title: "Save a picture", key: "C", run: async () => save(await takePicture(), name) },
     record: {
       label: () => (recorder.on ? "Stop" : "Video"), title: "Record a video", key: "V", pressed: () => recorder.on,

@@ -70,6 +70,14 @@ export class Stage {
     this.resized = true;
   }
 
+  // As at first; without damping `update` forgets what was still turning.
+  reset() {
+    this.controls.enableDamping = false;
+    this.controls.update();
+    this.controls.reset();
+    this.controls.enableDamping = true;
+  }
+
   orbit(dx, dy) {
     const offset = this.camera.position.clone().sub(this.controls.target);
     const at = new THREE.Spherical().setFromVector3(offset);
