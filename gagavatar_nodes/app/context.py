@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -109,22 +107,6 @@ class Context:
         return folder / name
 
 
-def picture_input(**options: Any) -> gr.Image:
-    """Return a picture as an uploaded file, as it is: whether it can be read is said by the package, not by Gradio."""
-    image = gr.Image(type="filepath", sources=["upload", "webcam", "clipboard"], **options)
-    image.preprocess = _path_of(image.preprocess)  # type: ignore[method-assign]
-    return image
-
-
 def same_file(path: Path, other: Path) -> bool:
     """Whether two files have the same bytes."""
     return path.stat().st_size == other.stat().st_size and path.read_bytes() == other.read_bytes()
-
-
-def _path_of(preprocess: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def path(payload: Any) -> Any:
-        if payload is None or payload.path is None or (payload.url or "").startswith("data:"):
-            return preprocess(payload)
-        return payload.path
-
-    return path

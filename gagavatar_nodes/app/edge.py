@@ -128,12 +128,24 @@ class Edge:
             self._check_names(Headers(scope=scope))
             if scope["type"] != "http":
                 raise RefusedError(404, "There is no such connection here.")
-            await self._serve(scope, receive, _Answer(send))
+            await self._answer(scope, receive, _Answer(send))
         except RefusedError as refusal:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
             else:
                 await refusal.answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        """Serve a request; what goes wrong that nobody foresaw is logged under a number that the answer tells."""
+        try:
+            await self._serve(scope, receive, answer)
+        except RefusedError:
+            raise
+        except Exception as error:
+            if answer.began:
+                raise
+            raise RefusedError(500, explain(error)) from error
+        await answer.release()
 
     def _check_names(self, headers: Headers) -> None:
         if len(headers.getlist("host")) != 1 or not self._hosts.serves(headers.get("host")):
@@ -244,10 +256,16 @@ class Edge:
 
 
 class _Answer:
-    """Sends an answer: failures of a call are no failures of the server, and who is to wait is told how long."""
+    """Sends an answer: failures of a call are no failures of the server, and who is to wait is told how long.
+
+    That of a failure is kept back: where an exception follows, it is answered in words.
+    """
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._kept: list[Message] | None = None
+        self.began = False
+        """Whether something was sent."""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -255,8 +273,17 @@ class _Answer:
             if message["status"] == 503 and b"retry-after" not in names:
                 message["headers"] = [*message.get("headers", []), (b"retry-after", str(_RETRY).encode())]
             if message["status"] == 500:
-                message["status"] = 422
-        await self._send(message)
+                message["status"], self._kept = 422, []
+        if self._kept is None:
+            self.began = True
+            await self._send(message)
+        else:
+            self._kept.append(message)
+
+    async def release(self) -> None:
+        """Send what was kept back."""
+        for message in self._kept or []:
+            await self._send(message)
 
 
 class _Held:

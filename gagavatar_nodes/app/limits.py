@@ -27,6 +27,8 @@ class Limits:
     """Pixels of a rendered edge."""
     waiting: int = 20
     """Jobs in the queue."""
+    live: int = 4
+    """Visitors whom the avatar follows at the same time."""
     lifetime: float = 3600.0
     """Seconds after which a visitor who is gone is forgotten, results included."""
     jobs: int = 1

@@ -17,10 +17,11 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from ..assets import PORTRAITS
-from .context import EXAMPLE_PORTRAIT, Context, picture_input
+from .context import EXAMPLE_PORTRAIT, Context
 from .edge import Edge, Hosts
 from .gate import Gate, UploadFolder
 from .guarded import GuardedBlocks
+from .inputs import picture_input
 from .jobs import Workers
 from .limits import Limits
 from .sessions import Sessions

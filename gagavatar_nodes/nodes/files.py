@@ -111,8 +111,14 @@ def resolve(name: str) -> Path:
         MediaError: it lies outside of both, or does not exist.
     """
     path = _locate(name)
-    if not path.is_file():
-        raise MediaError(f"{name} is in neither the output nor the input folder: refresh the list and choose again")
+    try:
+        found = path.is_file()
+    except (OSError, ValueError):  # no file can have this name, which may be endless
+        found = False
+    if not found:
+        raise MediaError(
+            f"{name[:_LONGEST_NAME]} is in neither the output nor the input folder: refresh the list and choose again"
+        )
     return path
 
 

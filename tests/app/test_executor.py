@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes.app import executor
-from gagavatar_nodes.app.executor import ResultCache, execute
+from gagavatar_nodes.app.executor import ResultCache, execute, sort_nodes
 from gagavatar_nodes.app.graphs import node
 from gagavatar_nodes.app.sessions import CanceledError
+from gagavatar_nodes.app.workflows import to_ui
 from gagavatar_nodes.errors import GagavatarError
 
 
@@ -134,3 +135,27 @@ def test_canceling_stops_before_the_next_node(session, program):
     session.canceled.set()
     with pytest.raises(CanceledError):
         execute(motion_graph(), program)
+
+
+def test_doubling_pictures_ends_at_the_bound_of_all_results(program, monkeypatch):
+    monkeypatch.setattr(executor, "_MOST_BYTES", 1 << 28)
+    graph = {"0": node("ExampleInputs", person="photo")}
+    for number in range(1, 15):
+        before = [str(number - 1), 0]
+        graph[str(number)] = node("ImageBatch", image1=before, image2=before)
+    graph["save"] = node("SaveImage", images=["14", 0], filename_prefix="many")
+    ran = []
+    with pytest.raises(GagavatarError, match=r"pictures of 720x720 pixels need .* more than is free"):
+        execute(graph, program, on_node=lambda id_, kind: ran.append(id_))
+    assert "save" not in ran
+    assert len(ran) < 10
+
+
+def test_combining_is_counted_once_where_it_is_used_often(program):
+    """Thirty steps, each of which uses the one before twice, are thirty steps."""
+    graph = {"0": node("BuiltinMotion", name="nod", seconds=1.0)}
+    for number in range(1, 31):
+        before = [str(number - 1), 0]
+        graph[str(number)] = node("CombineMotions", expression_of=before, pose_of=before, shorter="loop")
+    assert sort_nodes(graph, ["30"])[-1] == "30"
+    assert sum("CombineMotions" in one["type"] for one in to_ui(graph)["nodes"]) == 30

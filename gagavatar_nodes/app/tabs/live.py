@@ -15,6 +15,8 @@ from ...speech.live import LiveVoice
 from ...tracking.live import LiveTracker
 from ..avatars import Live
 from ..context import Context
+from ..inputs import camera_input, microphone_input
+from ..places import Places
 from .parts import live_picture, picture_html, saver
 
 _SIZE = 256
@@ -22,6 +24,8 @@ _EVERY = 0.07
 """Seconds between two pictures of the webcam."""
 _LONGEST = 600
 """Seconds of one stream, so that a forgotten page does not go on for ever."""
+_CALLS = 32
+"""Streams that are received, from visitors who have a place or are told that there is none."""
 _SOUND_EVERY = 0.08
 """Seconds of a piece of sound."""
 _CAMERA, _MICROPHONE = "Webcam", "Microphone"
@@ -54,12 +58,9 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     follows = gr.Radio([_CAMERA, _MICROPHONE], value=_CAMERA, label="What it follows", elem_id="live-follows")
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
-            microphone = gr.Audio(
-                label="Microphone", sources=["microphone"], streaming=True, type="numpy", visible=False,
-                elem_id="live-microphone",
-            )  # fmt: skip
-            camera = gr.Image(
-                label="Webcam", sources=["webcam"], streaming=True, type="numpy", elem_id="live-camera",
+            microphone = microphone_input(label="Microphone", visible=False, elem_id="live-microphone")
+            camera = camera_input(
+                label="Webcam", elem_id="live-camera",
                 webcam_options=gr.WebcamOptions(
                     mirror=False, constraints={"video": {"width": {"ideal": 480}, "height": {"ideal": 360}}}
                 ),
@@ -72,14 +73,22 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         confirmed = gr.Markdown("", elem_id="live-confirmed")
     saving = gr.Row()
 
+    places = Places(context.limits.live)
+    full = (
+        f"**Live is full**: {places.most} others use it, as many as this machine can follow. Stay: you come in by "
+        "yourself as soon as one of them leaves."
+    )
+
     def on_frame(request: gr.Request, frame: np.ndarray | None, path: str | None) -> tuple[Any, str]:
         if frame is None:
             return gr.skip(), _HINT
         began = time.perf_counter()
         session = context.session(request)
+        if not places.take(str(session.folder)):
+            return gr.skip(), full
         with session.lock:
             live, meter = _live(context, session, path, _CAMERA)
-            drawn = live.feed(np.ascontiguousarray(frame[..., :3]), _SIZE)
+            drawn = live.feed(frame, _SIZE)
         if drawn is None:
             return gr.skip(), "There is no face: come into the picture, and into the light."
         return picture_html(drawn, "The portrait, moved by the webcam"), meter.line(began)
@@ -89,6 +98,8 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             return gr.skip(), _HINT_SOUND
         began = time.perf_counter()
         session = context.session(request)
+        if not places.take(str(session.folder)):
+            return gr.skip(), full
         with session.lock:
             live, meter = _live(context, session, path, _MICROPHONE)
             drawn = live.feed(sound, _SIZE)
@@ -124,11 +135,11 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
     )  # fmt: skip
     microphone.stream(
         on_sound, [microphone, portrait], [head, status], stream_every=_SOUND_EVERY, time_limit=_LONGEST,
-        concurrency_limit=4, show_progress="hidden", api_visibility="private",
+        concurrency_limit=_CALLS, show_progress="hidden", api_visibility="private",
     )  # fmt: skip
     camera.stream(
-        on_frame, [camera, portrait], [head, status], stream_every=_EVERY, time_limit=_LONGEST, concurrency_limit=4,
-        show_progress="hidden", api_visibility="private",
+        on_frame, [camera, portrait], [head, status], stream_every=_EVERY, time_limit=_LONGEST,
+        concurrency_limit=_CALLS, show_progress="hidden", api_visibility="private",
     )  # fmt: skip
     with saving:
         saver("Download living avatar", "live-living", on_living, [portrait])

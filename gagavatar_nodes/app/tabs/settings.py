@@ -10,7 +10,8 @@ import gradio as gr
 from ...choices import MODELS, PAGE_BACKGROUND, POSES, SIZE, SMOOTHING, STRENGTH, STRENGTHS, TRACKERS
 from ...settings import Settings, availability
 from ...tracking.reference import find_recognizer
-from ..context import Context, picture_input
+from ..context import Context
+from ..inputs import picture_input
 
 BUILTIN, VIDEO, VOICE = "Built-in motion", "Video or webcam", "Voice"
 COLOR, PICTURE, ORIGINAL, TRANSPARENT = "Color", "Picture", "The portrait's own (head put back)", "Transparent"
