@@ -113,7 +113,7 @@ def browser(camera, microphone):
 def visit(browser, address):
     contexts = []
 
-    def new(width=1024, height=900):
+    def new(width=1024, height=900, address=address):
         size = {"width": width, "height": height}
         context = browser.new_context(viewport=size, permissions=["camera", "microphone"])
         contexts.append(context)
