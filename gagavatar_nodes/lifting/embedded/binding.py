@@ -15,6 +15,7 @@ from .stage import Stage
 LANDMARKS = 478
 _NECK_HALF_WIDTH_CM = 6.5
 _NECK_REACH_CM = (4.0, 9.0)
+_SHOULDERS, _STILL_CM, _SHOULDERS_CM = 0.08, 1.5, 6.5  # what they follow of the head; not by the crop's edges
 _NECK_BACK_CM, _NECK_TOP_CM = (-4.0, -8.0), (6.0, 1.0)  # depths, and heights over the chin, between which it begins
 _NECK_TWIST = 0.5
 
@@ -91,8 +92,8 @@ def bind_outside(points: np.ndarray, landmarks: np.ndarray) -> Binding:
 def head_weight(canonical: np.ndarray, portrait: Portrait, stage: Stage) -> np.ndarray:
     """How much points [N, 3] move with the head, 0..1 [N].
 
-    1 above the chin, falling smoothly to 0 over 9 cm of neck below it, or less where the crop ends earlier: its lower
-    edge must not move. Shoulders, beside the neck, do not move either.
+    1 above the chin, falling smoothly over 9 cm of neck below it to the little that shoulders follow, or less where the
+    crop ends earlier: its lower and side edges must not move.
     """
     top = portrait.canonical[CHIN, 1] - 0.5
     edge = stage.to_canonical(stage.unproject(np.array([[portrait.size / 2, portrait.size - 1]]), np.zeros(1)))[0, 1]
@@ -100,7 +101,12 @@ def head_weight(canonical: np.ndarray, portrait: Portrait, stage: Stage) -> np.n
     below = top - canonical[:, 1]
     beside = np.abs(canonical[:, 0]) - _NECK_HALF_WIDTH_CM
     shoulder = smoothstep(beside / 5.0) * np.clip((below + 1.5) / 2.5, 0, 1)
-    return (smoothstep(1 - below / reach) * (1 - shoulder)).astype(np.float32)
+    neck = smoothstep(1 - below / reach) * (1 - shoulder)
+    pixels = stage.project(stage.from_canonical(canonical))[:, :2]
+    inside = np.minimum(pixels, portrait.size - 1 - pixels)[:, 0], portrait.size - 1 - pixels[:, 1]
+    from_edge = np.minimum(*inside) / stage.scale
+    follow = _SHOULDERS * smoothstep((from_edge - _STILL_CM) / (_SHOULDERS_CM - _STILL_CM))
+    return (neck + (1 - neck) * follow).astype(np.float32)
 
 
 def neck_follow(canonical: np.ndarray, portrait: Portrait) -> np.ndarray:

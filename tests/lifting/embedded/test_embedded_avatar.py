@@ -12,7 +12,7 @@ from gagavatar_nodes.avatars import load_avatar
 from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.face.pose import NECK_PIVOT, solve_pose
-from gagavatar_nodes.face.topology import FACE_OVAL, eye_openness, mouth_aperture
+from gagavatar_nodes.face.topology import CHIN, FACE_OVAL, eye_openness, mouth_aperture
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.depth import MIDDLE_PLANE_CM
 from gagavatar_nodes.rendering import rasterize
@@ -176,6 +176,16 @@ def test_the_shoulders_stay_while_the_head_turns(avatar):
         low = slice(int(0.97 * SIZE), None)
         assert np.abs(rgb[low] - views[4][0][low]).mean() < 0.02
         assert np.abs(alpha[low] - views[4][1][low]).mean() < 0.02
+
+
+def test_shoulders_follow_a_little(avatar):
+    rest, turned_head = (avatar.perform(turned([(yaw, 0)])).gaussians(0).means for yaw in (0, 30))
+    way = np.linalg.norm(turned_head - rest, axis=1)
+    points = avatar.layer.points - avatar.canonical[CHIN]
+    shoulders = (points[:, 1] < -5) & (points[:, 1] > -7) & (np.abs(points[:, 0]) > 8)
+    crown = points[:, 1] > 18
+    assert shoulders.sum() > 50
+    assert 0.01 < np.median(way[shoulders]) / np.median(way[crown]) < 0.4
 
 
 def test_a_still_driver_does_not_flicker(avatar, driver_motion):
