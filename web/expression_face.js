@@ -26,8 +26,10 @@ class Face {
     this.runs = element("button", { textContent: "Show the face", onclick: () => this.run() });
     this.more = element("button", { title: "The 52 ARKit sliders, and the rest", onclick: () => this.toggleAdvanced() });
     const reset = element("button", { textContent: "Reset", title: "Every slider to its start", onclick: () => this.reset() });
+    this.hint = element("span", {});
+    const bar = element("div", { className: "gagavatar-bar" }, this.hint, this.more, reset);
     const stage = element("div", { className: "gagavatar-stage" }, this.picture, element("div", {}, this.note, this.runs));
-    this.element = element("div", { className: "gagavatar-face" }, stage, element("div", { className: "gagavatar-bar" }, this.more, reset));
+    this.element = element("div", { className: "gagavatar-face" }, stage, bar);
     this.addWidget();
     this.show("before");
     faces.add(this);
@@ -72,6 +74,8 @@ class Face {
     }
     this.more.style.display = isVue ? "none" : "";
     this.more.textContent = this.node.showAdvanced ? "Fewer sliders" : "All sliders";
+    const unseen = this.node.showAdvanced ? [] : this.widgets.filter((one) => isFine(one) && one.value);
+    this.hint.textContent = unseen.length ? `${unseen.length} of the 52 ARKit sliders set` : "";
   }
 
   get widgets() {
@@ -205,6 +209,11 @@ class Face {
   }
 }
 
+/** Whether a widget is one of the 52 that are folded away. */
+function isFine({ name, options, value }) {
+  return !!options?.advanced && typeof value === "number" && !NOT_OF_THE_FACE.includes(name);
+}
+
 function defaultOf(node, name) {
   const { required, optional } = node.constructor.nodeData?.input ?? {};
   const [kind, options] = { ...required, ...optional }[name] ?? [];
@@ -236,7 +245,8 @@ const STYLE = `
 .gagavatar-stage img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; opacity: 0; pointer-events: none; }
 .gagavatar-stage > div { position: absolute; inset: 0; display: flex; flex-direction: column; gap: 12px; align-items: center;
   justify-content: center; padding: 12px; text-align: center; color: #c8ccd2; font: 13px sans-serif; pointer-events: none; }
-.gagavatar-bar { display: flex; gap: 6px; justify-content: flex-end; }
+.gagavatar-bar { display: flex; gap: 6px; align-items: center; }
+.gagavatar-bar span { flex: 1; min-height: 24px; color: #9aa1ab; font: 12px/24px sans-serif; }
 .gagavatar-face button { pointer-events: auto; cursor: pointer; padding: 3px 10px; border: 1px solid #555c66; border-radius: 5px;
   background: #2b3037; color: #d8dce2; font: 12px sans-serif; }
 .gagavatar-face button:hover { background: #3a414a; }
