@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Mapping
 from io import BytesIO
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import GagavatarError
 from . import faces, host, validation
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class FacePainter:
         """Return the JPEG that a request asks for.
 
         Raises:
-            RefusedError: it makes no sense (400), its face is gone (404), a newer one came (409), or a network is at
-                work for a graph (503).
+            RefusedError: it makes no sense (400), its face is gone (404), a newer one came (409), the drawing failed
+                (500), or a network is at work for a graph (503).
         """
         key, values, size = read_request(request)
         if self._memory.find(key) is None:
@@ -64,10 +64,17 @@ class FacePainter:
                     raise RefusedError(409, "A newer request took the place of this one")
                 if sitter.avatar.network is not None and _is_running():
                     raise RefusedError(503, "The graph is running: the face follows after it")
-                return await asyncio.to_thread(_jpeg, sitter, values, size)
+                return await self._drawn(sitter, values, size)
         finally:
             if number == self._newest[key]:
                 del self._newest[key]
+
+    async def _drawn(self, sitter: faces.Sitter, values: Mapping[str, Any], size: int) -> bytes:
+        try:
+            return await asyncio.to_thread(_jpeg, sitter, values, size)
+        except Exception as error:  # whatever it is: its text may name files of this machine
+            logging.getLogger(__name__).exception("The face of the node Expression could not be drawn")
+            raise RefusedError(500, "The face could not be drawn: run the graph to see why") from error
 
 
 def read_request(request: Mapping[str, Any]) -> tuple[str, dict[str, Any], int]:
@@ -124,8 +131,6 @@ def register() -> None:
             picture = await painter.paint(await _read(request))
         except RefusedError as error:
             return web.json_response({"error": str(error)}, status=error.status)
-        except GagavatarError as error:
-            return web.json_response({"error": str(error)}, status=400)
         return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 

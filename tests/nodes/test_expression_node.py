@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -173,6 +174,15 @@ def test_a_network_is_left_to_the_graph_that_runs(monkeypatch):
     with pytest.raises(RefusedError, match="follows after it") as refused:
         asyncio.run(FacePainter(memory).paint({"face": memory.keep(sitter), "values": {}, "size": 64}))
     assert refused.value.status == 503
+
+
+def test_a_drawing_that_fails_names_no_files_of_the_server():
+    memory, sitter = faces.FaceMemory(), HeldSitter()
+    sitter.draw = lambda values, size: Path("/nowhere/of/this/server").read_bytes()
+    with pytest.raises(RefusedError, match="run the graph to see why") as refused:
+        asyncio.run(FacePainter(memory).paint({"face": memory.keep(sitter), "values": {}, "size": 64}))
+    assert refused.value.status == 500
+    assert "nowhere" not in str(refused.value)
 
 
 def test_requests_are_small(show):
