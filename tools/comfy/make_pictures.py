@@ -21,7 +21,7 @@ from server import ROOT, Page, Server, browser
 
 GRAPHS = ROOT / "docs" / "graphs"
 GRAPH_WIDTH, NODE_WIDTH, CARD_WIDTH = 1280, 640, 560
-_POINTER_MS = 400
+_PAGE_EDGE, _PAGE_FRAMES = 320, 20
 _PAGE_MS = 30_000
 """Until a living page is drawn by software."""
 _BOX = """([ids, margin]) => {
@@ -59,18 +59,16 @@ def shot(page: Page, ids: list[int] | None, margin: int) -> Image.Image:
     return Image.open(io.BytesIO(page.page.screenshot(clip=box))).convert("RGB")
 
 
-def picture_page(page: Page, folder: Path) -> list[Image.Image]:
-    """Return a living page that looks after the pointer."""
-    file = next(folder.rglob("*.html"))
-    tab = page.page.context.new_page()
-    tab.set_viewport_size({"width": 360, "height": 360})
-    tab.goto(file.as_uri())
-    tab.wait_for_selector("body[data-ready]", timeout=120_000)
+def picture_page(chromium: Any, folder: Path) -> list[Image.Image]:
+    """Return a living page as its head looks around, through its own JavaScript: software draws a frame in seconds."""
+    tab = chromium.new_page(viewport={"width": _PAGE_EDGE, "height": _PAGE_EDGE}, reduced_motion="reduce")
+    tab.set_default_timeout(300_000)
+    tab.goto(next(folder.rglob("*.html")).as_uri())
+    tab.wait_for_selector("body[data-ready]")
     frames = []
-    for step in range(24):
-        turn = 2 * np.pi * step / 24
-        tab.mouse.move(180 + 170 * np.cos(turn), 160 + 110 * np.sin(turn))
-        tab.wait_for_timeout(_POINTER_MS)
+    for turn in np.linspace(0, 2 * np.pi, _PAGE_FRAMES, endpoint=False):
+        face = {"yaw": 22 * np.sin(turn), "pitch": 7 * np.cos(turn), "jawOpen": 0.3 * max(0.0, np.sin(2 * turn))}
+        tab.evaluate("face => { avatar.set(face); return avatar.settled(); }", face)
         frames.append(Image.open(io.BytesIO(tab.screenshot())).convert("RGB"))
     tab.close()
     return frames
@@ -103,7 +101,7 @@ def picture_graph(server: Server, chromium: Any, graph: Path, screens: Path | No
     if run.problems:  # a graph that needs downloaded weights: it is shown itself
         save(shot(page, None, 30), graph.with_suffix(".jpg"), CARD_WIDTH)
     else:
-        save_card(card(server, page, graph, made), graph.with_suffix(".jpg"))
+        save_card(card(server, chromium, page, graph, made), graph.with_suffix(".jpg"))
     for number, kind in page.page.evaluate("app.graph.nodes.map(n => [n.id, n.type])"):
         path = ROOT / "web" / "docs" / "images" / f"{kind}.jpg"
         if kind.startswith("GAGAvatar") and not path.exists():
@@ -111,10 +109,10 @@ def picture_graph(server: Server, chromium: Any, graph: Path, screens: Path | No
     page.close()
 
 
-def card(server: Server, page: Page, graph: Path, made: list[Path]) -> list[Image.Image]:
+def card(server: Server, chromium: Any, page: Page, graph: Path, made: list[Path]) -> list[Image.Image]:
     """Return what the graph's card shows."""
     if any(path.suffix == ".html" for path in made):
-        return picture_page(page, server.base / "output")
+        return picture_page(chromium, server.base / "output")
     if graph.stem == "02_expression_editor":
         return expression_frames(server, page.prompt)
     return result_frames(made)

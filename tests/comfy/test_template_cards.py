@@ -1,0 +1,31 @@
+"""Cards of the example graphs in the editor's template browser."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("websocket")
+
+GRAPH = Path(__file__).parents[2] / "workflows" / "02_expression_editor.json"
+CARD = "[...document.images].find(one => one.naturalHeight === 288)"
+BOX = f"(() => {{ const box = {CARD}.getBoundingClientRect(); return [box.x, box.y, box.width, box.height]; }})()"
+
+
+def test_a_card_moves_in_the_template_browser(server, chromium):
+    from server import Page
+
+    page = Page(chromium, server, GRAPH, (1600, 1100))
+    try:
+        page.page.evaluate("app.extensionManager.command.execute('Comfy.BrowseTemplates')")
+        page.page.locator("[role=dialog] input[placeholder*=Search]").first.fill(GRAPH.stem)
+        page.page.wait_for_function(f"!!{CARD}", timeout=60_000)
+        x, y, width, height = page.page.evaluate(BOX)
+        place = {"x": x, "y": y, "width": width, "height": height}
+        seen = set()
+        for _ in range(20):
+            seen.add(page.page.screenshot(clip=place))
+            page.page.wait_for_timeout(200)
+        assert len(seen) >= 4
+        assert page.errors == []
+    finally:
+        page.close()
