@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -231,7 +230,6 @@ class Workbench:
 def _tell_clients(text: str, error: GagavatarError) -> str:
     """Return a message for those who cannot see this machine: without paths, and without what only its owner can do."""
     if isinstance(error, WeightsError):
-        print(text, file=sys.stderr)
         return "This needs weights that are not at the service: choose another model or voice."
     return _PATH.sub("a file of the service", text)
 
