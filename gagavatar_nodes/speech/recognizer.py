@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from .network import FRAME_SECONDS, RATE, PhoneNetwork
-from .phones import BLANK, BORDER, CLASSES, CLOSURE, OF_IPA, Phone, time_phones
+from .phones import BLANK, BORDER, CLASSES, CLOSURE, OF_IPA, PHONE_CLASSES, Phone, time_phones
 
 _WINDOW, _CONTEXT = 16.0, 2.0
 """Seconds that are kept of each window, and that it hears before and after."""
@@ -16,6 +16,8 @@ _FRAME = round(FRAME_SECONDS * RATE)
 _ACTIVE = 0.3  # probability of any phone from which on a frame belongs to one
 _HEARD, _CLOSURE_HEARD = 0.3, 0.2
 """Probability from which on a phone counts. Two lips that stay open are seen at once, one closure too many is not."""
+_DOUBT, _DOUBT_FRAMES = 0.07, 5
+"""Probability of a closure, summed over so many frames, from which on another consonant may have been one."""
 
 
 def class_probabilities(network: PhoneNetwork, samples: np.ndarray) -> np.ndarray:
@@ -59,8 +61,31 @@ def decode(probabilities: np.ndarray, start: float = 0.0) -> list[Phone]:
         if weights.sum() < (_CLOSURE_HEARD if kind == closure else _HEARD):
             continue
         middle = float((weights * np.arange(first, last)).sum() / weights.sum())
-        spikes.append((start + middle * FRAME_SECONDS, CLASSES[kind]))
-    return time_phones(spikes)
+        spikes.append((middle, CLASSES[kind]))
+    spikes = _close_lips(classes, spikes)
+    return time_phones([(start + frame * FRAME_SECONDS, kind) for frame, kind in spikes])
+
+
+def _close_lips(classes: np.ndarray, spikes: list[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Spikes in frames, with closures in the place of consonants that may well have been one.
+
+    The network takes one closure in ten for another stop or nasal, but then it doubts: other consonants have a third of
+    such doubts once in thirty times.
+    """
+    doubt = np.convolve(classes[:, CLASSES.index(CLOSURE)], np.ones(_DOUBT_FRAMES), "same")
+    peaks = np.flatnonzero((doubt >= _DOUBT) & (doubt >= np.roll(doubt, 1)) & (doubt > np.roll(doubt, -1)))
+    for frame in sorted(peaks, key=lambda one: -doubt[one]):
+        at = np.array([second for second, _ in spikes] or [-np.inf])
+        near = np.flatnonzero(np.abs(at - frame) <= _DOUBT_FRAMES - 1)
+        if any(spikes[index][1] == CLOSURE for index in near):
+            continue
+        consonants = [index for index in near if not PHONE_CLASSES[spikes[index][1]].vowel]
+        if consonants:
+            index = min(consonants, key=lambda one: abs(at[one] - frame))
+            spikes[index] = spikes[index][0], CLOSURE
+        elif len(near):
+            spikes = sorted([*spikes, (float(frame), CLOSURE)])
+    return spikes
 
 
 def _sum(network: PhoneNetwork, probabilities: np.ndarray) -> np.ndarray:
