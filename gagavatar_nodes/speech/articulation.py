@@ -22,7 +22,7 @@ REACH_SECONDS = 0.6
 
 _PARTS = ("jaw", "lips", "rounding")
 _PART_OF = {"jawOpen": 0, "mouthFunnel": 2, "mouthPucker": 2}  # the others: lips
-_SPREAD = np.array([0.045, 0.05, 0.11])
+_SPREAD = np.array([0.035, 0.05, 0.11])
 """Seconds in which a phone's pull on each part falls to 1/e: lips round early and let go late."""
 _CUSP = 0.02  # seconds around its middle in which the pull is flat
 _PULL: dict[str, tuple[float, float, float]] = {

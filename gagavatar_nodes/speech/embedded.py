@@ -18,10 +18,11 @@ from .gestures import gesture
 from .manner import Manner
 from .sound import Sound
 
-_QUIETEST, _LOUDEST = 0.1, 1.15
+_QUIETEST, _LOUDEST = 0.1, 1.2
 """Of the jaw's opening at usual loudness."""
+_BETWEEN_SYLLABLES, _IN_SYLLABLES = 0.7, 1.2
 _SPAN_DB = 20.0  # between shut and fully open
-_HEADROOM_DB = 7.0  # under the loudest vowels, at which the mouth opens as usual
+_HEADROOM_DB = 9.0  # under the loudest vowels, at which the mouth opens as usual
 _SILENT_DB = -60.0  # of a whole sound, under which loudness means nothing
 
 
@@ -60,7 +61,11 @@ def perform_speech(speech: Speech, times: np.ndarray, fps: float, manner: Manner
 
 
 def jaw_gain(speech: Speech, times: np.ndarray) -> np.ndarray:
-    """[T] how far the jaw opens at `times`, 1 for this voice's usual vowel: by loudness, and a little by pitch."""
+    """[T] how far the jaw opens at `times`, 1 for this voice's usual vowel.
+
+    By loudness in the voice and in the syllable, and a little by pitch.
+    """
     loud = max(speech.prosody.loud(), _SILENT_DB)
-    gain = 1 + (speech.prosody.level_at(times + 0.01) - loud + _HEADROOM_DB) / _SPAN_DB
+    gain = 1 + (speech.prosody.level_at(times) - loud + _HEADROOM_DB) / _SPAN_DB
+    gain *= _BETWEEN_SYLLABLES + (_IN_SYLLABLES - _BETWEEN_SYLLABLES) * speech.prosody.swell_at(times)
     return np.clip(gain + 0.02 * speech.prosody.pitch_at(times), _QUIETEST, _LOUDEST)

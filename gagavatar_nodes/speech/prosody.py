@@ -18,6 +18,9 @@ _SONOROUS = (250.0, 2500.0)  # hertz: first and second formants, not hiss and hu
 _PITCH = (70.0, 420.0)  # hertz of voices
 _VOICED = 0.45  # of the autocorrelation, from which on a pitch is one
 _FLOOR_DB = -100.0
+_AUDIBLE_DB = 35.0  # under the loudest vowels
+_SMOOTHED, _NEARBY = 0.015, 0.12  # seconds, of loudness within a syllable
+_SWELL_DB = 8.0  # between two syllables, at which swells are whole
 _PERCENTILE_LOUD, _PERCENTILE_QUIET = 90, 10
 
 
@@ -47,6 +50,19 @@ class Prosody:
         if len(self) == 0:
             return np.full(len(times), _FLOOR_DB)
         return np.interp(times, self.start + np.arange(len(self)) * STEP_SECONDS, self.level)
+
+    def swell_at(self, times: np.ndarray) -> np.ndarray:
+        """[T] 0..1 at seconds [T]: 1 where the voice is as loud as it gets nearby, as in the middle of syllables."""
+        from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d
+
+        if len(self) == 0:
+            return np.zeros(len(times))
+        audible = np.maximum(self.level.astype(np.float64), self.loud() - _AUDIBLE_DB)
+        level = gaussian_filter1d(audible, _SMOOTHED / STEP_SECONDS)
+        rows = 2 * round(_NEARBY / STEP_SECONDS) + 1
+        low, high = minimum_filter1d(level, rows), maximum_filter1d(level, rows)
+        swell = (level - low) / np.maximum(high - low, _SWELL_DB)
+        return np.interp(times, self.start + np.arange(len(self)) * STEP_SECONDS, swell)
 
     def pitch_at(self, times: np.ndarray) -> np.ndarray:
         """[T] semitones from the voice's median pitch at seconds [T], bridged where there is none."""

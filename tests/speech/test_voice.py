@@ -6,6 +6,7 @@ import pytest
 from gagavatar_nodes.errors import FileFormatError, GagavatarError, MediaError
 from gagavatar_nodes.speech import analysis
 from gagavatar_nodes.speech.manner import Manner
+from gagavatar_nodes.speech.prosody import join_levels, stream_prosody
 from gagavatar_nodes.speech.sound import Sound
 from gagavatar_nodes.speech.voices import drive
 from gagavatar_nodes.types import ARKIT_NAMES
@@ -36,6 +37,14 @@ def test_lips_meet_as_well_at_a_low_frame_rate(truth):
 
 def test_the_jaw_opens_with_the_vowels(motion, truth):
     assert vowel_correlation(motion, truth) > 0.7
+
+
+def test_syllables_swell(samples):
+    level = join_levels(stream_prosody([samples]))
+    assert level.swell_at(np.arange(0, 9, 0.01)).max() > 0.95
+    hum = 0.2 * np.sin(2 * np.pi * 300 * np.arange(16000) / 16000).astype(np.float32)
+    steady = join_levels(stream_prosody([hum * np.r_[np.ones(8000), np.full(8000, 0.1)].astype(np.float32)]))
+    assert steady.swell_at(np.array([0.25, 0.45, 0.6])).round(1).tolist() == [0, 1, 0]
 
 
 def test_lips_open_wide_and_round(motion):
