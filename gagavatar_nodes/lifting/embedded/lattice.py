@@ -126,7 +126,9 @@ def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: 
 
 def opaque_core(portrait: Portrait, pixels: float) -> np.ndarray:
     """[S, S] bool where the matte is opaque `pixels` around: what lies behind must not fill its soft edge."""
-    opaque = np.pad((portrait.alpha > 0.9).astype(np.uint8), 1, mode="edge")
+    # A ragged edge would gather what is drawn in to it on its points.
+    even = cv2.GaussianBlur((portrait.alpha > 0.9).astype(np.float32), (0, 0), 0.008 * portrait.size)
+    opaque = np.pad((even > 0.5).astype(np.uint8), 1, mode="edge")
     return cv2.distanceTransform(opaque, cv2.DIST_L2, 5)[1:-1, 1:-1] > pixels
 
 

@@ -16,14 +16,14 @@ from .regions import Regions
 from .skin import carve
 from .stage import Stage
 
-_AROUND, _ROWS = 96, 64  # nodes
+_AROUND, _ROWS = 64, 40  # nodes
 _REACH_CM = (-6.0, 9.0)  # of the tube, from the chin's height
 _RING_CM = 1.5  # over the chin a neck is narrowest
 _FLARE, _TAPER = 1.2, 0.015  # widest ring over the narrowest; how much narrower a centimeter into the skull
 _THICKNESS_CM = 0.03
 _FACING, _NEAR_CM = 0.3, 1.5  # the portrait shows what faces it by that cosine, and is no deeper under the front
-_REACH_SIDE_CM = 0.3  # of its splats
-_SPREAD, _ENOUGH = 6, 8  # nodes
+_REACH_SIDE_CM = 0.4  # of its splats
+_SPREAD, _ENOUGH = 4, 6  # nodes
 _SHADE_CM, _JAW_SHADE = 2.5, 0.8  # over the chin the neck is in the jaw's shade
 
 
