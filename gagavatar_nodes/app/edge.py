@@ -31,6 +31,8 @@ _SERVED = re.compile(
 )
 """Gradio's routes that the page and its API use. Others read, fetch or run more than visitors need."""
 _CALLS = re.compile(r"(queue/join|run/(?P<run>[^/]+)|api/(?P<api>[^/]+)|call/(v2/)?(?P<call>[^/]+))/?")
+_MESSAGES = re.compile(r"(cancel|reset|stream/[^/]+)/?")
+"""What is sent of a call that runs."""
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LARGEST_CALL = 16 << 20
 """Bytes of a call, pictures of the webcam included."""
@@ -172,6 +174,9 @@ class Edge:
             await self._upload(scope, receive, send)
         elif scope["method"] == "POST" and (call := _CALLS.fullmatch(inner)):
             await self._call(call, scope, receive, send)
+        elif scope["method"] == "POST" and _MESSAGES.fullmatch(inner):
+            data = json.dumps(await _read(receive)).encode()
+            await self._app(_resize(scope, data), _replay(data, receive), send)
         else:
             await self._app(scope, _Bounded(receive, _LARGEST_CALL), send)
 
@@ -250,7 +255,7 @@ class Edge:
             found = next((one for one in handlers.values() if one.api_name == api_name), None)
         else:
             found = handlers.get(number) if type(number) is int else None
-        if found is None or (found.api_visibility != "public" and "origin" not in headers):
+        if found is None or found.fn is None or (found.api_visibility != "public" and "origin" not in headers):
             raise RefusedError(404, "There is no such handler.")
         return found
 

@@ -168,7 +168,17 @@ def test_logins_are_throttled(serving):
 def test_bodies_that_are_no_calls_are_refused(serving):
     web = Visitor(serving()).web
     deep = b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    for body in (b"", b"[]", b"{", deep, b'{"data": 3, "fn_index": 0}', b"\xff", b'{"session_hash": {}}', b"null"):
-        for path in ("queue/join", "run/animate", "call/animate", "call/v2/animate", "cancel", "reset"):
+    for body in (
+        b"",
+        b"[]",
+        b"{",
+        deep,
+        b'{"data": 3, "fn_index": 0}',
+        b"\xff",
+        b"\xf6\x00",
+        b'{"session_hash": {}}',
+        b"null",
+    ):
+        for path in ("queue/join", "run/animate", "call/animate", "call/v2/animate", "cancel", "reset", "stream/x"):
             reply = web.post(f"/gradio_api/{path}", content=body, headers={"Content-Type": "application/json"})
             assert reply.status_code < 500, (path, body[:20])

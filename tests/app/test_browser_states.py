@@ -44,12 +44,15 @@ def test_buttons_and_status_tell_how_a_job_stands(visit, tmp_path):
     long_job(first)
     says(first, "Render")
     assert state(first)[1] == AT_WORK
+    assert not first.is_visible("#result"), "the preview stands in its place"
     second.click("#animate")
     says(second, "Waiting: 1 job is before yours, about ")
     assert state(second)[1] == AT_WORK
     second.click("#stop")
     says(second, "Stopped.")
     assert state(second) == ("Stopped. Ready: press Animate.", AT_REST)
+    second.wait_for_timeout(500)
+    assert "Example of a result" in second.inner_text("#result"), "nothing else was made"
     second.click("#animate")
     says(second, "Waiting: 1 job is before yours, about ")
     first.context.close()  # who leaves makes room

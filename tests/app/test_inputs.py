@@ -105,11 +105,20 @@ def test_who_comes_fifth_gets_the_place_that_becomes_free(monkeypatch):
     now = 100.0
     monkeypatch.setattr(places.time, "monotonic", lambda: now)
     four = Places(4, rest=4.0)
-    assert all(four.take(name) for name in "abcd")
-    assert not four.take("e")
+
+    def takes(name):
+        with four.take(name) as taken:
+            return taken
+
+    assert all(takes(name) for name in "abcd")
+    assert not takes("e")
     now += 3.0
-    assert all(four.take(name) for name in "bcd")
-    assert not four.take("e"), "the first one may have paused"
+    assert all(takes(name) for name in "bcd")
+    assert not takes("e"), "the first one may have paused"
     now += 2.0
-    assert four.take("e")
-    assert not four.take("a")
+    assert takes("e")
+    assert not takes("a")
+    with four.take("e"):
+        now += 60.0
+        assert all(takes(name) for name in "xyz")
+        assert not takes("a"), "whoever is followed right now keeps the place"

@@ -143,7 +143,13 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             status = gr.Markdown(_READY, elem_id="status")
             with gr.Column(elem_id="stage"):
                 preview = gr.Image(
-                    label="Preview", visible=False, interactive=False, height=_STAGE, format="jpeg", elem_id="preview"
+                    label="Preview",
+                    visible=False,
+                    interactive=False,
+                    height=_STAGE,
+                    format="jpeg",
+                    elem_id="preview",
+                    buttons=[],
                 )
                 result = gr.Video(
                     label="Example of a result", value=str(MEDIA / "welcome.mp4"), interactive=False,
@@ -190,6 +196,11 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         context.session(request).stop()
         return "Stopping …", _OFF
 
+    def on_success(request: gr.Request) -> Any:
+        """Call what is shown a result, unless the job was stopped; apart from the values that the API gives."""
+        made = context.session(request).values.pop("made", False)
+        return gr.update(label="Result") if made else gr.skip()
+
     def on_failure(request: gr.Request) -> tuple[Any, ...]:
         """Say so where a call failed before its work began."""
         told = context.session(request).values.pop("told", False)
@@ -208,7 +219,7 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
         (run_dropped, on_run, [dropped, portrait, driver, voice], "run_workflow"),
     ):
         made = button.click(run, given, outputs, api_name=name, **queued)
-        made.success(lambda: gr.update(label="Result"), None, result, **shown)
+        made.success(on_success, None, result, **shown)
         made.failure(on_failure, None, outputs, **shown)
     stop.click(on_stop, None, [status, stop], **shown)
 
@@ -224,7 +235,7 @@ def _input_signature() -> inspect.Signature:
 def _running(context: Context, session: Session, make: Callable[[], Graph]) -> Iterator[Any]:
     """Updates of the outputs while a graph is made and runs; whatever happens, they say how it ended."""
     session.values.pop("told", None)
-    yield "Starting …", gr.skip(), gr.skip(), _OFF, _OFF, _OFF, _OFF, _ON
+    yield "Starting …", *[gr.skip()] * 4, _OFF, _OFF, _ON
     shown = line = None
     try:
         session.tidy(context.limits.visitor_bytes)
@@ -256,6 +267,7 @@ def _ended(line: str) -> tuple[Any, ...]:
 def _results(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]:
     path = _written(graph, report)
     quality.remember(session, graph)
+    session.values["made"] = True
     document = session.folder / "output" / "gagavatar_workflow.json"
     document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
     saved = gr.update(value=str(document), interactive=True)

@@ -84,9 +84,9 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             return gr.skip(), _HINT
         began = time.perf_counter()
         session = context.session(request)
-        if not places.take(str(session.folder)):
-            return gr.skip(), full
-        with session.lock:
+        with places.take(str(session.folder)) as taken, session.lock:
+            if not taken:
+                return gr.skip(), full
             live, meter = _live(context, session, path, _CAMERA)
             drawn = live.feed(frame, _SIZE)
         if drawn is None:
@@ -98,9 +98,9 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             return gr.skip(), _HINT_SOUND
         began = time.perf_counter()
         session = context.session(request)
-        if not places.take(str(session.folder)):
-            return gr.skip(), full
-        with session.lock:
+        with places.take(str(session.folder)) as taken, session.lock:
+            if not taken:
+                return gr.skip(), full
             live, meter = _live(context, session, path, _MICROPHONE)
             drawn = live.feed(sound, _SIZE)
         if drawn is None:
