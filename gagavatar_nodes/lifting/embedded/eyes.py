@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ...easing import smoothstep
 from ...face.topology import EYE_RINGS, IRISES
 from ...types import Portrait
 from .binding import Binding, Handle
@@ -13,8 +14,10 @@ from .layer import Layer, discs
 from .stage import Stage
 
 _NODES_ACROSS = 64  # splats over an eye's box; more than the picture's pixels adds nothing
-_RIM = 1.15  # the sclera starts this many iris radii from the iris' center
+_LIMB = (1.05, 1.35)  # iris radii from the iris' center over which the portrait's own sclera starts
+_WHITE = np.array([0.86, 0.84, 0.82])
 _BALL = 0.62  # radius of the eyeball in eye widths
+_CAP = 0.08  # eye widths by which the white's front is flattened: irises move without turning, and must not sink in
 _LIFT_CM = 0.04  # the iris lies this far over the sclera
 
 
@@ -50,13 +53,16 @@ def _eye(portrait: Portrait, stage: Stage, ring: np.ndarray, iris: np.ndarray, h
     # A ball behind the lids, in centimeters toward the camera.
     ball = _BALL * width
     reach = ((nodes - socket) ** 2).sum(-1)
-    depth = ring[:, 2].mean() + 0.06 * width + ball - np.sqrt(np.maximum(ball**2 - reach, 0.05 * ball**2))
-    points = stage.unproject(nodes.reshape(-1, 2), -depth.ravel() / stage.scale)
+    behind = ball - np.sqrt(np.maximum(ball**2 - reach, 0.05 * ball**2))
+    points, white = (
+        stage.unproject(nodes.reshape(-1, 2), -(ring[:, 2].mean() + 0.06 * width + depth.ravel()) / stage.scale)
+        for depth in (behind, np.maximum(behind, _CAP * width))
+    )
     iris_alpha = np.clip((1.02 * radius - np.hypot(*(nodes - center).reshape(-1, 2).T)) / 1.2, 0, 1)
     near = np.flatnonzero((reach < (0.7 * width) ** 2).ravel())
     disc = np.flatnonzero(iris_alpha > 0.01)
     sigma = 0.6 * step / stage.scale
-    still = discs(stage.to_canonical(points[near]), Binding.free(len(near)), sclera[near], 0.97, sigma)
+    still = discs(stage.to_canonical(white[near]), Binding.free(len(near)), sclera[near], 0.97, sigma)
     raised = stage.to_canonical(points[disc] + [0, 0, _LIFT_CM])
     moving = discs(raised, Binding.to([handle], np.ones((len(disc), 1))), whole[disc], iris_alpha[disc], sigma)
     return [still, moving]
@@ -79,25 +85,37 @@ def _textures(
     visible = opening > 0.6
     distance = np.hypot(nodes[..., 0] - center[0], nodes[..., 1] - center[1])
 
-    white = visible & (distance > _RIM * radius)
-    white_color = np.percentile(color[white], 60, axis=0) if white.sum() > 5 else np.array([0.86, 0.84, 0.82])
-    shade = np.clip(1.05 - 0.25 * np.hypot(*np.moveaxis(nodes - socket, -1, 0)) / (0.6 * width), 0.5, 1.1)
-    white_map = white_color * shade[..., None]
-    # Behind the iris the white goes on as it is around it.
-    weight = white.astype(np.float32)
-    spread = 0.6 * radius / (nodes[0, 1, 0] - nodes[0, 0, 0])
-    near = cv2.GaussianBlur(color.astype(np.float32) * weight[..., None], (0, 0), spread)
-    weight = cv2.GaussianBlur(weight, (0, 0), spread)[..., None]
-    white_map = (near + 0.05 * white_map) / (weight + 0.05)
+    white = visible & (distance > _LIMB[1] * radius)
+    white_map = _white(color, white, (nodes - socket) / width, 0.8 * radius / (nodes[0, 1, 0] - nodes[0, 0, 0]))
     profile = _radial_profile(color, distance, radius, visible)
     bins = np.clip(distance / radius * len(profile), 0, len(profile) - 1).astype(int)
     synthetic = np.where((distance < radius)[..., None], profile[bins], white_map)
 
     soft = cv2.GaussianBlur(visible.astype(np.float32), (0, 0), 0.8)[..., None]
     whole = color * soft + synthetic * (1 - soft)
-    sclera = np.where((distance < _RIM * radius)[..., None], white_map, whole)
+    own = smoothstep((distance / radius - _LIMB[0]) / (_LIMB[1] - _LIMB[0]))[..., None]
+    sclera = own * whole + (1 - own) * white_map
     sclera = cv2.GaussianBlur(sclera, (0, 0), 1.2)
     return sclera.reshape(-1, 3), whole.reshape(-1, 3)
+
+
+def _white(color: np.ndarray, seen: np.ndarray, places: np.ndarray, spread: float) -> np.ndarray:
+    """[H, W, 3] the white of the eye, also where iris and lids cover it: it goes on as it is around.
+
+    Args:
+        color: [H, W, 3].
+        seen: [H, W] where it shows the white.
+        places: [H, W, 2] in eye widths from the socket's middle.
+        spread: pixels over which it goes on.
+    """
+    if seen.sum() <= 5:
+        return _WHITE * np.clip(1.05 - 0.4 * np.linalg.norm(places, axis=-1), 0.6, 1.05)[..., None]
+    light = color.mean(-1)
+    bright = seen & (light >= np.percentile(light[seen], 30))  # without lashes and their shadow
+    plain = np.median(color[bright], axis=0)
+    weight = bright.astype(np.float32)
+    near = cv2.GaussianBlur(((color - plain) * weight[..., None]).astype(np.float32), (0, 0), spread)
+    return np.clip(plain + near / (cv2.GaussianBlur(weight, (0, 0), spread)[..., None] + 0.02), 0, 1)
 
 
 def _radial_profile(color: np.ndarray, distance: np.ndarray, radius: float, visible: np.ndarray) -> np.ndarray:

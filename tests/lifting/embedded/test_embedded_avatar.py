@@ -14,6 +14,7 @@ from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.face.pose import NECK_PIVOT, solve_pose
 from gagavatar_nodes.face.topology import CHIN, FACE_OVAL, eye_openness, mouth_aperture
 from gagavatar_nodes.lifting.embedded import lift_portrait
+from gagavatar_nodes.lifting.embedded.binding import Handle
 from gagavatar_nodes.lifting.embedded.depth import MIDDLE_PLANE_CM
 from gagavatar_nodes.rendering import rasterize
 from gagavatar_nodes.tracking.faces import find_faces
@@ -24,6 +25,7 @@ from synthetic import TRUTH
 SIZE = 256
 VIEWS = [(yaw, pitch) for yaw in (-30, 0, 30) for pitch in (-20, 0, 20)]
 BLINK = {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}
+ASIDE = {"eyeLookOutLeft": 0.8, "eyeLookInRight": 0.8}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,12 @@ def marked(performance, index: int, marks: np.ndarray, size: int = SIZE) -> np.n
 
 def inside_of_the_mouth(avatar) -> np.ndarray:
     return np.arange(len(avatar)) >= len(avatar) - len(avatar.mouth_fade)
+
+
+def moved_by(avatar, *handles: Handle) -> np.ndarray:
+    """[N] the splats that handles move."""
+    binding = avatar.layer.binding
+    return (np.isin(binding.controls, handles) & (binding.weights > 0)).any(1)
 
 
 def seen(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -160,8 +168,15 @@ def test_a_blink_of_one_frame_shuts_the_eyes_as_well(avatar):
     assert (eye_openness(avatar.canonical + alone) < 0.1).all()
 
 
+def test_an_iris_that_looks_aside_is_whole(avatar):
+    performance = avatar.perform(looks({}, ASIDE))
+    irises = moved_by(avatar, Handle.LEFT_GAZE, Handle.RIGHT_GAZE)
+    ahead, aside = (marked(performance, index, irises).sum() for index in (0, 1))
+    assert aside > 0.8 * ahead  # it sinks neither into the ball nor under the lids
+
+
 def test_a_glance_moves_the_irises_alone(avatar):
-    ahead, aside = drawn(avatar, looks({}, {"eyeLookOutLeft": 0.8, "eyeLookInRight": 0.8}))
+    ahead, aside = drawn(avatar, looks({}, ASIDE))
     points = landmarks_on_screen(avatar, avatar.perform(looks({})), 0)
     eyes = hull(points[[33, 133, 159, 145]], SIZE, 0) | hull(points[[263, 362, 386, 374]], SIZE, 0)
     around = cv2.dilate(eyes.astype(np.uint8), np.ones((25, 25))) > 0
