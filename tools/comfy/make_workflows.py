@@ -1,4 +1,4 @@
-"""Writes the example graphs in `workflows`. Their pictures come from `thumbnails.py`.
+"""Writes the example graphs in `workflows`. Their pictures come from `make_pictures.py`.
 
 python tools/comfy/make_workflows.py [FOLDER]
 """
