@@ -36,7 +36,11 @@ def save(path: Path, pixels: np.ndarray | None = None, **options: object) -> Pat
     """Write uint8 pixels of any layout by Pillow, nearly without loss."""
     from PIL import Image
 
-    near = {".jpg": {"quality": 98}, ".webp": {"lossless": True}, ".avif": {"quality": 98, "subsampling": "4:4:4"}}
+    near = {
+        ".jpg": {"quality": 98},
+        ".webp": {"lossless": True, "exact": True},
+        ".avif": {"quality": 98, "subsampling": "4:4:4"},
+    }
     Image.fromarray(photo() if pixels is None else pixels).save(path, **near.get(path.suffix, {}), **options)
     return path
 

@@ -42,8 +42,10 @@ if TYPE_CHECKING:
 _QUEUE = 4
 _TS_DISCONT = 0x0200
 """FFmpeg's flag of formats whose clock may jump."""
-_STANDING = 0.5
-"""Share of the frame rate under which the average says more about frames that stand than about those that move."""
+_STEADY = 0.95
+"""Share of the rate of the frames that move from which the average is theirs; under it some frames stand."""
+_FIELDS = (0.48, 0.52)
+"""Share at which the other rate is that of the fields of an interlaced film."""
 _FASTEST = 60
 _SHORTFALL = 0.95
 """A video with a smaller share of the frames that its header names was cut off."""
@@ -234,11 +236,13 @@ def _shown_seconds(container: InputContainer, duration: float | None) -> float |
 def _rates(stream: VideoStream) -> tuple[Fraction | None, Fraction | None]:
     """Return the average rate and the one of the frames that do not stand.
 
-    That first where long stands hide the average.
+    That first where stands hide the average: at a lower rate frames that move would be left out.
     """
     average, moving = stream.average_rate, stream.guessed_rate
-    if average and moving and average < _STANDING * moving <= _STANDING * _FASTEST:
-        return moving, average
+    if average and moving and moving <= _FASTEST:
+        share = average / moving
+        if share < _STEADY and not _FIELDS[0] < share < _FIELDS[1]:
+            return moving, average
     return average, moving
 
 
