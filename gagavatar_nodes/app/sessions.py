@@ -25,6 +25,10 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 80
 _MOST_LOADED = 8
 """Visitors whose avatars stay in memory."""
+_HEAVY = ("avatar", "live")
+"""Beginnings of the names of values that take much memory."""
+_LOADED_SECONDS = 300.0
+"""Since a visitor was seen last, for which they stay."""
 FOLDER_PREFIX = "gagavatar-app-"
 
 
@@ -127,10 +131,14 @@ class Sessions:
     def _let_go(self) -> None:
         """Drop what was computed for the visitors who were not seen for longest; they get it again when they come."""
         recent = sorted(self._sessions.values(), key=lambda session: session.used, reverse=True)
-        for session in recent[_MOST_LOADED:]:
+        oldest = time.monotonic() - _LOADED_SECONDS
+        for place, session in enumerate(recent):
+            if place < _MOST_LOADED and session.used > oldest:
+                continue
             if (session.values or len(session.results)) and session.lock.acquire(blocking=False):
                 try:
-                    session.values.clear()
+                    for name in [one for one in session.values if one.startswith(_HEAVY)]:
+                        del session.values[name]
                     session.results = ResultCache()
                 finally:
                     session.lock.release()

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from gagavatar_nodes.app.sessions import Sessions
+from gagavatar_nodes.app.sessions import Sessions, _name
 
 
 def test_visitors_do_not_share_folders_or_results(tmp_path):
@@ -30,6 +30,19 @@ def test_visitors_not_seen_for_a_while_are_forgotten(tmp_path):
     old.used = time.monotonic() - 61
     sessions.of("new")
     assert len(sessions) == 1
+
+
+def test_what_was_computed_for_visitors_who_rest_or_are_many_is_let_go(tmp_path):
+    sessions = Sessions(tmp_path / "app")
+    for number in range(10):
+        sessions.of(f"{number}").values.update({"avatar auto": object(), "measured graph": {}})
+    sessions.of("9").used = time.monotonic() - 301
+    sessions.of("8")
+    kept = [number for number in range(10) if "avatar auto" in sessions._sessions[_name(f"{number}")].values]
+    assert 0 < len(kept) <= 8
+    assert 8 in kept
+    assert 9 not in kept
+    assert all("measured graph" in session.values for session in sessions._sessions.values())
 
 
 @pytest.mark.parametrize("name", ["../../evil.png", ".hidden", "a b;c.png", "x" * 300 + ".png"])
