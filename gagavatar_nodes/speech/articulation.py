@@ -136,12 +136,12 @@ def _rests(phones: Sequence[Phone], times: np.ndarray) -> np.ndarray:
 
 
 def _closure(phones: Sequence[Phone], kind: str, times: np.ndarray, frame: float) -> np.ndarray:
-    """0..1 [T] how closed the lips are for the phones of a kind, each for a frame of `frame` seconds at least."""
+    """0..1 [T] how closed the lips are for the phones of a kind, each for one and a half frames of `frame` seconds at least."""
     shut = np.zeros(len(times))
     for phone in phones:
         if phone.kind != kind:
             continue
-        held = max((phone.end - phone.start) / 2 - _PARTING, 0.51 * frame)
+        held = max((phone.end - phone.start) / 2 - _PARTING, 0.75 * frame)
         first, last = np.searchsorted(times, [phone.middle - held - _SHUTTING, phone.middle + held + _SHUTTING])
         away = np.abs(times[first:last] - phone.middle)
         shut[first:last] = np.maximum(shut[first:last], smoothstep((held + _SHUTTING - away) / _SHUTTING))
