@@ -46,7 +46,7 @@ def measure_alone(
     known, lines = recognizers(settings or Settings())
     with VideoReader(path) as video:
         count = min(video.frame_count or FRAMES, FRAMES)
-        follow = Follower(video.fps, "result")
+        follow = Follower(video.fps, "result", registered=True)  # as the motion was tracked
         alike: dict[str, list[float]] = {name: [] for name in known}
         persons = {name: embed(portrait.crop, portrait.landmarks) for name, embed in known.items()}
         for index, frame in enumerate(video):

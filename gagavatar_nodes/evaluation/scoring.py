@@ -115,8 +115,9 @@ def score_pair(pair: Pair, work: Work, gallery: Path | None = None, report: Prog
 class Follower:
     """Finds a face from frame to frame, without smoothing, and keeps its track."""
 
-    def __init__(self, fps: float, name: str) -> None:
-        self._tracker = VideoTracker(max(fps, 1.0), 0.0, faithful=False, registered=False)
+    def __init__(self, fps: float, name: str, registered: bool = False) -> None:
+        """`registered`: as drivers are tracked; by default frame by frame, so that a metric rests on the model alone."""
+        self._tracker = VideoTracker(max(fps, 1.0), 0.0, faithful=False, registered=registered)
         self._recorder = TrackRecorder(fps, name)
 
     def see(self, picture: np.ndarray) -> np.ndarray | None:
