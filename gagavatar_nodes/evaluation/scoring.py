@@ -116,7 +116,7 @@ class Follower:
     """Finds a face from frame to frame, without smoothing, and keeps its track."""
 
     def __init__(self, fps: float, name: str, registered: bool = False) -> None:
-        """`registered`: as drivers are tracked; by default frame by frame, so that a metric rests on the model alone."""
+        """`registered`: as drivers are tracked; otherwise a metric rests on the landmark model alone."""
         self._tracker = VideoTracker(max(fps, 1.0), 0.0, faithful=False, registered=registered)
         self._recorder = TrackRecorder(fps, name)
 

@@ -136,7 +136,7 @@ def _rests(phones: Sequence[Phone], times: np.ndarray) -> np.ndarray:
 
 
 def _closure(phones: Sequence[Phone], kind: str, times: np.ndarray, frame: float) -> np.ndarray:
-    """0..1 [T] how closed the lips are for the phones of a kind, each for one and a half frames of `frame` seconds at least."""
+    """0..1 [T] how closed the lips are for the phones of a kind, each for 1.5 frames of `frame` seconds at least."""
     shut = np.zeros(len(times))
     for phone in phones:
         if phone.kind != kind:
