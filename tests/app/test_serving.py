@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from gagavatar_nodes import assets
 from gagavatar_nodes.app.limits import Limits
 from gagavatar_nodes.media.video_reader import VideoReader
 from proxy import proxied
+from synthetic import DRIVER
 
 pytest.importorskip("gradio")
 gradio_client = pytest.importorskip("gradio_client")
@@ -50,6 +52,19 @@ def test_a_password_guards_the_page_and_its_api(serving, tmp_path):
     client = gradio_client.Client(address, auth=("me", "secret"), verbose=False, download_files=str(tmp_path / "got"))
     with VideoReader(animate(client)) as video:
         assert video.size == (128, 128)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows refuses such names itself")
+def test_files_of_any_name_are_taken(serving, tmp_path):
+    client = gradio_client.Client(serving(), verbose=False, download_files=str(tmp_path / "got"))
+    choices = {"What moves it": "Video or webcam", "Seconds": 1.0}
+    for name in ("2024-11-14T22:57:44", "50 % #1 'best' & \"last\"?", "-%03d 漢字 🙂"):
+        portrait, driver = tmp_path / f"{name}.jpg", tmp_path / f"{name}.mp4"
+        portrait.write_bytes(Path(assets.path("example_portrait.jpg")).read_bytes())
+        driver.write_bytes(DRIVER.read_bytes())
+        files = {"Portrait": gradio_client.handle_file(portrait), "Driving video": gradio_client.handle_file(driver)}
+        with VideoReader(animate(client, **files, **choices)) as video:
+            assert sum(1 for _ in video) == 24, name  # built-in motions have 25 frames a second
 
 
 def test_the_page_works_below_a_path_of_a_proxy(serving, tmp_path):
