@@ -77,12 +77,9 @@ def _sound_of(payload: Any) -> tuple[int, np.ndarray] | None:
         return None
     most, seconds = _PIECE
     _read(Path(payload.path), most)
-    token = budget.current.set(budget.Budget(seconds))
-    try:
+    with budget.within(budget.Budget(seconds)):
         sound = SoundReader(payload.path)
         blocks = [block.T for block in sound]
-    finally:
-        budget.current.reset(token)
     return sound.rate, np.concatenate(blocks) if blocks else np.zeros((0, sound.channels), np.float32)
 
 

@@ -79,11 +79,8 @@ def run_graph(job: Job, session: Session, on_node: Callable[[str, str], None]) -
 
     def run(show: Any) -> dict[str, Outputs]:
         job.limits.check_graph(job.graph)
-        token = budget.current.set(budget.Budget(job.limits.seconds))
-        try:
+        with budget.within(budget.Budget(job.limits.seconds)):
             return execute(job.graph, session.program(show), session.results, on_node, job.wanted)
-        finally:
-            budget.current.reset(token)
 
     return run
 

@@ -56,14 +56,12 @@ class Workbench:
         """
         work = {LIFT: self._lift, TRACK: self._track, RENDER: self._render}[kind]
         wall, cpu = time.perf_counter(), time.process_time()
-        token = budget.current.set(_make_budget(spec))
         try:
-            result = work(spec, progress)
+            with budget.within(_make_budget(spec)):
+                result = work(spec, progress)
         except GagavatarError as error:
             text = self._with_user_names(str(error), spec)
             raise type(error)(_tell_clients(text, error) if spec.get("limits") else text) from error
-        finally:
-            budget.current.reset(token)
         return {
             **result,
             "seconds": round(time.perf_counter() - wall, 4),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -44,6 +45,16 @@ class Budget:
 
 current: contextvars.ContextVar[Budget | None] = contextvars.ContextVar("budget", default=None)
 """The bounds of the running job; None where there are none."""
+
+
+@contextmanager
+def within(bounds: Budget | None) -> Iterator[None]:
+    """Bound what is decoded inside of the block; None for no bounds."""
+    token = current.set(bounds)
+    try:
+        yield
+    finally:
+        current.reset(token)
 
 
 def bounded(items: Iterable[T], path: Path, rate: float = _FASTEST) -> Iterator[T]:

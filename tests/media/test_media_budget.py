@@ -2,7 +2,6 @@
 
 import itertools
 import struct
-from contextlib import contextmanager
 
 import av
 import numpy as np
@@ -19,13 +18,8 @@ _DURATION = b"\x44\x89\x88"
 """Matroska's element: its id, and that 8 bytes follow."""
 
 
-@contextmanager
 def bounded(*values, **options):
-    token = budget.current.set(budget.Budget(*values, **options))
-    try:
-        yield
-    finally:
-        budget.current.reset(token)
+    return budget.within(budget.Budget(*values, **options))
 
 
 def film(path, frames, size=64, options=None):
