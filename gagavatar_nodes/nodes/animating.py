@@ -55,7 +55,6 @@ class AnimatePortrait:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         """Return the inputs by name, as ComfyUI asks for them."""
-        strength: dict[str, Any] = {"step": 0.05, "slider": True}
         return {
             "required": {
                 "image": spec.socket("IMAGE", "A picture with a face, best with hair and shoulders."),
@@ -78,14 +77,14 @@ class AnimatePortrait:
                 ),
                 "tracker": spec.socket(spec.TRACKER, "From Load Head Tracker, for video. Without it: embedded."),
                 "background_color": spec.color("#000000", "Behind the head alone: #rrggbb, or a name such as white."),
-                "expression": spec.number(
-                    STRENGTH, *STRENGTHS, "Strength of the expression: 0 is a face at rest.", **strength, advanced=True
+                "expression": spec.slider(
+                    STRENGTH, *STRENGTHS, "Strength of the expression: 0 is a face at rest.", advanced=True
                 ),
-                "head_pose": spec.number(
-                    STRENGTH, *STRENGTHS, "Strength of the head's movement: 0 is still.", **strength, advanced=True
+                "head_pose": spec.slider(
+                    STRENGTH, *STRENGTHS, "Strength of the head's movement: 0 is still.", advanced=True
                 ),
-                "smoothing": spec.number(
-                    SMOOTHING, 0, 1, "Takes jitter out of a video's tracking: 0 is raw.", **strength, advanced=True
+                "smoothing": spec.slider(
+                    SMOOTHING, 0, 1, "Takes jitter out of a video's tracking: 0 is raw.", advanced=True
                 ),
                 "dub": spec.switch(
                     False,

@@ -33,17 +33,14 @@ class EditMotion:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         """Return the inputs by name, as ComfyUI asks for them."""
-        strength: dict[str, Any] = {"step": 0.05, "slider": True}
         return {
             "required": {
                 "motion": spec.socket(spec.MOTION, _MOTION_TIP),
-                "expression": spec.number(
-                    STRENGTH, *STRENGTHS, "Strength of the expression: 0 is a face at rest, 1 as filmed.", **strength
+                "expression": spec.slider(
+                    STRENGTH, *STRENGTHS, "Strength of the expression: 0 is a face at rest, 1 as filmed."
                 ),
-                "head_pose": spec.number(
-                    STRENGTH, *STRENGTHS, "Strength of the head's movement: 0 holds it still.", **strength
-                ),
-                "smoothing": spec.number(0, 0, 1, "Smooths over time, without lag.", **strength),
+                "head_pose": spec.slider(STRENGTH, *STRENGTHS, "Strength of the head's movement: 0 holds it still."),
+                "smoothing": spec.slider(0, 0, 1, "Smooths over time, without lag."),
                 "start": spec.number(0, 0, 36000, "Seconds cut off the beginning."),
                 "end": spec.number(0, 0, 36000, "Second at which the motion ends; 0 keeps it to its end."),
                 "fps": spec.number(
@@ -64,12 +61,8 @@ class EditMotion:
                 "neutral_frame": spec.whole(0, 0, 1_000_000, "Frame taken as the face at rest.", advanced=True),
             },
             "optional": {
-                "eyes": spec.number(
-                    STRENGTH, *STRENGTHS, "Strength of lids, gaze and brows, on top of expression.", **strength
-                ),
-                "mouth": spec.number(
-                    STRENGTH, *STRENGTHS, "Strength of mouth and jaw, on top of expression.", **strength
-                ),
+                "eyes": spec.slider(STRENGTH, *STRENGTHS, "Strength of lids, gaze and brows, on top of expression."),
+                "mouth": spec.slider(STRENGTH, *STRENGTHS, "Strength of mouth and jaw, on top of expression."),
                 "ping_pong": spec.switch(False, "Plays forward, then backward; takes the place of loop's fade."),
                 "repeats": spec.whole(1, 1, 1000, "How many times it is played, with its sound, one after the other."),
             },

@@ -46,6 +46,11 @@ def number(
     return "FLOAT", options | ({"display": "slider"} if slider else {})
 
 
+def slider(default: float, low: float, high: float, tooltip: str, *, advanced: bool = False) -> Spec:
+    """Return a strength from `low` to `high`, in steps that show."""
+    return number(default, low, high, tooltip, step=0.05, advanced=advanced, slider=True)
+
+
 def switch(default: bool, tooltip: str, *, advanced: bool = False) -> Spec:
     """Yes or no."""
     return "BOOLEAN", _options(tooltip, advanced, default=default)

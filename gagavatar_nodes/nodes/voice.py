@@ -42,19 +42,16 @@ class DriveByVoice:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         """Return the inputs by name, as ComfyUI asks for them."""
-        strength: dict[str, Any] = {"step": 0.05, "slider": True}
         return {
             "required": {
                 "audio": spec.socket("AUDIO", "The voice, in any length, rate and number of channels."),
-                "mouth": spec.number(
-                    STRENGTH, *STRENGTHS, "How far the mouth moves; lips close on p, b and m anyway.", **strength
+                "mouth": spec.slider(STRENGTH, *STRENGTHS, "How far the mouth moves; lips close on p, b and m anyway."),
+                "head": spec.slider(
+                    STRENGTH, *STRENGTHS, "Nods on stresses, turns at phrases: 0 holds the head still."
                 ),
-                "head": spec.number(
-                    STRENGTH, *STRENGTHS, "Nods on stresses, turns at phrases: 0 holds the head still.", **strength
-                ),
-                "brows": spec.number(STRENGTH, *STRENGTHS, "Brows that rise with the pitch.", **strength),
-                "gaze": spec.number(STRENGTH, *STRENGTHS, "Small glances: 0 looks straight on.", **strength),
-                "blinks": spec.number(STRENGTH, *STRENGTHS, "How often the eyes blink: 0 never.", **strength),
+                "brows": spec.slider(STRENGTH, *STRENGTHS, "Brows that rise with the pitch."),
+                "gaze": spec.slider(STRENGTH, *STRENGTHS, "Small glances: 0 looks straight on."),
+                "blinks": spec.slider(STRENGTH, *STRENGTHS, "How often the eyes blink: 0 never."),
                 "seed": spec.seed("Another number is another performance of the same words; lips keep to them."),
                 "fps": spec.number(VOICE_FPS, *RATES, "Frames a second.", step=0.001),
                 "text": spec.text(

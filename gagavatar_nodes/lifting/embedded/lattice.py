@@ -120,7 +120,7 @@ def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: 
         colors=coarse.sample(cv2.GaussianBlur(portrait.crop, (0, 0), 1.5) / np.float32(255))[kept],
         opacities=(0.95 * shown[kept]).astype(np.float32),
         covariances=_thin(len(kept)),
-        neighbors=_neighbors(kept, len(lattice.x[::2]), backed[kept], binding),
+        neighbors=_neighbors(kept, len(coarse.x), backed[kept], binding),
     )
 
 
