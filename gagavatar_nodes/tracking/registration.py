@@ -78,19 +78,20 @@ class Registration:
             template = _centered(_patches(image, middles, offsets))
             slopes = [_centered(_patches(slope, middles, offsets)) * 0.5**level for slope in slopes]
             slopes = [slope * shown[:, None] for slope in slopes]
-            hessian = _block_diagonal(slopes)
-            response = np.linalg.inv(np.eye(2 * len(nodes)) + hessian @ kernel)
-            self._levels[level] = template, slopes, hessian.astype(np.float32), response.astype(np.float32)
+            hessian = _hessian(slopes)
+            response = np.linalg.inv(np.eye(2 * len(nodes)) + _block_diagonal(hessian) @ kernel)
+            response, motion = response.astype(np.float32), (kernel @ response).astype(np.float32)
+            self._levels[level] = template, slopes, hessian.astype(np.float32), response, motion
 
     def __call__(self, view: FaceView, points: np.ndarray) -> np.ndarray:
         """Return landmarks [478, 3] of another view, on the skin that they were on in the first one."""
-        nodes, kernel = _mesh()
+        nodes, _ = _mesh()
         start = view.locate(points[:_SKIN, :2])
         turn = _linear_part(self._points[nodes], start[nodes])
         shown = view.shows(start[nodes])
-        moved, force = np.zeros((len(nodes), 2), np.float32), np.zeros(2 * len(nodes), np.float32)
+        moved = np.zeros((len(nodes), 2), np.float32)
         for level, iterations in _STEPS:
-            template, slopes, hessian, response = self._levels[level]
+            template, slopes, hessian, response, motion = self._levels[level]
             image = _shrink(view.gray, level)
             offsets = (_offsets() @ turn.T).astype(np.float32)
             for _ in range(iterations):
@@ -98,9 +99,9 @@ class Registration:
                 error = template - _centered(seen)
                 alike = shown / np.square(1 + np.square(error).mean(1) / _UNLIKE**2)
                 pull = np.stack([(slope * error).sum(1) for slope in slopes], 1) * (alike / _NOISE**2)[:, None]
-                force = response @ (hessian @ moved.ravel() + pull.ravel())
-                moved = np.clip((kernel @ force).reshape(-1, 2), -_FARTHEST, _FARTHEST).astype(np.float32)
-        spread = np.clip(_spread() @ force.reshape(-1, 2), -_FARTHEST, _FARTHEST)
+                wanted = ((hessian * moved[:, None]).sum(-1) + pull).ravel()
+                moved = np.clip((motion @ wanted).reshape(-1, 2), -_FARTHEST, _FARTHEST)
+        spread = np.clip(_spread() @ (response @ wanted).reshape(-1, 2), -_FARTHEST, _FARTHEST)
         shift = spread @ (view.to_picture[:, :2] @ turn).T
         registered = points.copy()
         registered[:_SKIN, :2] += shift
@@ -183,12 +184,15 @@ def _linear_part(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(centered, target - target.mean(0), rcond=None)[0].T
 
 
-def _block_diagonal(slopes: list[np.ndarray]) -> np.ndarray:
-    """[2 K, 2 K] what patches tell of their place: products of their slopes, two of [K, P]."""
-    count = len(slopes[0])
-    hessian = np.zeros((count, 2, count, 2))
+def _hessian(slopes: list[np.ndarray]) -> np.ndarray:
+    """[K, 2, 2] what patches tell of their place: products of their slopes, two of [K, P]."""
+    return np.array([[(one * other).sum(1) for other in slopes] for one in slopes]).transpose(2, 0, 1) / _NOISE**2
+
+
+def _block_diagonal(blocks: np.ndarray) -> np.ndarray:
+    """[2 K, 2 K] of blocks [K, 2, 2]."""
+    count = len(blocks)
+    matrix = np.zeros((count, 2, count, 2))
     rows = np.arange(count)
-    for a, one in enumerate(slopes):
-        for b, other in enumerate(slopes):
-            hessian[rows, a, rows, b] = (one * other).sum(1) / _NOISE**2
-    return hessian.reshape(2 * count, 2 * count)
+    matrix[rows, :, rows] = blocks
+    return matrix.reshape(2 * count, 2 * count)

@@ -87,6 +87,7 @@ class VideoTracker:
         self._registered = registered
         self._registration: Registration | None = None  # with the first view since the cut
         self._person = Person()
+        self._looked_at: tuple[Landmarks, np.ndarray] | None = None
         self._last: Landmarks | None = None
         self._frames_lost = 0
         self._faces_seen = 0
@@ -142,7 +143,7 @@ class VideoTracker:
         if self._cut or self._frames_lost > self._fps:
             self._registration = None
         if self._cuts is not None and (distance <= DOUBTFUL or not self._acquainted):
-            self._person.learn(look_of(found))
+            self._person.learn(self._look(found))
         self._last, self._frames_lost, self._cut, self._recolored = found, 0, False, False
         self.faded = faded if jumped else 0
         return TrackedFrame(self._filter(self._register(found), found.size), found.score, jumped, doubtful)
@@ -162,7 +163,13 @@ class VideoTracker:
 
     def _distance(self, face: Landmarks) -> float:
         """How unlike the person's looks a face's are; 0 where anyone is followed."""
-        return self._person.distance(look_of(face)) if self._cuts is not None else 0.0
+        return self._person.distance(self._look(face)) if self._cuts is not None else 0.0
+
+    def _look(self, face: Landmarks) -> np.ndarray:
+        """Return the looks of a face, kept for the next question about it."""
+        if self._looked_at is None or self._looked_at[0] is not face:
+            self._looked_at = face, look_of(face)
+        return self._looked_at[1]
 
     def _unlikeness(self, face: Landmarks) -> float:
         """`_distance`, less for a face that is seen just as the followed one was a moment ago."""

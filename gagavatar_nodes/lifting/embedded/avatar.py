@@ -112,7 +112,8 @@ class EmbeddedAvatar(AvatarParts):
         landmarks = self.canonical + displacements
         opacities = layer.opacities * shown
         opacities[self.inside] *= mouth_visibility(moved[:2, self.inside], self.mouth_fade, landmarks)
-        features = layer.colors * self.shade(self.opening(displacements))[:, None]
+        features = layer.colors.copy()
+        features[self.inside] *= np.float32(mouth_shade(self.opening(displacements)))
         return Gaussians(positions, covariances, opacities, features)
 
     @property

@@ -20,6 +20,7 @@ from .stage import Stage
 SIGMA = 0.5
 """Standard deviation of a lattice splat, in distances between neighbors: smooth without blurring the portrait."""
 _MOST_STRETCH = 2.5  # a splat grows no longer than this many rest lengths; the layer under it shows instead
+_LEAST_WEIGHT = 1e-3  # of a binding; controls move by a centimeter or two
 _STEEP = (0.3, 0.6)  # cosines to the camera under which the portrait saw a surface from its side; the less, the sooner
 _TURN = (0.06, 0.22)  # growth of that cosine over which its pixels give way
 
@@ -41,7 +42,7 @@ class Poser:
         self._lattice = layer.lattice
         self._sides = np.ascontiguousarray(layer.neighbors[: self._lattice].T)
         self._thickness = np.ascontiguousarray(layer.covariances[: self._lattice].T)
-        self._discs = np.ascontiguousarray(layer.covariances[self._lattice :].T)
+        self._discs = layer.covariances[self._lattice :]
         self._factors, self._limits = self._spans()
         inside = (layer.binding.weights[:, :3].sum(1) > 0.999) & (layer.binding.weights[:, 3] == 0)
         self._on_face = inside & (layer.binding.controls < LANDMARKS).all(1)
@@ -96,13 +97,11 @@ class Poser:
         pivot = self._stage.from_canonical(NECK_PIVOT[None])[0] + placement.shift
         turn = placement.scale * placement.rotation
         offset = pivot - turn @ NECK_PIVOT
-        placed = np.empty_like(points)
-        for axis in range(3):
-            row = _combine(points, turn[axis])
-            row += np.float32(offset[axis])
-            row -= self._rest[axis]
-            row *= self._head
-            np.add(row, self._rest[axis], out=placed[axis])
+        placed: np.ndarray = turn.astype(np.float32) @ points
+        placed += offset.astype(np.float32)[:, None]
+        placed -= self._rest
+        placed *= self._head
+        placed += self._rest
         return placed
 
     def _lattice_covariances(self, positions: np.ndarray, out: np.ndarray) -> None:
@@ -132,8 +131,7 @@ class Poser:
 
     def _disc_covariances(self, placement: HeadPlacement, out: np.ndarray) -> None:
         rotation = _rotation_of_covariances(placement.scale * placement.rotation) * HEAD_UNITS_PER_CM**2
-        for k in range(6):
-            out[:, k] = _combine(self._discs, rotation[k])
+        np.matmul(self._discs, rotation.T.astype(np.float32), out=out)
 
     def _spans(self) -> tuple[np.ndarray, np.ndarray]:
         """[2, L] factors of neighbors' differences, and [2, L] squares of the longest tangents."""
@@ -145,18 +143,11 @@ class Poser:
         return factors, np.square(_MOST_STRETCH * lengths).astype(np.float32)
 
 
-def _combine(rows: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Sum [N] of `rows` [K, N] times `factors` [K]."""
-    total = rows[0] * np.float32(factors[0])
-    for row, factor in zip(rows[1:], factors[1:], strict=True):
-        total += row * np.float32(factor)
-    return total
-
-
 def _sparse(layer: Layer) -> csr_matrix:
     binding, count = layer.binding, len(layer)
     rows = np.repeat(np.arange(count), binding.controls.shape[1])
-    matrix = csr_matrix((binding.weights.ravel(), (rows, binding.controls.ravel())), (count, CONTROLS), np.float32)
+    weights = np.where(np.abs(binding.weights) < _LEAST_WEIGHT, 0, binding.weights)
+    matrix = csr_matrix((weights.ravel(), (rows, binding.controls.ravel())), (count, CONTROLS), np.float32)
     matrix.eliminate_zeros()
     return matrix
 
