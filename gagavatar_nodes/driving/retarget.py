@@ -39,6 +39,10 @@ _LID_SHARE = 0.35  # of the lids' own differences that another person keeps; the
 _AWAKE = 0.3  # usual openness of eyes
 _LIPS_CLOSED_CM = 0.03  # inner-lip distance that the tracker reads on closed lips
 _PRESSED, _PRESSED_CM, _PRESSED_UNTIL_CM = 0.1, 0.02, 0.1  # lips taken open overlap when they close: they are soft
+_FULLER = 0.6  # share of their inner edges' way that the lips' outer edges take when they close
+_UPPER_COMES_CM = (0.3, 1.5)  # openings
+_SIZES = (0.7, 1.15)  # of a mouth against the driver's: a smile makes it wider, not made to open farther
+_WIDE_CM = (2.4, 4.2)  # openings beyond the first are slowed down, none reaches the second
 _SAME_PERSON_CM = 0.15  # between landmarks at the best frame; two persons differ by 0.3 and more
 _SAME_MOMENT_CM, _SAME_MOMENT_DEGREES = (0.06, 0.15), (2.0, 5.0)  # up to the first, differences are the tracker's
 _ENOUGH_TO_TELL = 25  # frames; a single picture of another person may resemble the portrait by chance
@@ -99,7 +103,8 @@ class Retargeter:
         self._open = _open_eyes(motion, authored)
         self._own_lids = eye_openness(self.canonical)
         self._rest_lids = _lid_curve(eye_openness(self._rest) / self._open)
-        self._mouth_ratio = _mouth_width(self.canonical) / _mouth_width(self._rest)
+        ratio = _mouth_width(self.canonical) / _mouth_width(self._rest)
+        self._mouth_ratio = min(max(ratio, _SIZES[0]), _SIZES[1])
 
     def follow(self, motion: Motion) -> Retargeter:
         """Another part of the same driver's motion, measured from the same neutral, under the same reference.
@@ -193,8 +198,12 @@ class Retargeter:
         x = self.canonical[:, 0]
         middle, half = (x[78] + x[308]) / 2, abs(x[308] - x[78]) / 2
         profile = np.clip(1 - ((x - middle) / (half * 1.15)) ** 2, 0, 1)
-        for rows, share in ((UPPER_LIP_ROWS, 0.3), (LOWER_LIP_ROWS, -0.7)):
-            moved[list(rows), 1] += share * excess * profile[list(rows)]
+        # Lips that an open or smiling mouth has stretched close to fuller ones.
+        outward = np.linspace(_FULLER if excess < 0 else 1.0, 1.0, 4)
+        # The upper one comes down to close, not where the jaw only drops less.
+        upper = 0.3 * (_fading(wanted, _UPPER_COMES_CM) if excess < 0 else 1.0)
+        for rows, share in ((UPPER_LIP_ROWS, upper), (LOWER_LIP_ROWS, upper - 1)):
+            moved[list(rows), 1] += share * excess * profile[list(rows)] * np.tile(outward, len(rows) // 4)
         moved[list(CHIN_ROWS), 1] -= 0.35 * excess
 
     def _lid_openness(self, driver: np.ndarray) -> np.ndarray:
@@ -215,7 +224,7 @@ class Retargeter:
         """
         own, rest = _aperture(self.canonical), _aperture(self._rest)
         if not self._same:
-            wanted = max(driver - _LIPS_CLOSED_CM, 0) * self._mouth_ratio
+            wanted = _bounded(max(driver - _LIPS_CLOSED_CM, 0) * self._mouth_ratio)
             return wanted - min(_PRESSED * max(own - wanted, 0), _PRESSED_CM) * _fading(
                 wanted, (0.0, _PRESSED_UNTIL_CM)
             )
@@ -225,6 +234,13 @@ class Retargeter:
 def _aperture(canonical: np.ndarray) -> float:
     """Centimeters from the lower to the upper inner lip."""
     return float(canonical[UPPER_LIP, 1] - canonical[LOWER_LIP, 1])
+
+
+def _bounded(aperture: float) -> float:
+    """Return a mouth's opening, slower and slower beyond what is usual."""
+    usual, most = _WIDE_CM
+    beyond = max(aperture - usual, 0.0)
+    return min(aperture, usual) + (most - usual) * (1 - float(np.exp(-beyond / (most - usual))))
 
 
 def _most_alike(motion: Motion, canonical: np.ndarray) -> tuple[int, float]:

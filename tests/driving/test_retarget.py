@@ -70,7 +70,7 @@ def test_differences_from_the_neutral_face_are_carried_over(gaping):
     assert np.allclose(raised[brow], motion.deltas[1, brow].astype(float) - motion.deltas[0, brow], atol=0.02)
 
 
-@pytest.mark.parametrize("jaw", [0.0, 0.2, 0.5, 0.8])
+@pytest.mark.parametrize("jaw", [0.0, 0.2, 0.5])
 def test_the_mouths_opening_is_the_drivers_whatever_the_portraits_was(gaping, jaw):
     motion = performed({"jawOpen": jaw}, {})
     driver = motion.neutral + motion.deltas[0].astype(float)
@@ -78,6 +78,15 @@ def test_the_mouths_opening_is_the_drivers_whatever_the_portraits_was(gaping, ja
     ratio = width(gaping) / width(motion.neutral)
     assert gap(gaping) > 1
     assert opening == pytest.approx(max(gap(driver), 0) * ratio, abs=0.06)
+
+
+def test_a_wide_smile_does_not_make_a_mouth_open_farther_than_people_do(gaping):
+    smiling = gaping * [1.35, 1, 1]
+    motion = performed(*({"jawOpen": jaw} for jaw in (0.5, 0.75, 1.0)), {})
+    source = Retargeter(motion, smiling)
+    openings = [gap(smiling + source.displacements(i)) for i in range(3)]
+    assert openings[0] + 0.2 < openings[1] < openings[2] - 0.1
+    assert 3.0 < openings[2] < 4.2
 
 
 @pytest.mark.parametrize("squint", [1.0, 0.7])

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...face.topology import CHIN, EYE_RINGS, INNER_LIPS, LOWER_LIDS, LOWER_LIP_ROWS, UPPER_LIDS, eye_openness
+from ...face.topology import (
+    CHIN,
+    EYE_RINGS,
+    INNER_LIPS,
+    LOWER_LIDS,
+    LOWER_LIP_ROWS,
+    UPPER_LIDS,
+    UPPER_LIP_ROWS,
+    eye_openness,
+)
 from ...heads.canonical import canonical_face
 from ...tracking.foreground import estimate_foreground
 from ...types import Portrait
@@ -26,6 +35,7 @@ _CLIFF_CM = 3.0  # neighbors that differ more in depth lie on different surfaces
 _BACK_GAP_CM = 0.4
 _CHIN_CM = 1.2  # height of the chin whose step to the neck a backing fills, below the widest open mouth
 _SHUT_EYE = 0.1
+_PARTING = np.array([0.8, 0.35, 0.35])  # of lips and lids; a narrow lip's skin goes from 1 to 0 over three lines
 _BACK_END_CM, _BACK_FADE_CM = 4.0, 2.0  # above the chin
 
 
@@ -160,9 +170,19 @@ def _bind(points: np.ndarray, nodes: np.ndarray, portrait: Portrait, depth: Fron
     inside = np.flatnonzero(face >= 0)
     triangles = canonical_face().triangles[face[inside]]
     weights = barycentric(nodes[inside], portrait.landmarks[triangles][..., :2].astype(float))
-    bound = bind_to_triangles(triangles, weights)
+    bound = bind_to_triangles(triangles, _one_lip(triangles, weights))
     binding.controls[inside], binding.weights[inside] = bound.controls, bound.weights
     return binding
+
+
+def _one_lip(triangles: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return weights [N, 3] in triangles [N, 3]: those that span the opening belong to the nearer lip alone."""
+    upper, lower = (np.isin(triangles, rows) for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
+    spans = upper.any(1) & lower.any(1)
+    nearer = (weights * upper).sum(1) > (weights * lower).sum(1)
+    own = np.where(spans[:, None] & np.where(nearer[:, None], lower, upper), 0, weights)
+    own = own / own.sum(1, keepdims=True)
+    return own
 
 
 def _thin(count: int) -> np.ndarray:
@@ -182,15 +202,16 @@ def _neighbors(kept: np.ndarray, width: int, points: np.ndarray, binding: Bindin
         other = row_of[np.where(inside, kept + dx + dy * width, -1)]
         other = np.where(other >= 0, other, own)
         joined = np.abs(points[other, 2] - points[own, 2]) < _CLIFF_CM
-        joined &= np.abs(parts[other] - parts[own]).max(1) < 0.35
+        joined &= (np.abs(parts[other] - parts[own]) < _PARTING).all(1)
         neighbors[:, k] = np.where(joined, other, own)
     return neighbors
 
 
 def _parting(binding: Binding) -> np.ndarray:
-    """[N, 3] how points move when the jaw drops, or lids close, by one: where neighbors part, the surface is cut."""
+    """[N, 3] how points move when the lips part, or lids close, by one: where neighbors part, the surface is cut."""
     tests = np.zeros((3, LANDMARKS + 16), np.float32)
     tests[0, list(LOWER_LIP_ROWS)] = 1
+    tests[0, list(UPPER_LIP_ROWS)] = -1
     for side in (0, 1):
         tests[1 + side, list(UPPER_LIDS[side])] = 1
         tests[1 + side, list(LOWER_LIDS[side])] = -0.5

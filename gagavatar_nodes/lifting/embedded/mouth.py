@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
-from ...face.topology import INNER_LIPS, LOWER_LIP, UPPER_LIP
-from ...heads.cc0 import LOWER_TEETH, TONGUE, UPPER_TEETH, head_mesh
+from ...easing import smoothstep
+from ...face.topology import EYE_RINGS, INNER_LIPS, IRISES, LOWER_LIP, OUTER_LIPS, UPPER_LIP
 from ...types import Portrait
 from .binding import Binding, Handle
 from .lattice import polygon
 from .layer import Layer, discs
-from .mesh import sample_surface, vertex_normals
+from .lips import LOWER_CURVE, UPPER_CURVE, between_lips, curve
+from .own_mouth import own_mouth
 from .stage import Stage
+from .teeth import LOWER, UPPER, arch_layer
 
 _CHEEKS = (50, 280, 205, 425)
-_REFERENCE_LUMINANCE = 0.75  # of the cheeks under which the tooth colors below were chosen
-_SKIN = np.array([0.86, 0.68, 0.60])  # color of a light skin in white light
-_GAPS_CM = np.array([0.0, 0.85, 1.5, 2.2])  # between the teeth, from the middle
-_ENAMEL = np.array([0.93, 0.90, 0.85])
-_TONGUE = np.array([0.55, 0.26, 0.25])
-_CAVITY = np.array([0.16, 0.06, 0.06])
-_OWN_PIXELS = 40
-_FRONT_CM = 1.0
-_LOWER_CURVE, _UPPER_CURVE = INNER_LIPS[:11], (308, 415, 310, 311, 312, 13, 82, 81, 80, 191, 78)
+_JAW = (18, 199, 200)
+"""Landmarks of skin that lies close on the jaw."""
+_REFERENCE_LUMINANCE, _REFERENCE_WHITE = 0.75, 0.78
+"""Luminance of a light skin's cheeks, and of the white of eyes under their lids, in full light."""
+_SKIN_BLUE = (0.5, 0.85)  # blue over red of skins in white light
+_ENAMEL, _GUM = np.array([0.92, 0.88, 0.80]), np.array([0.66, 0.34, 0.32])
+_TONGUE = np.array([0.66, 0.33, 0.32])
+_THROAT, _RIM = np.array([0.08, 0.025, 0.025]), np.array([0.34, 0.13, 0.115])
+_MOUTH_CM, _SIZES = 4.7, (0.85, 1.12)  # a mean mouth's width, and teeth's sizes: wide mouths do not have wider ones
+_UPPER_SHOWN_CM, _LOWER_SUNK_CM = 0.4, 0.05  # of teeth, under the resting upper lip and under the lower one's edge
+_UPPER_DEPTH_CM, _LOWER_DEPTH_CM = 0.65, 0.9
+_CLEARANCE_CM = 0.45  # between lips and teeth
+_UNROLLED = (0.08, 0.03)  # shares of the opening over which lower and upper lip show their inner sides
+_LIP_EDGE = 4 / 512  # of the crop's edge, from the inner lips, where their inner sides' color begins
 
 
 @dataclass(frozen=True)
@@ -38,22 +46,39 @@ class Mouth:
 
 
 def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
-    """Cavity, teeth and tongue of a portrait, placed behind its lips."""
+    """Cavity, teeth, tongue and the lips' inner side of a portrait, placed behind its lips."""
     marks = portrait.canonical.astype(float)
-    lips_z = marks[[UPPER_LIP, LOWER_LIP], 2].mean()
-    light = _light(portrait)
-    parts = [
-        (_cavity(marks, lips_z, light), (-1.0, 0.0)),
-        (_lower_teeth(marks, lips_z, light), (0.35, 0.5)),
-        (_tongue(marks, lips_z, light), (0.5, 0.6)),
-    ]
-    own = _own_interior(portrait, stage, lips_z)
-    opening = float(marks[UPPER_LIP, 1] - marks[LOWER_LIP, 1])
+    cheeks = _cheeks(portrait)
+    light = _light(portrait, cheeks)
+    lip = _lip_color(portrait)
+    opening = max(float(marks[UPPER_LIP, 1] - marks[LOWER_LIP, 1]), 0.0)
+    own = own_mouth(portrait, stage, cheeks)
+    enamel = _ENAMEL * light
+    edge = marks[UPPER_LIP, 1] - _UPPER_SHOWN_CM
+    always, later = (0.0, 0.0), (opening, 0.3)
+    parts = [(_cavity(marks, light), (-1.0, 0.0))]
+    upper = always
     if own is not None:
-        # An open mouth without teeth gives way to drawn ones as it opens farther than in the source.
-        parts.append((own, (0.0, 0.0) if _shows_teeth(portrait) else (opening + 0.05, -0.3)))
-    if own is None or not _shows_teeth(portrait):
-        parts.append((_upper_teeth(marks, lips_z, light), (0.0, 0.0) if own is None else (opening, 0.3)))
+        # A gap gives way to drawn teeth and tongue as it opens farther than in the source.
+        parts += [(own.rest, (opening + 0.05, -0.3)), (own.lips, (opening + 0.3, -0.4))]
+        upper = later if own.teeth is None else always
+        if own.teeth is not None:
+            parts.append((own.teeth, always))
+            enamel = own.enamel
+        if own.edge is not None:
+            edge = own.edge
+    gum = 0.75 * _GUM * light + 0.25 * lip
+    size = float(np.clip(np.linalg.norm(marks[78] - marks[308]) / _MOUTH_CM, *_SIZES))
+    middle = marks[[78, 308], 0].mean()
+    front = [marks[i, 2] for i in (UPPER_LIP, LOWER_LIP)]
+    upper_edge = np.array([middle, edge, front[0] - _UPPER_DEPTH_CM])
+    lower_edge = np.array([middle, marks[LOWER_LIP, 1] - _LOWER_SUNK_CM, min(front) - _LOWER_DEPTH_CM])
+    parts += [
+        (arch_layer(UPPER, upper_edge, size, _behind(marks, UPPER_CURVE), enamel, gum), upper),
+        (arch_layer(LOWER, lower_edge, size, _behind(marks, LOWER_CURVE), 0.9 * enamel, gum), (opening + 0.2, 0.3)),
+        (_tongue(lower_edge, size, light), (opening + 0.2, 0.5)),
+        (_inner_lips(portrait, lip), (opening, 0.25)),
+    ]
     fade = np.concatenate([np.tile(f, (len(layer), 1)) for layer, f in parts]).astype(np.float32)
     return Mouth(Layer.stack([layer for layer, _ in parts]), fade)
 
@@ -63,13 +88,14 @@ def mouth_handles(canonical: np.ndarray, displacements: np.ndarray) -> np.ndarra
     upper = canonical[UPPER_LIP] + displacements[UPPER_LIP]
     lower = canonical[LOWER_LIP] + displacements[LOWER_LIP]
     opening = max(upper[1] - lower[1], 0.0)
-    sideways = displacements[[UPPER_LIP, LOWER_LIP], 0].mean()
+    farther = max(opening - max(float(canonical[UPPER_LIP, 1] - canonical[LOWER_LIP, 1]), 0.0), 0.0)
+    jaw = displacements[list(_JAW)].mean(0)
+    # Skin slides over the jaw: a lip never takes its teeth along whole.
+    jaw[1] = max(jaw[1], displacements[LOWER_LIP, 1] + min(0.27 * farther, 0.6))
     rows = np.zeros((5, 3))
-    # The upper teeth belong to the skull; the lip's own share stands for what the landmarks cannot tell of it.
-    rows[0, 1] = 0.4 * displacements[UPPER_LIP, 1] - min(0.15, 0.2 * opening)
-    rows[1] = [sideways, displacements[LOWER_LIP, 1] + min(0.45, 0.3 * opening), 0]
-    rows[2] = [sideways, displacements[LOWER_LIP, 1] + min(0.5, 0.25 * opening), 0]
-    rows[3] = [sideways, (upper[1] + lower[1]) / 2, 0]
+    # The upper teeth belong to the skull: they stay. Lower ones and the tongue ride the jaw.
+    rows[1:3] = jaw * [1, 1, 0.8]
+    rows[3] = [jaw[0], (upper[1] + lower[1]) / 2, 0.8 * min(jaw[2], 0)]
     rows[4] = [0, opening / 2 + 0.35, 0]  # the corners of a smile lie higher than its middle
     return rows
 
@@ -77,8 +103,8 @@ def mouth_handles(canonical: np.ndarray, displacements: np.ndarray) -> np.ndarra
 def mouth_visibility(mouth_points: np.ndarray, fade: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """[N] 0..1 visibility of the interior's splats at canonical x, y [2, N], between the inner lips of [478, 3]."""
     x, y = mouth_points
-    lower = _curve(landmarks[list(_LOWER_CURVE)], x)
-    upper = _curve(landmarks[list(_UPPER_CURVE)], x)
+    lower = curve(landmarks[list(LOWER_CURVE)], x)
+    upper = curve(landmarks[list(UPPER_CURVE)], x)
     opening = max(landmarks[UPPER_LIP, 1] - landmarks[LOWER_LIP, 1], 0.0)
     inside = np.clip((y - lower) / 0.06 + 1, 0, 1) * np.clip((upper - y) / 0.06 + 1, 0, 1)
     corners = (x > landmarks[78, 0]) & (x < landmarks[308, 0])
@@ -93,16 +119,34 @@ def mouth_shade(opening: float) -> float:
     return float(np.clip(0.6 + 0.4 * opening / 1.2, 0.6, 1.0))
 
 
-def _curve(points: np.ndarray, x: np.ndarray) -> np.ndarray:
-    order = np.argsort(points[:, 0])
-    return np.interp(x, points[order, 0], points[order, 1])
+def _behind(marks: np.ndarray, lip: tuple[int, ...]) -> np.ndarray:
+    """[2, 11] x and z of the surface behind a lip that no tooth may pierce."""
+    rows = marks[list(lip)]
+    return rows[np.argsort(rows[:, 0])][:, [0, 2]].T - np.array([[0.0], [_CLEARANCE_CM]])
 
 
-def _light(portrait: Portrait) -> np.ndarray:
-    """Light [3] on the portrait: its brightness and cast, from the cheeks over a well-lit light skin."""
-    cheeks = _cheeks(portrait)
-    cast = cheeks / max(cheeks.mean(), 1e-3) / (_SKIN / _SKIN.mean())
-    return np.clip(cheeks.mean() / _REFERENCE_LUMINANCE, 0.55, 1.05) * np.clip(cast, 0.8, 1.2)
+def _light(portrait: Portrait, cheeks: np.ndarray) -> np.ndarray:
+    """Light [3] on the portrait: brightness by cheeks and white of the eyes, since skins differ, and cast."""
+    bright = max(cheeks.mean() / _REFERENCE_LUMINANCE, _white_of_eyes(portrait) / _REFERENCE_WHITE)
+    # Of skin's hue only what no skin has in white light is the light's.
+    blue = cheeks[2] / max(cheeks[0], 1e-3)
+    cast = np.clip(blue / np.clip(blue, *_SKIN_BLUE), 0.7, 1.2)
+    gray = 1 - np.clip(np.ptp(cheeks) / max(cheeks.max(), 1e-3) / 0.12, 0, 1)  # a picture without colors
+    tint = np.array([1.0, np.sqrt(cast), cast]) * (1 + gray * (_ENAMEL.mean() / _ENAMEL - 1))
+    return np.clip(bright, 0.2, 1.05) * tint / tint.mean()
+
+
+def _white_of_eyes(portrait: Portrait) -> float:
+    """Luminance 0..1 of the lighter part of what the lids show beside the irises; 0 where they show none."""
+    rows, columns = np.indices(portrait.alpha.shape)
+    values = []
+    for ring, iris in zip(EYE_RINGS, IRISES, strict=True):
+        center, rim = portrait.landmarks[iris][0, :2], portrait.landmarks[iris][1:, :2]
+        beside = np.hypot(columns - center[0], rows - center[1]) > 1.2 * np.linalg.norm(rim - center, axis=1).mean()
+        open_eye = polygon(portrait.landmarks[list(ring), :2], portrait.size) > 0.9
+        values.append(portrait.crop[open_eye & beside].mean(-1) / 255)
+    white = np.concatenate(values)
+    return float(np.percentile(white, 80)) if len(white) > 12 else 0.0
 
 
 def _cheeks(portrait: Portrait) -> np.ndarray:
@@ -115,98 +159,66 @@ def _cheeks(portrait: Portrait) -> np.ndarray:
     return np.mean([p.mean((0, 1)) for p in patches], axis=0) / 255
 
 
-def _sample(part: int, count: int, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points and normals on one part of the bundled head, in centimeters, its mouth as wide as the portrait's."""
-    mesh = head_mesh()
-    bound = mesh.landmarks(mesh.vertices)
-    scale = np.linalg.norm(landmarks[78] - landmarks[308]) / np.linalg.norm(bound[78] - bound[308])
-    scale = np.clip(scale, 8.5, 10.5)  # a decimeter is ten centimeters; wide mouths do not have wider teeth
-    triangles = mesh.triangles[mesh.parts == part]
-    face, weights = sample_surface(mesh.vertices, triangles, count, seed=part)
-    normals = vertex_normals(mesh.vertices, triangles)
-    take = lambda values: (values[triangles[face]] * weights[..., None]).sum(1)  # noqa: E731
-    points = (take(mesh.vertices) - bound[[78, 308]].mean(0)) * scale
-    points[:, 0] += landmarks[[78, 308], 0].mean()
-    return points, take(normals)
+def _lip_color(portrait: Portrait) -> np.ndarray:
+    """Median color [3] of the lips, 0..1."""
+    inner, outer = (polygon(portrait.landmarks[list(ring), :2], portrait.size) for ring in (INNER_LIPS, OUTER_LIPS))
+    lips = (outer > 0.9) & (inner < 0.01)
+    return np.median(portrait.crop[lips], axis=0) / 255 if lips.any() else _GUM
 
 
-def _front(points: np.ndarray) -> np.ndarray:
-    """Return the foremost of points [N, 3]: incisors or the tongue's tip, which lie lower than molars and its back."""
-    return points[points[:, 2] > points[:, 2].max() - _FRONT_CM]
+def _inner_lips(portrait: Portrait, color: np.ndarray) -> Layer:
+    """Return the inner side of both lips, which unrolls as they part: it goes from their color into the dark."""
+    marks = portrait.canonical.astype(float)
+    left, right = np.sort(marks[[78, 308], 0])
+    x, turn = (g.ravel() for g in np.meshgrid(np.arange(left + 0.05, right, 0.08), np.linspace(0, 1, 4)))
+    layers = []
+    for rows, share in ((LOWER_CURVE, turn * _UNROLLED[0]), (UPPER_CURVE, 1 - turn * _UNROLLED[1])):
+        points, binding = between_lips(marks, x, share)
+        points[:, 2] -= 0.12 + 0.3 * turn
+        beside = _beside(portrait, rows, x)
+        start = 0.5 * (beside + color * beside.mean(1, keepdims=True) / max(color.mean(), 1e-3))
+        shade = (0.85 - 0.5 * turn)[:, None] * (1 + np.array([0.06, -0.1, -0.1]) * turn[:, None])
+        layers.append(discs(points, binding, np.clip(start * shade, 0, 1), 0.95 * (1 - 0.75 * turn), 0.07))
+    return Layer.stack(layers)
 
 
-def _enamel(points: np.ndarray, normals: np.ndarray, landmarks: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """Tooth colors: bright in the middle and in front, darker toward the corners and where the surface turns away."""
-    middle = landmarks[[78, 308], 0].mean()
-    half = max(abs(landmarks[308, 0] - landmarks[78, 0]) / 2, 0.5)
-    aside = 1 - 0.4 * np.square((points[:, 0] - middle) / half)
-    facing = 0.72 + 0.28 * np.clip(normals[:, 2] / np.maximum(np.linalg.norm(normals, axis=1), 1e-9), 0, 1)
-    behind = 1 - 0.15 * np.clip(points[:, 2].max() - points[:, 2], 0, 3)
-    gap = np.abs(np.abs(points[:, :1] - middle) - _GAPS_CM).min(1)
-    between = 1 - 0.45 * np.exp(-np.square(gap / 0.06))
-    return _ENAMEL * light * (np.clip(aside, 0.3, 1) * facing * np.clip(behind, 0.4, 1) * between)[:, None]
+def _beside(portrait: Portrait, lip: tuple[int, ...], x: np.ndarray) -> np.ndarray:
+    """Colors [N, 3] of a lip close to its inner edge, at canonical `x` [N]."""
+    size = portrait.size
+    edge = portrait.landmarks[list(lip), :2].astype(float)
+    edge[:, 1] += (1 if lip is LOWER_CURVE else -1) * _LIP_EDGE * size
+    column, row = np.clip(np.round(edge), 0, size - 1).astype(int).T
+    colors = cv2.GaussianBlur(portrait.crop, (0, 0), _LIP_EDGE * size / 2)[row, column] / 255.0
+    marks = portrait.canonical[list(lip), 0]
+    order = np.argsort(marks)
+    return np.stack([np.interp(x, marks[order], channel[order]) for channel in colors.T], 1)
 
 
-def _upper_teeth(marks: np.ndarray, lips_z: float, light: np.ndarray) -> Layer:
-    points, normals = _sample(UPPER_TEETH, 3500, marks)
-    points[:, 1] += marks[UPPER_LIP, 1] - 0.12 - np.percentile(_front(points)[:, 1], 3)
-    points[:, 2] += lips_z - 0.75 - points[:, 2].max()
-    binding = Binding.to([Handle.UPPER_TEETH], np.ones((len(points), 1)))
-    return discs(points, binding, _enamel(points, normals, marks, light), 0.9, 0.055)
-
-
-def _lower_teeth(marks: np.ndarray, lips_z: float, light: np.ndarray) -> Layer:
-    points, normals = _sample(LOWER_TEETH, 3000, marks)
-    points[:, 1] += marks[LOWER_LIP, 1] - np.percentile(_front(points)[:, 1], 97)
-    points[:, 2] += lips_z - 0.95 - points[:, 2].max()
-    binding = Binding.to([Handle.LOWER_TEETH], np.ones((len(points), 1)))
-    return discs(points, binding, 0.92 * _enamel(points, normals, marks, light), 0.9, 0.07)
-
-
-def _tongue(marks: np.ndarray, lips_z: float, light: np.ndarray) -> Layer:
-    points, _ = _sample(TONGUE, 2200, marks)
-    points[:, 1] += marks[LOWER_LIP, 1] - np.percentile(_front(points)[:, 1], 97)
-    points[:, 2] += lips_z - 1.4 - points[:, 2].max()
-    shade = np.clip(1 - 0.12 * (points[:, 2].max() - points[:, 2]), 0.3, 1)[:, None]
+def _tongue(edge: np.ndarray, size: float, light: np.ndarray) -> Layer:
+    """Return the tongue's upper side: it lies behind the lower teeth and rises toward the back."""
+    across, back = np.meshgrid(np.linspace(-1, 1, 25), np.linspace(0, 1, 24))
+    half = 1.9 * np.sqrt(np.clip(1 - np.square(1 - np.minimum(back / 0.4, 1)), 0.02, 1))
+    rise = 1.0 * np.sin(np.pi / 2 * np.minimum(back / 0.6, 1)) * (1 - 0.5 * across**2)
+    rise -= 0.07 * np.exp(-np.square(across / 0.12)) * smoothstep(back / 0.3)
+    surface = np.stack([across * half, rise - 0.15, -0.45 - 4.0 * back], -1)
+    normals = np.cross(np.gradient(surface, axis=1), np.gradient(surface, axis=0))
+    normals *= np.sign(normals[..., 1:2]) / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
+    shade = (0.5 + 0.6 * np.clip(normals @ [0, 0.5, 0.87], 0, 1)) * np.clip(1.0 - 0.75 * back, 0.25, 1)
+    points = surface.reshape(-1, 3) * size + edge
     binding = Binding.to([Handle.TONGUE], np.ones((len(points), 1)))
-    return discs(points, binding, _TONGUE * light * shade, 0.9, 0.13)
+    return discs(points, binding, _TONGUE * light * shade.reshape(-1, 1), 0.95, 0.13 * size)
 
 
-def _cavity(marks: np.ndarray, lips_z: float, light: np.ndarray) -> Layer:
-    """Return a dark, bowed sheet behind everything, higher than the mouth is open: the cheeks hide the rest of it."""
+def _cavity(marks: np.ndarray, light: np.ndarray) -> Layer:
+    """Return a bag behind everything, higher than the mouth is open, dark in its middle and red at its rim."""
     half = abs(marks[308, 0] - marks[78, 0]) / 2
-    across, up = (g.ravel() for g in np.mgrid[-1.1:1.11:0.05, -1:1.01:0.06])
-    middle = marks[[78, 308], 0].mean()
-    depth = lips_z - 2.4 - 1.6 * across**2
-    points = np.stack([middle + across * half, np.zeros_like(up), depth], 1)
+    across, up = (g.ravel() for g in np.mgrid[-1.1:1.11:0.06, -1:1.01:0.07])
+    x = marks[[78, 308], 0].mean() + across * half
+    lips = np.minimum(*(curve(marks[list(lip)], x, 2) for lip in (LOWER_CURVE, UPPER_CURVE)))
+    # Closed at its sides: from there a turned head would show the cheeks' skin from behind.
+    depth = lips - 0.55 - 1.9 * np.sqrt(np.clip(1 - np.square(across / 1.1), 0, 1))
+    points = np.stack([x, np.zeros_like(up), depth], 1)
     weights = np.stack([np.ones_like(up), up * np.sqrt(1 - (across / 1.2) ** 2)], 1)
-    colors = np.tile(_CAVITY * light, (len(points), 1))
-    return discs(points, Binding.to([Handle.CAVITY, Handle.CAVITY_HEIGHT], weights), colors, 0.98, 0.12)
-
-
-def _shows_teeth(portrait: Portrait) -> bool:
-    """Whether some of the upper half of what the lips leave open is as bright as the cheeks, and without color."""
-    mask = polygon(portrait.landmarks[list(INNER_LIPS), :2], portrait.size) > 0.5
-    mask[round(float(portrait.landmarks[[UPPER_LIP, LOWER_LIP], 1].mean())) :] = False
-    color = portrait.crop[mask] / 255.0
-    if len(color) < _OWN_PIXELS / 2:
-        return False
-    bright = color.mean(1) > 0.85 * _light(portrait).mean() * _REFERENCE_LUMINANCE
-    pale = np.ptp(color, axis=1) < 0.3 * color.max(1)
-    return bool((bright & pale).mean() > 0.12)
-
-
-def _own_interior(portrait: Portrait, stage: Stage, lips_z: float) -> Layer | None:
-    """Return what the source shows between its lips, or nothing where they are closed."""
-    mask = polygon(portrait.landmarks[list(INNER_LIPS), :2], portrait.size)
-    y, x = np.nonzero(mask > 0.2)
-    if (mask > 0.5).sum() < _OWN_PIXELS:
-        return None
-    pixels = np.stack([x, y], 1).astype(float)
-    plane = stage.from_canonical(np.array([[0.0, portrait.canonical[UPPER_LIP, 1], lips_z - 0.6]]))[0, 2]
-    points = stage.to_canonical(stage.unproject(pixels, np.full(len(x), plane)))
-    # Its top hangs on the upper lip, so that no gap opens over the teeth; they stretch a little downwards.
-    lips = portrait.landmarks[[UPPER_LIP, LOWER_LIP], 1]
-    down = np.clip((y - lips[0]) / max(lips[1] - lips[0], 1), 0, 1)
-    binding = Binding.to([UPPER_LIP], (1 - 0.5 * down)[:, None])
-    return discs(points, binding, portrait.crop[y, x] / 255.0, 0.98, 0.6 / stage.scale)
+    rim = smoothstep(np.hypot(across, 1.1 * up) / 1.1)[:, None]
+    colors = (_THROAT + rim * (_RIM - _THROAT)) * light
+    return discs(points, Binding.to([Handle.CAVITY, Handle.CAVITY_HEIGHT], weights), colors, 0.98, 0.13)

@@ -145,12 +145,12 @@ def test_the_mouth_opens_to_its_dark_inside_and_closes_fully(avatar):
     (_, _), (rgb, _) = drawn(avatar, motion)
     inside = inside_of_the_mouth(avatar)
     shut, wide = (marked(performance, index, inside) for index in (0, 1))
-    lips = landmarks_on_screen(avatar, performance, 1)[[13, 14]]
-    x, y = np.round(lips.mean(0) + 0.2 * (lips[1] - lips[0])).astype(int)
+    (x, top), (_, bottom) = np.round(landmarks_on_screen(avatar, performance, 1)[[13, 14]]).astype(int)
+    throat = rgb[top:bottom, x].mean(-1)
     assert (shut > 0.5).sum() < 8  # of the line between the lips, at its corners
     assert (wide > 0.5).sum() > 150
-    assert wide[y, x] > 0.9
-    assert rgb[y, x].mean() < 0.3
+    assert wide[top + 2 : bottom - 2, x].min() > 0.9
+    assert 0.02 < throat.min() < 0.25
 
 
 def test_the_tracker_sees_lids_and_lips_shut_and_open_in_the_drawing(avatar):
