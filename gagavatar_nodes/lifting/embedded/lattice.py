@@ -178,11 +178,10 @@ def _bind(points: np.ndarray, nodes: np.ndarray, portrait: Portrait, depth: Fron
 def _one_lip(triangles: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return weights [N, 3] in triangles [N, 3]: those that span the opening belong to the nearer lip alone."""
     upper, lower = (np.isin(triangles, rows) for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
-    spans = upper.any(1) & lower.any(1)
-    nearer = (weights * upper).sum(1) > (weights * lower).sum(1)
-    own = np.where(spans[:, None] & np.where(nearer[:, None], lower, upper), 0, weights)
-    own = own / own.sum(1, keepdims=True)
-    return own
+    spans = upper.any(1, keepdims=True) & lower.any(1, keepdims=True)
+    nearer = (weights * upper).sum(1, keepdims=True) > (weights * lower).sum(1, keepdims=True)
+    own = np.where(spans & np.where(nearer, lower, upper), 0, weights)
+    return own / own.sum(1, keepdims=True)
 
 
 def _thin(count: int) -> np.ndarray:
