@@ -15,6 +15,7 @@ from ..choices import PORTRAIT_SIZE, PUBLISHED_PORTRAIT_SIZE, SMOOTHING, SUITED_
 from ..devices import require_torch
 from ..errors import MediaError
 from ..rendering.compositing import composite
+from ..rendering.stitching import Stitcher
 from ..settings import Settings
 from ..trackers import Square, track_file
 from ..tracking.crop import cut_square
@@ -31,7 +32,7 @@ from .sights import SCALE, inside_outline
 from .variants import SELF
 
 BACKGROUNDS = ("auto", "portrait", "black")
-"""portrait: results stand before the portrait's own background. black: results and truth are matted onto black, as the
+"""portrait: results stand before the portrait's own background, filled in where the person was. black: results and truth are matted onto black, as the
 published model's are. auto: black for GAGAvatar."""
 
 
@@ -66,6 +67,9 @@ class AvatarStage:
             self._squares = squares or [_flame_square(self._motion)]
         self.performance = self.avatar.perform(self._motion)
         self._still = self.view(portrait.picture, 0, turned=True) if pair.protocol == SELF else self.portrait.crop
+        self._behind = (
+            None if self._black else cut_square(Stitcher(self.portrait).background, _square_of(self.portrait), SCALE)
+        )
 
     @property
     def first(self) -> np.ndarray:
@@ -82,9 +86,8 @@ class AvatarStage:
 
     def frames(self, indices: range) -> Iterator[np.ndarray]:
         """[512, 512, 3] uint8 of the frames `indices`."""
-        behind = None if self._black else self._still
         for rgb, alpha in self.performance.frames(SCALE, SCALE, indices, alpha=not self._black):
-            yield composite(rgb) if behind is None else composite(rgb, alpha, behind)
+            yield composite(rgb) if self._behind is None else composite(rgb, alpha, self._behind)
 
     def itself(self) -> dict[str, float]:
         """How much the portrait resembles itself when its own picture drives it: decibels, and the least alpha."""

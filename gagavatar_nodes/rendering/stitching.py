@@ -54,6 +54,11 @@ class Stitcher:
         """Edge of the crop in pixels, at which a rendering loses nothing."""
         return self._edge
 
+    @property
+    def background(self) -> np.ndarray:
+        """[H, W, 3] uint8 the picture without the person, but for a body that the crop cuts; a new array."""
+        return self._place(self._plate)
+
     def stitch(self, rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         """Return the picture with a rendering in the crop's place.
 

@@ -85,6 +85,14 @@ def test_person_does_not_show_behind_an_empty_rendering():
     assert np.abs(SKIN - scene(240, 320)[110, 150]).max() > 100, "which the person is not"
 
 
+def test_background_is_what_an_empty_rendering_leaves():
+    source = portrait(turned(0, 1.25))
+    stitcher = Stitcher(source)
+    empty = stitcher.stitch(np.zeros((128, 128, 3), np.float32), np.zeros((128, 128), np.float32))
+    assert np.abs(stitcher.background.astype(int) - empty).max() <= 1
+    assert np.abs(stitcher.background[110, 150] - scene(240, 320)[110, 150]).max() < 30  # and not skin
+
+
 def test_body_that_the_crop_cuts_continues_below_it():
     source = portrait(turned(0, 1.0))
     alpha = source.alpha
