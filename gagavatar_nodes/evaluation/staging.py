@@ -32,8 +32,8 @@ from .sights import SCALE, inside_outline
 from .variants import SELF
 
 BACKGROUNDS = ("auto", "portrait", "black")
-"""portrait: results stand before the portrait's own background, filled in where the person was. black: results and truth are matted onto black, as the
-published model's are. auto: black for GAGAvatar."""
+"""portrait: results stand before the portrait's own background, filled in where the person was. black: results and
+truth are matted onto black, as the published model's are. auto: black for GAGAvatar."""
 
 
 @dataclass(frozen=True)
