@@ -78,7 +78,7 @@ def read_portrait(
         MediaError: the picture cannot be read.
         FaceError: it shows no face, none at that index or point, none of that person, or one that is too small or cut
             off.
-        WeightsError: `face` is a picture, and there is no network of face recognition.
+        WeightsError: `face` is a picture, and a file of face recognition is truncated, or another one.
     """
     from .media.images import read_image
     from .tracking.portrait import track_portrait

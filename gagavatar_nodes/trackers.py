@@ -79,10 +79,12 @@ def _track(
         if face not in (None, 0):
             raise FaceError("The tracker emica follows the largest face: choose the tracker landmarks for another one")
         return _track_emica(video, settings, progress, source)
+    from .tracking.reference import film_recognizer
     from .tracking.video import track_video
 
+    looks = film_recognizer(settings)
     if tracker == "embedded":
-        return track_video(video, video.fps, smoothing, face, on_frame, progress, source, sightings), None
+        return track_video(video, video.fps, smoothing, face, on_frame, progress, source, sightings, looks), None
     from .tracking.landmarks import flame_square, track_flame
     from .tracking.shots import seen_squares
 
@@ -92,9 +94,11 @@ def _track(
         from .tracking.emica.deca import Deca, track_deca
 
         deca = Deca(require_weight(DECA, settings.folders), flame.template.device)
-        motion = track_deca(video, video.fps, flame, deca, smoothing, face, on_frame, progress, source, sightings)
+        motion = track_deca(
+            video, video.fps, flame, deca, smoothing, face, on_frame, progress, source, sightings, looks
+        )
         return motion, seen_squares(motion, *flame_square(motion))
-    motion = track_flame(video, video.fps, flame, None, smoothing, face, on_frame, progress, source, sightings)
+    motion = track_flame(video, video.fps, flame, None, smoothing, face, on_frame, progress, source, sightings, looks)
     return motion, seen_squares(motion, *flame_square(motion))
 
 

@@ -26,12 +26,16 @@ def driver() -> list[np.ndarray]:
 @cache
 def other(count: int = 72) -> list[np.ndarray]:
     """Another person: the bundled portrait, who sways."""
+    return swaying("example_portrait.jpg", count)
+
+
+@cache
+def swaying(name: str, count: int = 72) -> list[np.ndarray]:
+    """Return frames of a bundled portrait that sways."""
     from gagavatar_nodes import assets
     from gagavatar_nodes.media.images import read_image
 
-    picture = cv2.resize(
-        read_image(assets.path("example_portrait.jpg")).rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA
-    )
+    picture = cv2.resize(read_image(assets.path(name)).rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     return [placed(picture, 1.05, 4 * np.sin(i / 5), 3 * np.sin(i / 7), picture) for i in range(count)]
 
 

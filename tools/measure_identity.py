@@ -1,74 +1,103 @@
-"""How well looks tell people apart: each file, a video or picture, shows another person.
+"""How well people are told apart in films: each file, a video or picture, shows another person.
 
     python tools/measure_identity.py one.mp4 two.mp4 three.jpg
 
-A person is learned from half of the frames as they are and compared with all people's frames under other light, colors,
-sizes and mirrored (tools/rebuild/looks.py).
+Each film shows a person, cuts to another one, and back to the first under other light, in another size and place.
+Pictures sway.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from gagavatar_nodes.tracking.identity import Person
-
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
-_FRAMES, _VARIATIONS = 16, 2
+_BEFORE, _BETWEEN, _AFTER = 30, 18, 18
+"""Frames of a film's three shots."""
+_OUTCOMES = ("another one followed", "followed as doubtful", "refused", "own refused", "own doubtful")
 
 
 def main() -> int:
-    """Print the distances of each person to each, and how many decisions are wrong."""
+    """Print for each pair of people what became of the shot of the other one, and of the person's own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", metavar="FILE")
     args = parser.parse_args()
-    from gagavatar_nodes.tracking.identity import SAME
-
-    people, varied = zip(*map(_measure, args.files), strict=True)
-    distances = [[[person.distance(look) for look in looks] for looks in varied] for person in people]
-    for name, row in zip(args.files, distances, strict=True):
-        print(f"{Path(name).name:24}", *(f"{np.median(d):.2f} ({min(d):.2f}-{max(d):.2f})" for d in row))
-    own = np.concatenate([row[i] for i, row in enumerate(distances)])
-    print(f"own: median {np.median(own):.2f}, 95 % {np.quantile(own, 0.95):.2f}; refused {(own > SAME).mean():.1%}")
-    if len(people) > 1:
-        other = np.concatenate([d for i, row in enumerate(distances) for j, d in enumerate(row) if i != j])
-        print(
-            f"others: median {np.median(other):.2f}, 5 % {np.quantile(other, 0.05):.2f}; "
-            f"taken for the person {(other <= SAME).mean():.1%}"
-        )
+    films = {Path(file).stem: _frames(file) for file in args.files}
+    counts: Counter[str] = Counter()
+    for (one, frames), (two, others) in product(films.items(), repeat=2):
+        if one != two:
+            told = _outcomes(frames, others, np.random.default_rng(1))
+            counts.update(told)
+            print(f"{one} | {two}: {', '.join(told)}", flush=True)
+    print(len(films) * (len(films) - 1), "films:", ", ".join(f"{name} {counts[name]}" for name in _OUTCOMES))
     return 0
 
 
-def _measure(path: str) -> tuple[Person, list[np.ndarray]]:
+def _outcomes(frames: list[np.ndarray], others: list[np.ndarray], random: np.random.Generator) -> list[str]:
+    from gagavatar_nodes.tracking.video import track_video
+    from gagavatar_nodes.types import DOUBTS
+
+    again = _vary(frames[_BETWEEN : _BETWEEN + _AFTER], random)
+    motion = track_video([*frames[:_BEFORE], *others[:_BETWEEN], *again], 24.0)
+    seen = motion.confidence > 0
+    between = float(seen[_BEFORE : _BEFORE + _BETWEEN].mean())
+    after = float(seen[_BEFORE + _BETWEEN :].mean())
+    starts = [int(part.split("-")[0]) for part in motion.extra.get(DOUBTS, "").split(", ") if part]
+    told = ["refused"]
+    if between > 0.1:
+        told = [
+            "followed as doubtful" if any(start < _BEFORE + _BETWEEN for start in starts) else "another one followed"
+        ]
+    if after < 0.7:
+        told.append("own refused")
+    elif between < 0.1 and any(start >= _BEFORE + _BETWEEN for start in starts):
+        told.append("own doubtful")
+    return told
+
+
+def _frames(path: str) -> list[np.ndarray]:
+    import films
     from gagavatar_nodes.media.images import read_image
     from gagavatar_nodes.media.kinds import media_kind
     from gagavatar_nodes.media.video_reader import VideoReader
-    from gagavatar_nodes.tracking.faces import find_faces
-    from gagavatar_nodes.tracking.identity import Person, look_of
-    from rebuild.looks import vary
 
     if media_kind(path) == "image":
-        frames = [read_image(path).rgb] * _FRAMES
-    else:
-        with VideoReader(path) as video:
-            frames = list(video)
-            frames = [frames[i] for i in np.linspace(0, len(frames) - 1, _FRAMES).astype(int)]
-    random, person, looks = np.random.default_rng(1), Person(), []
-    for index, frame in enumerate(frames):
-        for image in (frame, *(vary(frame, random) for _ in range(_VARIATIONS))):
-            if faces := find_faces(image):
-                look = look_of(faces[0])
-                if image is not frame:
-                    looks.append(look)
-                elif index < _FRAMES // 2:
-                    person.learn(look)
-    return person, looks
+        picture = _square(read_image(path).rgb)
+        return [films.placed(picture, 1.05, 4 * np.sin(i / 5), 3 * np.sin(i / 7), picture) for i in range(60)]
+    with VideoReader(path) as video:
+        return [_square(frame) for _, frame in zip(range(60), video, strict=False)]
+
+
+def _square(image: np.ndarray) -> np.ndarray:
+    import cv2
+
+    import films
+
+    edge = min(image.shape[:2])
+    top, left = (image.shape[0] - edge) // 4, (image.shape[1] - edge) // 2
+    part = image[top : top + edge, left : left + edge]
+    return cv2.resize(part, (films.SIZE, films.SIZE), interpolation=cv2.INTER_AREA)
+
+
+def _vary(frames: list[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:
+    """Frames as another camera, lamp and editor might have them."""
+    import films
+
+    tint, gamma = random.uniform(0.93, 1.07, 3), random.uniform(0.75, 1.3)
+    scale, right, down = random.choice([0.5, 0.7, 1.2]), *random.uniform(-60, 60, 2)
+    mirrored = random.random() < 0.5
+    varied = []
+    for frame in frames:
+        colored = np.uint8(255 * np.clip(frame / 255 * tint, 0, 1) ** (1 / gamma))
+        placed = films.placed(colored, scale, right, down)
+        varied.append(np.ascontiguousarray(placed[:, ::-1]) if mirrored else placed)
+    return varied
 
 
 if __name__ == "__main__":

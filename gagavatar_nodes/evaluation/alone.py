@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def measure_alone(
         MediaError: the video cannot be read.
         FaceError: no frame of it shows a face.
     """
-    known, lines = recognizers(settings or Settings())
+    known = recognizers(settings or Settings())
     with VideoReader(path) as video:
         count = min(video.frame_count or FRAMES, FRAMES)
         follow = Follower(video.fps, "result", registered=True)  # as the motion was tracked
@@ -63,19 +64,16 @@ def measure_alone(
     if track is None:
         raise FaceError("No face was found in the result, so there is nothing to measure")
     told = [*_jitter(track), *_expression(track, motion)]
-    return [*told, *(_identity(name, np.array(values), fps / _IDENTITY_STEP) for name, values in alike.items()), *lines]
+    return [*told, *(_identity(name, np.array(values), fps / _IDENTITY_STEP) for name, values in alike.items())]
 
 
-def recognizers(settings: Settings) -> tuple[dict[str, Embedder], list[str]]:
-    """Return the recognizers that are here, and a line on how to get one where there is none."""
+def recognizers(settings: Settings) -> dict[str, Embedder]:
+    """Return the recognizers that are here, by name."""
     found: dict[str, Embedder] = {}
-    reasons = []
     for name in KINDS:
-        try:
+        with suppress(GagavatarError):
             found[name] = embedder(name, settings)
-        except GagavatarError as error:
-            reasons.append(str(error))
-    return found, [] if found else [f"Identity: missing. {reasons[0]}"]
+    return found
 
 
 def _jitter(track: Track) -> list[str]:

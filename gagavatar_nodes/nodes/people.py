@@ -23,8 +23,7 @@ def person_input() -> spec.Spec:
     """Return the input that says by a picture who is meant."""
     return spec.socket(
         "IMAGE",
-        "A picture of the person who is meant; it takes the place of face, and is known again after cuts. Needs a "
-        "network of face recognition, see 'gagavatar weights list'.",
+        "A picture of the person who is meant; it takes the place of face, and is known again after cuts.",
     )
 
 
@@ -33,7 +32,7 @@ def choose_person(person: tensors.Batch | None, face: int, order: str = ORDERS[0
 
     Raises:
         FaceError: the picture shows no face.
-        WeightsError: there is no network of face recognition.
+        WeightsError: a file of face recognition is truncated, or another one.
     """
     from ..tracking.faces import FromLeft
 
@@ -42,5 +41,4 @@ def choose_person(person: tensors.Batch | None, face: int, order: str = ORDERS[0
     from ..tracking.reference import recognizer, reference_of
 
     tensors.check_images(person, "person")
-    embed, threshold = recognizer(comfy_settings())
-    return reference_of(tensors.rgb_frame(person, 0), embed, threshold, "the input 'person'")
+    return reference_of(tensors.rgb_frame(person, 0), recognizer(comfy_settings()), "the input 'person'")

@@ -20,15 +20,25 @@ def five_points(landmarks: np.ndarray) -> np.ndarray:
     return np.stack([*eyes, landmarks[NOSE_TIP, :2], *(landmarks[i, :2] for i in MOUTH_CORNERS)])
 
 
-def arcface_similarity(points: np.ndarray) -> np.ndarray:
-    """[2, 3] similarity that brings eyes, nose and mouth corners [5, 2] nearest to ArcFace's (Umeyama 1991)."""
-    source, target = points - points.mean(0), _POINTS - _POINTS.mean(0)
-    U, S, Vt = np.linalg.svd(target.T @ source)
+def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """[2, 3] similarity that brings points [N, 2] nearest to others (Umeyama 1991)."""
+    around, center = points - points.mean(0), target - target.mean(0)
+    U, S, Vt = np.linalg.svd(center.T @ around)
     signs = np.array([1.0, np.sign(np.linalg.det(U @ Vt))])
-    matrix = (S * signs).sum() / (source**2).sum() * (U * signs) @ Vt
-    return np.column_stack([matrix, _POINTS.mean(0) - matrix @ points.mean(0)])
+    matrix = (S * signs).sum() / (around**2).sum() * (U * signs) @ Vt
+    return np.column_stack([matrix, target.mean(0) - matrix @ points.mean(0)])
+
+
+def arcface_similarity(points: np.ndarray) -> np.ndarray:
+    """[2, 3] similarity that brings eyes, nose and mouth corners [5, 2] nearest to ArcFace's."""
+    return similarity(points, _POINTS)
+
+
+def align_face(picture: np.ndarray, points: np.ndarray, target: np.ndarray, edge: int) -> np.ndarray:
+    """[edge, edge, C] of a picture [H, W, C], in which `points` [N, 2] lie on `target`; black outside."""
+    return opencv().warpAffine(picture, similarity(points, target), (edge, edge))
 
 
 def arcface_picture(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     """[112, 112, C] of a picture [H, W, C] whose eyes, nose and mouth corners are `points` [5, 2]; black outside."""
-    return opencv().warpAffine(picture, arcface_similarity(points), (EDGE, EDGE))
+    return align_face(picture, points, _POINTS, EDGE)

@@ -18,8 +18,6 @@ from .registration import FaceView
 _INPUT = 192
 _ENLARGE = 1.5
 """Edge of the crop over the longer edge of the face's box."""
-_SURFACE = 128
-"""Channels of the inner layer."""
 _PATCH = 8
 """Pixels of the region a side that become one of the patch."""
 _OUTPUTS = (
@@ -30,7 +28,6 @@ _OUTPUTS = (
     "output_right_eye",
     "output_left_iris",
     "output_right_iris",
-    "p_re_lu_11",
 )
 
 # Mesh vertices of the refined outputs, in the order in which the model emits them.
@@ -80,8 +77,6 @@ class Landmarks:
     """[478, 3] float32 pixels; z grows away from the camera."""
     score: float
     """0..1 how sure the model is that the crop shows a face."""
-    surface: np.ndarray = field(default_factory=lambda: np.zeros(_SURFACE, np.float32))
-    """[128] mean activations of an inner layer, which tell what the face looks like; see `identity.look_of`."""
     patch: np.ndarray = field(default_factory=lambda: np.zeros((_INPUT // _PATCH,) * 2 + (3,), np.uint8))
     """[24, 24, 3] the region of the face as it was seen, small and upright."""
     view: FaceView | None = None
@@ -126,7 +121,7 @@ class FaceLandmarker:
         tensor = seen.astype(np.float32)[None] / 255
         patch = opencv().resize(seen, None, fx=1 / _PATCH, fy=1 / _PATCH, interpolation=opencv().INTER_AREA)
         raw = session("face_landmarks.onnx").run(_OUTPUTS, {"input_1": tensor})
-        mesh, flag, lips, left_eye, right_eye, left_iris, right_iris, inner = (output.reshape(-1) for output in raw)
+        mesh, flag, lips, left_eye, right_eye, left_iris, right_iris = (output.reshape(-1) for output in raw)
         points = np.empty((478, 3), np.float32)
         points[:468] = mesh.reshape(468, 3)
         for indices, refined in ((_LIPS, lips), (_LEFT_EYE, left_eye), (_RIGHT_EYE, right_eye)):
@@ -138,7 +133,7 @@ class FaceLandmarker:
         points[:, 2] *= region.edge / _INPUT
         score = float(1 / (1 + np.exp(-np.clip(flag[0], -80, 80))))
         view = FaceView(opencv().cvtColor(seen, opencv().COLOR_RGB2GRAY), to_picture, image.shape[1::-1])
-        return Landmarks(points, score, inner.reshape(_SURFACE, -1).mean(1), patch, view)
+        return Landmarks(points, score, patch, view)
 
     def refine(self, image: np.ndarray, face: Landmarks, rounds: int = 2) -> Landmarks:
         """Look again, `rounds` times, at where the landmarks say the face is."""

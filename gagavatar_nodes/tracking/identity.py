@@ -1,41 +1,22 @@
-"""Who a face is: by its looks, not by its place.
-
-A look is what the landmark network sees of a face's surface (the mean of an inner layer) and the landmarks' shape
-without head pose. It tells people apart across the shots of a film, not across years: see tools/measure_identity.py.
-"""
+"""Who a face in a film is: by its looks, not by its place."""
 
 from __future__ import annotations
 
-from functools import cache
+from collections import deque
 
 import numpy as np
 
-from .. import assets
-from ..face.bundled_face import bundled_neutral
-from ..face.pose import solve_pose
 from .face_mesh import Landmarks
+from .recognition import Recognizer
 
-SAME, DOUBTFUL = 0.6, 0.45
-"""Distances up to which a face counts as the person's, and from which that is not sure."""
-_SHAPE = 0.5
-"""Weight of the landmarks' shape beside the surface."""
-_SHAPE_CM = 0.25
-"""By how much the landmarks of people differ."""
+SURE, OTHER = 1.2, 0.4
+"""Likeness from which a face is the person's without doubt, and under which it is another's; 1 is what is asked for."""
 _INNER = slice(4, 20)
 """Rows and columns of a patch that show the face."""
-_MEMORY = 100
-"""Looks that count: later ones change the mean slowly."""
-
-
-def look_of(face: Landmarks) -> np.ndarray:
-    """[D] float32 of length 1: the looks of a face."""
-    center, spread = _usual()
-    surface = (face.surface - center) / spread
-    _, canonical = solve_pose(face.points)
-    shape = (canonical[:468] - bundled_neutral()[:468]) / _SHAPE_CM
-    parts = [surface / np.sqrt(surface.size), _SHAPE * shape.ravel() / np.sqrt(shape.size)]
-    look = np.concatenate(parts).astype(np.float32)
-    return look / max(float(np.linalg.norm(look)), 1e-6)
+_MEMORY = 40
+"""Looks that are kept."""
+_NEW = 0.9
+"""Cosine to all that are kept under which a look is worth keeping."""
 
 
 def resemblance(face: Landmarks, other: Landmarks) -> float:
@@ -49,27 +30,29 @@ def resemblance(face: Landmarks, other: Landmarks) -> float:
 
 
 class Person:
-    """The looks of one person, averaged over what was seen of them."""
+    """What one person looks like from several sides and in several lights."""
 
-    def __init__(self) -> None:
-        self._mean: np.ndarray | None = None
-        self.seen = 0
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._recognizer = recognizer
+        self._looks: deque[np.ndarray] = deque(maxlen=_MEMORY)
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was learned."""
+        return bool(self._looks)
+
+    def look(self, image: np.ndarray, face: Landmarks) -> np.ndarray:
+        """[D] of norm 1: the looks of a face in a picture [H, W, 3] uint8 RGB."""
+        return self._recognizer.embed(image, face.points)
 
     def learn(self, look: np.ndarray) -> None:
         """Take a look that is surely this person's."""
-        self.seen += 1
-        mean = look if self._mean is None else self._mean
-        self._mean = mean + (look - mean) / min(self.seen, _MEMORY)
+        if not self.known or self._nearest(look) < _NEW:
+            self._looks.append(look)
 
-    def distance(self, look: np.ndarray) -> float:
-        """0 for the same looks to 2: one minus the cosine; 0 where nothing is known of the person."""
-        if self._mean is None:
-            return 0.0
-        return float(1 - look @ self._mean / max(float(np.linalg.norm(self._mean)), 1e-6))
+    def likeness(self, look: np.ndarray) -> float:
+        """Return how like the person's nearest look one is: 1 as the recognizer asks for, also where none is known."""
+        return self._nearest(look) / self._recognizer.same if self.known else 1.0
 
-
-@cache
-def _usual() -> tuple[np.ndarray, np.ndarray]:
-    """[128] mean and deviation of surfaces."""
-    with np.load(assets.path("face_looks.npz")) as data:
-        return data["center"], data["spread"]
+    def _nearest(self, look: np.ndarray) -> float:
+        return float(max(look @ kept for kept in self._looks))

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import assets
+from ..errors import WeightsError
 from ..packages import load_package
 
 if TYPE_CHECKING:
     import onnxruntime
-
-_INNER_OUTPUTS = {"face_landmarks.onnx": ("p_re_lu_11",)}
-"""Tensors inside of the models that are asked for beside their outputs."""
 
 _sessions: dict[str, onnxruntime.InferenceSession] = {}
 _lock = threading.Lock()
@@ -42,6 +40,7 @@ def open_session(path: str | os.PathLike[str]) -> onnxruntime.InferenceSession:
 
     Raises:
         GagavatarError: no flavor of onnxruntime is installed, or it cannot be loaded.
+        WeightsError: the file holds no network.
     """
     remedy = "run `pip install onnxruntime` (onnxruntime-gpu or onnxruntime-directml do as well)"
     onnxruntime = load_package("onnxruntime", "Tracking", "onnxruntime", remedy)
@@ -50,13 +49,7 @@ def open_session(path: str | os.PathLike[str]) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    model = Path(path).read_bytes() + b"".join(map(_output_field, _INNER_OUTPUTS.get(Path(path).name, ())))
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def _output_field(name: str) -> bytes:
-    """Return `ModelProto(graph=GraphProto(output=[name, float]))`: messages in a row are merged when they are read."""
-    tensor_type = b"\x12\x04" + b"\x0a\x02" + b"\x08\x01"
-    value = b"\x0a" + bytes([len(name)]) + name.encode() + tensor_type
-    output = b"\x62" + bytes([len(value)]) + value
-    return b"\x3a" + bytes([len(output)]) + output
+    try:
+        return onnxruntime.InferenceSession(Path(path).read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no class in common
+        raise WeightsError(f"{path} is damaged, or no ONNX network: get the file again") from error

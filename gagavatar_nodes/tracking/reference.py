@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import FaceError, WeightsError
+from ..errors import FaceError, GagavatarError
+from ..settings import Settings
 from ..weights import find_weight
 from .arcface import arcface_picture, five_points
 from .face_mesh import Landmarks
 from .faces import FaceChoice, FaceReference, choose_face
 from .insight import find_pack
-from .recognition import SAME, SFACE, Embedder, embedder
+from .recognition import SAME, SFACE, Recognizer, bundled_recognizer, embedder
 from .smoothing import DEFAULT_STRENGTH
 from .video_tracker import VideoTracker
 
-if TYPE_CHECKING:
-    from ..settings import Settings
+logger = logging.getLogger(__name__)
 
 _CHECK_SECONDS = 0.4
 """Between looks at who it is that is followed; a face that looks otherwise than before is looked at too."""
@@ -32,27 +33,35 @@ _SEARCH_SECONDS = 0.5
 """Between searches of the whole picture for a person who is not there; at a glimpse of a face it is searched too."""
 
 
-def find_recognizer(settings: Settings) -> str | None:
-    """Return the kind of the network of face recognition that is here, unread: insightface's before SFace."""
+def find_recognizer(settings: Settings) -> str:
+    """Return which of `recognition.KINDS` is the best one here, unread: insightface, SFace, or the bundled one."""
     if find_spec("insightface") is not None and find_pack(settings) is not None:
         return "insightface"
-    return "sface" if find_weight(SFACE, settings.folders) is not None else None
+    return "sface" if find_weight(SFACE, settings.folders) is not None else "dlib"
 
 
-def recognizer(settings: Settings) -> tuple[Embedder, float]:
-    """Return the network of `find_recognizer`, and the likeness that it asks for.
+def recognizer(settings: Settings) -> Recognizer:
+    """Return the recognizer of `find_recognizer`.
 
     Raises:
-        WeightsError: there is none; the message says how to get one. Nothing is fetched.
+        WeightsError: a file of it is truncated, or another one.
     """
     kind = find_recognizer(settings)
-    if kind is not None:
-        return embedder(kind, settings), SAME[kind]
-    raise WeightsError(
-        f"To know a person from a picture needs a network of face recognition: `gagavatar weights download {SFACE}` "
-        "(Apache-2.0), or install insightface and place its pack buffalo_l (for non-commercial research) as "
-        "`gagavatar weights path` says. An index or a point chooses a face without one"
-    )
+    return Recognizer(embedder(kind, settings), SAME[kind])
+
+
+def film_recognizer(settings: Settings) -> Recognizer:
+    """Return what tells people apart in films: `recognizer`, or the bundled one where that cannot be loaded."""
+    return _load_once(find_recognizer(settings), tuple(settings.folders))
+
+
+@lru_cache(maxsize=1)
+def _load_once(kind: str, folders: tuple[Path, ...]) -> Recognizer:
+    try:
+        return Recognizer(embedder(kind, Settings(weights=list(folders))), SAME[kind])
+    except GagavatarError as error:
+        logger.warning("People are told apart by the bundled network: %s", error)
+        return bundled_recognizer()
 
 
 def read_reference(path: str | os.PathLike[str], settings: Settings) -> FaceReference:
@@ -61,28 +70,32 @@ def read_reference(path: str | os.PathLike[str], settings: Settings) -> FaceRefe
     Raises:
         MediaError: the picture cannot be read.
         FaceError: it shows no face.
-        WeightsError: see `recognizer`.
+        WeightsError: as `recognizer`.
     """
     from ..media.images import read_image
 
-    embed, threshold = recognizer(settings)
     try:
-        return reference_of(read_image(path).rgb, embed, threshold, Path(path).name)
+        return reference_of(read_image(path).rgb, recognizer(settings), Path(path).name)
     except FaceError as error:
         raise FaceError(f"{path}: {error}") from error
 
 
-def reference_of(image: np.ndarray, embed: Embedder, threshold: float, name: str) -> FaceReference:
+def reference_of(image: np.ndarray, recognizer: Recognizer, name: str) -> FaceReference:
     """Return the person with the largest face of a picture [H, W, 3] uint8 RGB; see `FaceReference`."""
-    face = choose_face(image)
-    return FaceReference(name, embed(image, face.points), embed, threshold, getattr(embed, "detect", None))
+    face, (embed, same) = choose_face(image), recognizer
+    return FaceReference(name, embed(image, face.points), embed, same, getattr(embed, "detect", None))
 
 
-def make_tracker(fps: float, smoothing: float = DEFAULT_STRENGTH, face: FaceChoice = None) -> VideoTracker:
-    """Return what follows a face through a video: a person by looks where `face` is one, else a face by its place."""
+def make_tracker(
+    fps: float,
+    smoothing: float = DEFAULT_STRENGTH,
+    face: FaceChoice = None,
+    recognizer: Recognizer | None = None,
+) -> VideoTracker:
+    """Return what follows a face through a video: a known person where `face` is one, else who it shows first."""
     if isinstance(face, FaceReference):
         return PersonTracker(fps, smoothing, face)
-    return VideoTracker(fps, smoothing, face)
+    return VideoTracker(fps, smoothing, face, recognizer=recognizer)
 
 
 class PersonTracker(VideoTracker):
@@ -90,6 +103,7 @@ class PersonTracker(VideoTracker):
 
     def __init__(self, fps: float, smoothing: float, reference: FaceReference) -> None:
         super().__init__(fps, smoothing, reference)
+        self._person = None  # the reference tells
         self._reference = reference
         self._check_period = max(1, round(_CHECK_SECONDS * fps))
         self._search_period = max(1, round(_SEARCH_SECONDS * fps))
@@ -127,9 +141,6 @@ class PersonTracker(VideoTracker):
         )
         self._absent = 0 if found is not None else self._absent + 1
         return found
-
-    def _distance(self, face: Landmarks) -> float:
-        return 0.0  # the network of face recognition tells
 
     def _find(self, image: np.ndarray) -> Landmarks | None:
         return self._take_up(self._reference.search(image)[0])

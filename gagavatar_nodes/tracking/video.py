@@ -13,6 +13,7 @@ from ..types import Motion
 from .bridging import ShotNotes
 from .face_mesh import Landmarks
 from .faces import FaceChoice, FaceReference
+from .recognition import Recognizer
 from .recorder import MotionRecorder
 from .reference import make_tracker
 from .sightings import Sighting, Sightings
@@ -28,6 +29,7 @@ def track_video(
     progress: Callable[[int], None] | None = None,
     source: str = "",
     sightings: Sightings | None = None,
+    recognizer: Recognizer | None = None,
 ) -> Motion:
     """Follow one face through a video. The frames are streamed; only 3 KB of motion stay of each.
 
@@ -47,6 +49,7 @@ def track_video(
         source: what the motion was taken from, for people.
         sightings: filled with what is seen or, where they are complete, taken in its place. Where they are those of
             the beginning of a video, `frames` are the rest of it, and the motion is that of the whole.
+        recognizer: what tells people apart; the bundled one by default.
 
     Raises:
         FaceError: no frame shows a face, or none at that index or point.
@@ -55,7 +58,7 @@ def track_video(
     points = None
     notes = ShotNotes()
     index = -1
-    for index, (image, shape, seen) in enumerate(_track(frames, fps, smoothing, face, on_frame, sightings)):
+    for index, (image, shape, seen) in enumerate(_track(frames, fps, smoothing, face, on_frame, sightings, recognizer)):
         tracked = seen.face
         recorder.forget(seen.faded)
         notes.add(index, tracked, seen.stranger)
@@ -91,15 +94,16 @@ def _track(
     face: FaceChoice,
     on_frame: object,
     sightings: Sightings | None,
+    recognizer: Recognizer | None,
 ) -> Iterator[tuple[np.ndarray | None, tuple[int, ...], Sighting]]:
     """Yield each frame (None where nobody looks at it), its shape, and the face in it, smoothed forward."""
     if sightings is None:
-        tracker = make_tracker(fps, PASS_SHARE * smoothing, face)
+        tracker = make_tracker(fps, PASS_SHARE * smoothing, face, recognizer)
         for image in frames:
             yield image, image.shape, Sighting.by(tracker, image)
         return
     smooth = OneEuroFilter(fps, PASS_SHARE * smoothing)
-    for picture, seen in _see(frames, fps, face, on_frame, sightings):
+    for picture, seen in _see(frames, fps, face, on_frame, sightings, recognizer):
         face_seen = seen.face
         if face_seen is None or face_seen.new_shot:
             smooth.reset()
@@ -110,14 +114,19 @@ def _track(
 
 
 def _see(
-    frames: Iterable[np.ndarray], fps: float, face: FaceChoice, on_frame: object, sightings: Sightings
+    frames: Iterable[np.ndarray],
+    fps: float,
+    face: FaceChoice,
+    on_frame: object,
+    sightings: Sightings,
+    recognizer: Recognizer | None,
 ) -> Iterator[tuple[np.ndarray | None, Sighting]]:
     if sightings.complete:
         pictures: Iterable[np.ndarray | None] = frames if on_frame is not None else repeat(None)
         yield from zip(pictures, sightings.frames, strict=False)
         return
     yield from ((None, seen) for seen in list(sightings.frames))
-    tracker = sightings.tracker = sightings.tracker or make_tracker(fps, 0.0, face)
+    tracker = sightings.tracker = sightings.tracker or make_tracker(fps, 0.0, face, recognizer)
     for image in frames:
         seen = Sighting.by(tracker, image)
         sightings.add(seen, image.shape)

@@ -11,7 +11,8 @@ from .cuts import CutDetector
 from .detector import FaceDetector
 from .face_mesh import FaceLandmarker, Landmarks, region_of_landmarks
 from .faces import FaceChoice, choose_face, find_faces, find_faces_any_way_up
-from .identity import DOUBTFUL, SAME, Person, look_of, resemblance
+from .identity import OTHER, SURE, Person, resemblance
+from .recognition import Recognizer, bundled_recognizer
 from .registration import Registration
 from .smoothing import DEFAULT_STRENGTH, OneEuroFilter
 from .upright import look_region
@@ -22,19 +23,20 @@ _SEARCH_PERIOD = 1.0
 """Seconds between searches for small faces while there is none; a search of the whole picture runs on every frame."""
 _REACH, _REACH_PER_SECOND = 1.0, 2.0
 """Face sizes that the face may have moved when several were seen, at once and per second out of sight."""
-_ACQUAINTED = 1.0
-"""Seconds for which a face is seen before its looks are judged."""
+_CHECK_SECONDS, _DOUBT_SECONDS = 0.5, 0.1
+"""Between looks at who it is that is followed, and where that is not sure; a face that looks otherwise than in the
+frame before is looked at too."""
+_SAME_LOOK = 0.75
+"""Resemblance of one person's face to the frame before."""
 _LIKE_SECONDS = 0.2
 """Between comparisons with other faces of the picture while the followed face does not look like the person's."""
 _MOMENT = 0.5
 """Seconds for which a face stays as it was seen, about."""
-_UNLIKE = 1.6
-"""Distance of looks of faces that do not resemble each other at all."""
-_OTHER = 0.8
-"""Distance of looks from which a followed face is another person's though no face fits better: one faded to another."""
-_PREFERRED = 0.1
+_ALIKE = 3.2
+"""By how much less like the person a face is for each share by which it does not resemble the last one."""
+_PREFERRED = 0.2
 """By how much another face must be more like the person."""
-_PLACE = 0.05
+_PLACE = 0.1
 """Weight of place and size beside looks after a cut: of twins, the nearer one."""
 _JUMP_SIZE, _JUMP_PLACE = 0.05, 0.1
 """Logarithm of the size, and face sizes, by which a face changes at once where a new shot begins."""
@@ -73,11 +75,13 @@ class VideoTracker:
         face: FaceChoice = None,
         faithful: bool = True,
         registered: bool = True,
+        recognizer: Recognizer | None = None,
     ) -> None:
         """`smoothing` is 0 (raw) to 1; `face` chooses among the faces of the first frame that shows one.
 
         Not `faithful`, for webcams: there are no cuts, and whoever sits down in front of it is followed. Not
-        `registered`: landmarks as the model says, frame by frame.
+        `registered`: landmarks as the model says, frame by frame. `recognizer` tells people apart; the bundled one by
+        default.
         """
         self._fps = fps
         self._choice = face
@@ -86,8 +90,11 @@ class VideoTracker:
         self._cuts = CutDetector() if faithful else None
         self._registered = registered
         self._registration: Registration | None = None  # with the first view since the cut
-        self._person = Person()
-        self._looked_at: tuple[Landmarks, np.ndarray] | None = None
+        self._person = Person(recognizer or bundled_recognizer()) if faithful else None
+        self._image = np.zeros((1, 1, 3), np.uint8)
+        self._looks: list[tuple[Landmarks, np.ndarray]] = []  # of faces in the last picture
+        self._unchecked = 0  # frames for which nobody looked who is followed
+        self._sure = True  # when somebody did
         self._last: Landmarks | None = None
         self._frames_lost = 0
         self._faces_seen = 0
@@ -108,6 +115,8 @@ class VideoTracker:
             FaceError: `face` is an index or a point at which the first frame with faces has none.
         """
         self.stranger, self.faded = False, 0
+        self._image = image
+        self._looks.clear()
         sudden, faded = self._changes(image)
         found = (None if sudden or faded else self._follow(image)) or self._search(image, sudden)
         self._past.append(found)
@@ -136,14 +145,12 @@ class VideoTracker:
     def _judge(self, found: Landmarks, faded: int) -> TrackedFrame:
         bounds = _FADE_JUMP if faded else 1.0
         jumped = self._cut and self._last is not None and _jumped(self._last, found, bounds)
-        distance = self._unlikeness(found)
-        doubtful = self._recolored and distance > DOUBTFUL
+        doubtful = self._recolored and self._likeness_now(found) < SURE
         if self._cut:
             self._filter.reset()
         if self._cut or self._frames_lost > self._fps:
             self._registration = None
-        if self._cuts is not None and (distance <= DOUBTFUL or not self._acquainted):
-            self._person.learn(self._look(found))
+        self._learn(found)
         self._last, self._frames_lost, self._cut, self._recolored = found, 0, False, False
         self.faded = faded if jumped else 0
         return TrackedFrame(self._filter(self._register(found), found.size), found.score, jumped, doubtful)
@@ -157,62 +164,76 @@ class VideoTracker:
             return found.points
         return self._registration(found.view, found.points)
 
-    @property
-    def _acquainted(self) -> bool:
-        return self._person.seen >= _ACQUAINTED * self._fps
+    def _learn(self, face: Landmarks) -> None:
+        """Keep how the person looks, where it was looked who this is."""
+        if self._person is None or (self._person.known and not self._looked_at(face)):
+            return
+        likeness = self._likeness(face)
+        self._unchecked, self._sure = 0, likeness >= SURE or (self._sure and not self._recolored)
+        if self._sure and likeness >= 1:
+            self._person.learn(self._look(face))
 
-    def _distance(self, face: Landmarks) -> float:
-        """How unlike the person's looks a face's are; 0 where anyone is followed."""
-        return self._person.distance(self._look(face)) if self._cuts is not None else 0.0
+    def _looked_at(self, face: Landmarks) -> bool:
+        return any(face is other for other, _ in self._looks)
 
     def _look(self, face: Landmarks) -> np.ndarray:
-        """Return the looks of a face, kept for the next question about it."""
-        if self._looked_at is None or self._looked_at[0] is not face:
-            self._looked_at = face, look_of(face)
-        return self._looked_at[1]
+        assert self._person is not None
+        if not self._looked_at(face):
+            self._looks.append((face, self._person.look(self._image, face)))
+        return next(look for other, look in self._looks if other is face)
 
-    def _unlikeness(self, face: Landmarks) -> float:
-        """`_distance`, less for a face that is seen just as the followed one was a moment ago."""
-        distance = self._distance(face)
-        if self._last is None or self._frames_lost > _MOMENT * self._fps:
-            return distance
-        return min(distance, _UNLIKE * (1 - resemblance(face, self._last)))
+    def _likeness(self, face: Landmarks) -> float:
+        """How like the person's looks those of a face in this picture are, see `Person.likeness`."""
+        return SURE if self._person is None else self._person.likeness(self._look(face))
+
+    def _likeness_now(self, face: Landmarks) -> float:
+        """`_likeness`, more for a face that is seen just as the followed one was a moment ago in the same shot."""
+        likeness = self._likeness(face)
+        if self._last is None or self._cut or not self._sure or self._frames_lost > _MOMENT * self._fps:
+            return likeness
+        return max(likeness, 2 - _ALIKE * (1 - resemblance(face, self._last)))
 
     def _follow(self, image: np.ndarray) -> Landmarks | None:
         if self._last is None or self._frames_lost:
             return None
         found = self._landmarker.detect(image, region_of_landmarks(self._last))
-        return found if found.score >= _LOST and self._is_still_the_person(image, found) else None
+        return found if found.score >= _LOST and self._is_still_the_person(found) else None
 
-    def _is_still_the_person(self, image: np.ndarray, found: Landmarks) -> bool:
+    def _is_still_the_person(self, found: Landmarks) -> bool:
         """Whether the followed face has not become another's, as where two people pass each other."""
-        distance = self._distance(found)
-        if distance <= SAME or not self._acquainted:
+        assert self._last is not None
+        self._unchecked += 1
+        period = round((_CHECK_SECONDS if self._sure else _DOUBT_SECONDS) * self._fps)
+        changed = resemblance(found, self._last) < _SAME_LOOK
+        if self._person is None or not (changed or self._unlike or self._unchecked >= period):
+            return True
+        likeness = self._likeness(found)
+        if likeness >= 1:
             self._unlike = 0
             return True
         check = self._unlike % max(1, round(_LIKE_SECONDS * self._fps)) == 0
         self._unlike += 1
-        if distance > _OTHER:
+        if not self._sure or (changed and likeness < OTHER):
             return False
-        return not (check and any(self._distance(face) < distance - _PREFERRED for face in self._glimpse(image)))
+        return not (check and any(self._likeness(face) > likeness + _PREFERRED for face in self._glimpse(self._image)))
 
     def _search(self, image: np.ndarray, sudden: bool) -> Landmarks | None:
-        thorough = self._frames_lost % max(1, round(_SEARCH_PERIOD * self._fps)) == 0
+        thorough = sudden or self._frames_lost % max(1, round(_SEARCH_PERIOD * self._fps)) == 0
         if self._last is None:
             return self._first(image) if thorough or self._glimpse(image) else None
         faces = find_faces(image) if thorough else self._glimpse(image)
         self._faces_seen = max(self._faces_seen, len(faces))
         if sudden and self._cuts is not None and not all(self._cuts.changed(face.box, image.shape) for face in faces):
             self._cut = self._recolored = False  # a face goes on as before: something else in the picture changed
-        most = DOUBTFUL if self._refused else SAME if self._recolored or self._faces_seen > 1 else _OTHER
-        known = [face for face in faces if self._unlikeness(face) <= most]
+        least = SURE if self._refused else 1 if self._cut or self._faces_seen > 1 else OTHER
+        known = [face for face in faces if self._likeness_now(face) >= least]
         if self._cut and not known and thorough:
-            known = [face for face in find_faces(image, small=True) if self._unlikeness(face) <= most]
+            known = [face for face in find_faces(image, small=True) if self._likeness_now(face) >= least]
         self.stranger = bool(faces) and not known
         self._refused |= self.stranger
         if self._cut:
-            return min(
-                known, key=lambda face: self._unlikeness(face) + _PLACE * _distance(face, self._last), default=None
+            return max(
+                known, key=lambda face: self._likeness_now(face) - _PLACE * _distance(face, self._last), default=None
             )
         if self._faces_seen > 1:
             reach = _REACH + _REACH_PER_SECOND * self._frames_lost / self._fps

@@ -6,35 +6,20 @@ import pytest
 from gagavatar_nodes.errors import FaceError
 from gagavatar_nodes.evaluation import alone
 from gagavatar_nodes.media.video_writer import VideoWriter
-from gagavatar_nodes.tracking.arcface import arcface_picture, five_points
 from synthetic import DRIVER
 
 
-def by_looks(picture, landmarks):
-    """A recognizer that sees the aligned face itself, small."""
-    small = arcface_picture(picture, five_points(landmarks))[::8, ::8].astype(np.float64).ravel()
-    return (small - small.mean()) / np.linalg.norm(small - small.mean())
-
-
-def test_the_driver_itself_does_as_it_was_told_and_stays_itself(driver_motion, driver_images, portrait, monkeypatch):
+def test_the_driver_itself_does_as_it_was_told_and_stays_itself(driver_motion, driver_images, portrait):
     from gagavatar_nodes.tracking.portrait import track_portrait
 
     own = track_portrait(driver_images[0], matting="none")
-    monkeypatch.setattr(alone, "recognizers", lambda settings: ({"looks": by_looks}, []))
     lines = alone.measure_alone(DRIVER, driver_motion, own)
     assert lines[1].startswith("Expression: 1.00 correlation")
     other = alone.measure_alone(DRIVER, driver_motion, portrait)
     own_likeness, other_likeness = (
-        float(one[2].removeprefix("Identity (looks): ").split()[0]) for one in (lines, other)
+        float(one[2].removeprefix("Identity (dlib): ").split()[0]) for one in (lines, other)
     )
     assert own_likeness > other_likeness + 0.1
-
-
-def test_what_is_missing_is_said(driver_motion, portrait, tmp_path, monkeypatch):
-    monkeypatch.setenv("GAGAVATAR_WEIGHTS", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    lines = alone.measure_alone(DRIVER, driver_motion, portrait)
-    assert lines[-1].startswith("Identity: missing. face_recognition_sface_2021dec.onnx is missing. Run")
 
 
 def test_a_result_without_a_face_is_said(driver_motion, portrait, tmp_path):

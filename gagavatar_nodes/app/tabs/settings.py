@@ -9,7 +9,6 @@ import gradio as gr
 
 from ...choices import MODELS, PAGE_BACKGROUND, POSES, SIZE, SMOOTHING, STRENGTH, STRENGTHS, TRACKERS
 from ...settings import Settings, availability
-from ...tracking.reference import find_recognizer
 from ..context import Context
 from ..inputs import picture_input
 
@@ -67,7 +66,7 @@ def build(context: Context, driven_by: gr.Radio) -> list[Any]:
             seconds = gr.Slider(
                 0, seconds_most, 0, step=0.5, label="Seconds", info="Where the motion ends; 0 for all of it."
             )
-        with gr.Group(visible=find_recognizer(Settings()) is not None):
+        with gr.Group():
             gr.Markdown("#### People", padding=True)
             gr.Markdown("A picture of whoever is meant where several faces are seen.", padding=True)
             portrait_person = picture_input(label="In the portrait", height=210, elem_id="portrait-person")

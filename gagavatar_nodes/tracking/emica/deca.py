@@ -26,6 +26,7 @@ from ..faces import FaceChoice
 from ..landmarks.face_model import INDICES
 from ..landmarks.fit import flame_square
 from ..mouth import fill_unseen, mouth_is_seen
+from ..recognition import Recognizer
 from ..shots import seen_squares
 from ..smoothing import DEFAULT_STRENGTH
 from ..upright import quarter_turns, turn_points
@@ -95,6 +96,7 @@ def track_deca(
     progress: Callable[[int], None] | None = None,
     source: str = "",
     sightings: Sightings | None = None,
+    recognizer: Recognizer | None = None,
 ) -> Motion:
     """Follow a face through a video as `video.track_video` does, with DECA's FLAME codes of each frame.
 
@@ -109,6 +111,7 @@ def track_deca(
         progress: called with the number of frames done.
         source: what the motion was taken from, for people.
         sightings: as in `video.track_video`, complete or empty.
+        recognizer: as in `video.track_video`.
 
     Raises:
         FaceError: as `video.track_video`.
@@ -127,7 +130,7 @@ def track_deca(
         if on_frame is not None:
             on_frame(index, image, points, bridged)
 
-    motion = track_video(frames, fps, smoothing, face, observe, progress, source, sightings)
+    motion = track_video(frames, fps, smoothing, face, observe, progress, source, sightings, recognizer)
     known = np.flatnonzero(motion.confidence > 0).tolist()  # without those that turned out to show two shots at once
     seen = DecaCodes(*(np.stack(column) for column in zip(*(rows[index] for index in known), strict=True)))
     codes = flame_codes(seen, flame, *_squares(motion, known))

@@ -11,6 +11,7 @@ import numpy as np
 from ...heads.similarity import similarities
 from ...types import FOCAL, HEAD_UNITS_PER_CM, FlameCodes, Motion
 from ..faces import FaceChoice
+from ..recognition import Recognizer
 from ..smoothing import DEFAULT_STRENGTH, PASS_SHARE
 from .face_model import INDICES, SHAPES, FaceModel, landmark_model, moving_directions
 from .priors import usual_changes
@@ -140,6 +141,7 @@ def track_flame(
     progress: Callable[[int], None] | None = None,
     source: str = "",
     sightings: Sightings | None = None,
+    recognizer: Recognizer | None = None,
 ) -> Motion:
     """Follow a face through a video as `video.track_video` does, and fit FLAME to it.
 
@@ -154,13 +156,14 @@ def track_flame(
         progress: likewise.
         source: likewise.
         sightings: see `track_video`.
+        recognizer: see `track_video`.
 
     Raises:
         FaceError: as `track_video`.
     """
     from ..video import track_video
 
-    motion = track_video(frames, fps, smoothing, face, on_frame, progress, source, sightings)
+    motion = track_video(frames, fps, smoothing, face, on_frame, progress, source, sightings, recognizer)
     return fit_motion(motion, flame, shape, PASS_SHARE * smoothing)
 
 
