@@ -21,6 +21,7 @@ MIDDLE_PLANE_CM = -5.0
 _FEATHER_CM = 0.95  # landmark mesh blends into the head over this width
 _NECK_CM = 3.5  # the fitted head ends in a cut neck: trust it only so far under the chin
 _TRENCH_CM = 2.0  # how far the neck's sides may sink below the shell before they meet the shoulders
+_CHEEK_CM, _BESIDE_CM = 0.8, 1.2  # how far behind the face its outline lies, and around how far beside it
 _HAIR_CM, _TORSO_CM = 6.0, 4.0  # thickness of the shell before the middle plane
 _SHELL_CM, _RIM_CM = 4.5, 1.2  # distance from the matte's edge over which the shell, and everything, bends back
 
@@ -64,10 +65,18 @@ def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDept
     z = np.where(known, z, _extend(z, known, shell, scale))
     z = np.where(in_face | hair, z, np.maximum(z, shell - _TRENCH_CM))
     rim = np.clip(edge / _RIM_CM, 0, 1)
-    z = np.where(in_face, z, middle + (z - middle) * np.sqrt(rim * (2 - rim)))
+    behind = _beside_face(in_face, face_z, scale, middle)
+    z = np.where(in_face, z, behind + (z - behind) * np.sqrt(rim * (2 - rim)))
     smooth = cv2.GaussianBlur(z, (0, 0), 0.28 * scale)
     blend = np.clip(inside / (0.8 * _FEATHER_CM), 0, 1)
     return FrontDepth(blend * z + (1 - blend) * smooth, face, in_head | in_face)
+
+
+def _beside_face(in_face: np.ndarray, face_z: np.ndarray, scale: float, middle: float) -> np.ndarray:
+    """[S, S] depth to which the outline bends: close behind the face beside it, the middle plane elsewhere."""
+    distance, (row, column) = distance_transform_edt(~in_face, return_indices=True)
+    near = np.maximum(face_z[row, column] - _CHEEK_CM, middle)
+    return middle + (near - middle) * np.exp(-((distance / scale / _BESIDE_CM) ** 2))
 
 
 def _distance_to_edge(alpha: np.ndarray) -> np.ndarray:

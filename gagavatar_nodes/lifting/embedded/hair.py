@@ -13,8 +13,14 @@ from .head_fit import skin_triangles
 from .mesh import vertex_normals
 from .stage import Stage
 
+EARS = (234, 454)
+"""Landmarks before the ears."""
+
+SIDE_CM = 4.0
+"""From the middle to where the sides of a head begin."""
+
 _FOREHEAD = 10  # landmark at its top
-_EARS = (234, 454)  # landmarks before them
+_INWARD = 0.5  # cosine to the middle of what is an ear's inner side
 _TURNED_AWAY = 0.3  # sine of the turn from which on the far ear is not seen
 _NAPE_CM = (2.5, 9.0)  # heights over the chin between which the hair of the nape begins
 _EDGE_ON = 0.25  # cosine to the camera up to which a point of the head is on its outline
@@ -29,9 +35,9 @@ def grow_hair(head: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDe
     How thick hair is at the head's outline is seen in the matte; over the back of the head it is as at the outline near
     it, so that head and hair are one closed surface from every side.
     """
-    used = np.unique(skin_triangles())
     head = _without_hidden_ears(head, portrait, stage)
-    normals = vertex_normals(head, skin_triangles())[used]
+    used = np.unique(outer_triangles(head))
+    normals = vertex_normals(head, outer_triangles(head))[used]
     points, scalp = head[used], _scalp(head, portrait)[used]
     facing = normals @ stage.rotation[2]
     outline = np.flatnonzero((np.abs(facing) < _EDGE_ON) & (scalp > 0.1))
@@ -47,8 +53,22 @@ def grow_hair(head: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDe
         sources.append(points[front])
     grown = head.copy()
     spread = _near_mean(points, np.concatenate(sources), np.concatenate(known))
+    # What the portrait hides lies inside of the matte as well.
+    _, room = _inside(points, normals, portrait, stage)
+    spread = np.minimum(spread, _STEP_CM * room.sum(0))
+    spread = np.minimum(spread, _near_mean(points, points, spread))
     grown[used] += (scalp * spread)[:, None] * normals
     return grown
+
+
+def outer_triangles(head: np.ndarray) -> np.ndarray:
+    """Triangles [F, 3] of the skin of a head [V, 3] without the inner sides of ears, and of an ear laid to the head."""
+    triangles = skin_triangles()
+    corners = head[triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    x = corners[..., 0].mean(1)
+    inward = -np.sign(x) * normals[:, 0] > _INWARD * np.linalg.norm(normals, axis=1)
+    return triangles[~(inward & (np.abs(x) > SIDE_CM))]
 
 
 def _without_hidden_ears(head: np.ndarray, portrait: Portrait, stage: Stage) -> np.ndarray:
@@ -77,7 +97,7 @@ def scalp_weight(points: np.ndarray, portrait: Portrait) -> np.ndarray:
     """[N] 0..1 where on the head [N, 3] hair grows: over the forehead and behind the ears, above the nape."""
     marks = portrait.canonical
     above = smoothstep((points[:, 1] - marks[_FOREHEAD, 1] + 0.5) / 2)
-    behind = smoothstep((marks[list(_EARS), 2].mean() - 1.0 - points[:, 2]) / 3)
+    behind = smoothstep((marks[list(EARS), 2].mean() - 1.0 - points[:, 2]) / 3)
     low, high = _NAPE_CM
     nape = smoothstep((points[:, 1] - marks[CHIN, 1] - low) / (high - low))
     weight: np.ndarray = np.maximum(above, behind) * nape
@@ -91,15 +111,24 @@ def _outside(
 
     An ear that stands off is no hair, unless hair reaches farther than it.
     """
+    (column, row), inside = _inside(points, normals, portrait, stage)
+    bare = np.cumprod(depth.bare[row, column].reshape(inside.shape), axis=0)
+    hair, ear = _STEP_CM * inside.sum(0), _STEP_CM * bare.sum(0)
+    low, high = _OVER_EARS_CM
+    return np.where(ear < _EAR_CM, hair, hair * np.clip((hair - ear - low) / (high - low), 0, 1))
+
+
+def _inside(points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels [2, K * N] of K steps from points [N, 3] along their normals, and [K, N] whether they are in the matte.
+
+    All steps up to that one are.
+    """
     steps = np.arange(0, _THICKEST_CM, _STEP_CM)
     ways = points + steps[:, None, None] * normals
     pixels = stage.project(stage.from_canonical(ways.reshape(-1, 3)))[:, :2]
     column, row = np.clip(np.round(pixels), 0, portrait.size - 1).astype(int).T
     inside = np.cumprod((portrait.alpha[row, column] > 0.5).reshape(len(steps), -1), axis=0)
-    bare = np.cumprod(depth.bare[row, column].reshape(len(steps), -1), axis=0)
-    hair, ear = _STEP_CM * inside.sum(0), _STEP_CM * bare.sum(0)
-    low, high = _OVER_EARS_CM
-    return np.where(ear < _EAR_CM, hair, hair * np.clip((hair - ear - low) / (high - low), 0, 1))
+    return np.stack([column, row]), inside
 
 
 def _near_mean(points: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -72,12 +72,21 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
-def sample_surface(
-    vertices: np.ndarray, triangles: np.ndarray, count: int, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Triangle indices [count] and barycentric coordinates [count, 3] of points spread evenly over a mesh's area."""
+def triangle_areas(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """[F] areas."""
     corners = vertices[triangles]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    areas: np.ndarray = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    return areas / 2
+
+
+def sample_surface(
+    vertices: np.ndarray, triangles: np.ndarray, count: int, seed: int = 0, density: np.ndarray | float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Triangle indices [count] and barycentric coordinates [count, 3] of points spread evenly over a mesh's area.
+
+    Or by the relative `density` [F] of its triangles.
+    """
+    area = triangle_areas(vertices, triangles) * density
     random = np.random.default_rng(seed)
     # Stratified along the cumulated area: fewer clumps and gaps than independent draws.
     where = (np.arange(count) + random.random(count)) / count * area.sum()

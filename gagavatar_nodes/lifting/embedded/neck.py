@@ -9,11 +9,11 @@ from scipy.ndimage import gaussian_filter1d
 from ...face.topology import CHIN
 from ...types import Portrait
 from .binding import Binding, head_weight, neck_follow
+from .carving import carve
 from .depth import FrontDepth
 from .head_fit import skin_triangles
 from .layer import Layer
 from .regions import Regions
-from .skin import carve
 from .stage import Stage
 
 _AROUND, _ROWS = 64, 40  # nodes
@@ -23,6 +23,7 @@ _FLARE, _TAPER = 1.2, 0.015  # widest ring over the narrowest; how much narrower
 _THICKNESS_CM = 0.03
 _FACING, _NEAR_CM = 0.3, 1.5  # the portrait shows what faces it by that cosine, and is no deeper under the front
 _REACH_SIDE_CM = 0.4  # of its splats
+_MOVED_CM = 0.4
 _SPREAD, _ENOUGH = 4, 6  # nodes
 _SHADE_CM, _JAW_SHADE = 2.5, 0.8  # over the chin the neck is in the jaw's shade
 
@@ -32,6 +33,9 @@ def neck_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.nda
     points = _tube(head, portrait)
     level = np.minimum(points, [np.inf, portrait.canonical[CHIN, 1], np.inf])  # the tube's top does not bend
     carved, shown = carve(points, portrait, stage, depth, _REACH_SIDE_CM)
+    # Over the chin the head is in front of it: what had to be moved far would hang beside the jaw.
+    over = np.clip(points[:, 1] - portrait.canonical[CHIN, 1] + 1, 0, 1)
+    shown *= 1 - over * np.clip(np.linalg.norm(carved - points, axis=1) / _MOVED_CM - 1, 0, 1)
     return Layer(
         points=carved.astype(np.float32),
         binding=Binding.free(len(points)),

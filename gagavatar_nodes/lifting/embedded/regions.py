@@ -27,6 +27,8 @@ class Regions:
     """[S, S] float32 0..1 how much the pixels are like the face's skin; 0 outside the matte."""
     face: np.ndarray
     """[S, S] float32 0..1 inside of the landmarks' mesh."""
+    hair: np.ndarray
+    """[S, S] float32 0..1 beside the face and above the lobes of the ears."""
     jaw: np.ndarray
     """[3] RGB 0..1 of the skin over the chin and the jaw."""
     behind: np.ndarray
@@ -43,14 +45,16 @@ class Regions:
         eyes = portrait.landmarks[list(LEFT_EYE_RING + RIGHT_EYE_RING), 1].mean()
         lobes = (eyes + portrait.landmarks[CHIN, 1]) / 2
         rows = np.arange(portrait.size)[:, None]
-        hair = beside * np.clip((lobes - rows) / max(lobes - eyes, 1), 0, 1)
+        above = np.clip((lobes - rows) / max(lobes - eyes, 1), 0, 1)
+        hair = beside * above
         # Some hair has the color of skin, and a bald head has none: the skull's own skin goes on behind it.
         doubt = 1 - (hair * skin).sum() / max(hair.sum(), 1e-3)
         hair = (hair * (1 - doubt * skin)).astype(np.float32)
         color = portrait.crop / np.float32(255)
         lower = face & (skin > 0.5) & (rows > portrait.landmarks[list(INNER_LIPS), 1].mean())
         jaw = np.median(color[lower if lower.any() else face], axis=0)
-        return Regions(skin.astype(np.float32), face.astype(np.float32), jaw, _behind(color, hair))
+        head = (opaque * above).astype(np.float32)
+        return Regions(skin.astype(np.float32), face.astype(np.float32), head, jaw, _behind(color, hair))
 
 
 def _behind(color: np.ndarray, hair: np.ndarray) -> np.ndarray:

@@ -1,0 +1,77 @@
+"""Colors of the whole head: those of the portrait, completed over what it does not show."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from ...face.topology import INNER_LIPS
+from ...types import Portrait
+from .carving import whole_pixels
+from .completion import Sight, Surface
+from .hair import scalp_weight
+from .head_fit import skin_triangles
+from .lattice import polygon
+from .mesh import rasterize_mesh
+from .regions import Regions
+from .stage import Stage
+
+_EDGE_ON, _HAIR_EDGE_ON = 0.4, 0.1  # cosines to the camera under which a contour's colors are no skin's, no hair's
+_HAIR = 0.05  # weight of a guess of hair, against a difference between neighbors
+
+
+def skin_colors(
+    points: np.ndarray,
+    normals: np.ndarray,
+    portrait: Portrait,
+    stage: Stage,
+    head: np.ndarray,
+    regions: Regions,
+) -> np.ndarray:
+    """Return colors [N, 3] of points of the head [N, 3] with normals [N, 3].
+
+    What the portrait does not show has the light of the shown skin near it, and the detail of the mirrored side of the
+    face, which is nearly symmetric.
+    """
+    mirror = np.array([-1.0, 1.0, 1.0])
+    seen, twin = (_sight(points * m, normals * m, portrait, stage, head, regions) for m in (1, mirror))
+    surface = Surface.of(points, normals)
+    hair = surface.hair(seen, twin, scalp_weight(points, portrait))
+    behind = _sample(regions.behind, stage.project(stage.from_canonical(points)))
+    guess = regions.jaw + hair[:, None] * (behind - regions.jaw)
+    return surface.colors(seen, twin, hair, guess, _HAIR * hair * (1 - np.maximum(seen.trust, twin.trust)))
+
+
+def _sight(
+    points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: Stage, head: np.ndarray, regions: Regions
+) -> Sight:
+    """Return what the portrait shows of points [N, 3] of the head."""
+    pixels = stage.project(stage.from_canonical(points))
+    hair = _sample((regions.hair * (1 - np.maximum(regions.face, regions.skin)))[..., None], pixels)[:, 0]
+    trust = _visibility(normals, pixels, portrait, stage, head, hair)
+    # Beside the face, shade and what hangs before the skin are none of its colors.
+    trust *= _sample(np.maximum.reduce([regions.skin, regions.face, regions.hair])[..., None], pixels)[:, 0]
+    return Sight(trust, _sample(portrait.crop / np.float32(255), pixels), hair)
+
+
+def _visibility(
+    normals: np.ndarray, pixels: np.ndarray, portrait: Portrait, stage: Stage, head: np.ndarray, hair: np.ndarray
+) -> np.ndarray:
+    """[N] 0..1 how well the source view shows each point: facing the camera, in front, inside the matte, no opening.
+
+    What is `hair` [N] may be seen from its side as well.
+    """
+    size = portrait.size
+    _, _, front = rasterize_mesh(stage.project(stage.from_canonical(head)), skin_triangles(), size, size)
+    column, row = whole_pixels(pixels[:, :2], size)
+    edge_on = _EDGE_ON + hair * (_HAIR_EDGE_ON - _EDGE_ON)
+    facing = np.clip(((normals @ stage.rotation.T)[:, 2] - edge_on) / 0.3, 0, 1)
+    in_front = pixels[:, 2] > front[row, column] - 0.6
+    mouth = polygon(portrait.landmarks[list(INNER_LIPS), :2], size)[row, column] < 0.1
+    return facing * in_front * mouth * (portrait.alpha[row, column] > 0.9)
+
+
+def _sample(image: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Bilinear values [N, C] of an image [S, S, C] at pixels [N, 2 or more]."""
+    at = pixels[:, 1::-1].T
+    return np.stack([map_coordinates(c, at, order=1, mode="nearest") for c in np.moveaxis(image, -1, 0)], 1)
