@@ -10,7 +10,6 @@ import difflib
 import hashlib
 import inspect
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -18,6 +17,7 @@ from typing import Any, TypeAlias
 from ..errors import GagavatarError
 from ..nodes import NODE_CLASS_MAPPINGS, host
 from ..packages import NO_MEMORY, lacks_memory
+from ..recent import Recent
 from .core_nodes import CORE_NODES
 from .measuring import MEASURE, MeasureResult
 
@@ -41,25 +41,19 @@ class ResultCache:
     """Results of nodes by the hash of all that they were made from; the least recently used ones go first."""
 
     def __init__(self, most: int = 24) -> None:
-        self._most = most
-        self._entries: OrderedDict[str, Outputs] = OrderedDict()
+        self._entries: Recent[str, Outputs] = Recent(most)
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: str) -> Outputs | None:
         """Return the outputs, or None."""
-        if key in self._entries:
-            self._entries.move_to_end(key)
         return self._entries.get(key)
 
     def put(self, key: str, outputs: Outputs) -> None:
         """Keep outputs, unless they hold long batches of pictures."""
-        if _size(outputs) > _LARGEST_RESULT:
-            return
-        self._entries[key] = outputs
-        while len(self._entries) > self._most:
-            self._entries.popitem(last=False)
+        if _size(outputs) <= _LARGEST_RESULT:
+            self._entries.put(key, outputs)
 
 
 def execute(

@@ -10,7 +10,6 @@ import signal
 import threading
 import time
 import traceback
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..recent import Recent
 from .limits import Limits
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def main(pipe: Connection) -> None:
     canceled, say = threading.Event(), _Speaker(pipe)
     threading.Thread(target=_listen, args=(pipe, jobs, canceled), daemon=True).start()
     logging.getLogger("gagavatar_nodes").addHandler(_Warnings(say))
-    caches: OrderedDict[Path, ResultCache] = OrderedDict()
+    caches: Recent[Path, ResultCache] = Recent(_VISITORS)
     _load()
     while True:
         say.job, job = jobs.get()
@@ -107,16 +107,11 @@ def _listen(pipe: Connection, jobs: queue.SimpleQueue[tuple[int, Job]], canceled
         os._exit(0)
 
 
-def _run(
-    job: Job, canceled: threading.Event, caches: OrderedDict[Path, ResultCache], say: _Speaker
-) -> dict[str, Outputs]:
+def _run(job: Job, canceled: threading.Event, caches: Recent[Path, ResultCache], say: _Speaker) -> dict[str, Outputs]:
     from .executor import ResultCache
     from .sessions import Session
 
-    session = Session(job.folder, results=caches.setdefault(job.folder, ResultCache()), canceled=canceled)
-    caches.move_to_end(job.folder)
-    while len(caches) > _VISITORS:
-        caches.popitem(last=False)
+    session = Session(job.folder, results=caches.get_or_make(job.folder, ResultCache), canceled=canceled)
     return run_graph(job, session, lambda _, kind: say("node", kind))(say.progress)
 
 

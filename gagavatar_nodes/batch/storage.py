@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from typing import Any
 from ..errors import MediaError
 from ..media.formats import frame_name, is_png_sequence
 from ..packages import load_package
+from ..recent import Recent
 from ..temporary import owned_name, sweep
 
 _CHUNK = 1 << 20
@@ -153,7 +153,7 @@ class Files:
     def __init__(self) -> None:
         sweep(Path(tempfile.gettempdir()))
         self._folder = Path(tempfile.mkdtemp(prefix="gagavatar-", suffix=f"-{owned_name()}"))
-        self._fetched: OrderedDict[str, Path] = OrderedDict()
+        self._fetched: Recent[str, Path] = Recent(_KEPT, on_drop=lambda file: file.unlink(missing_ok=True))
 
     def close(self) -> None:
         """Remove what was fetched."""
@@ -174,15 +174,14 @@ class Files:
         file = self.path_of(address)
         if not is_remote(address):
             return file
-        if address not in self._fetched:
+
+        def download() -> Path:
             system, path = _system(address)
             with _explain_errors(address):
                 system.get_file(path, str(file))
-            self._fetched[address] = file
-            while len(self._fetched) > _KEPT:
-                self._fetched.popitem(last=False)[1].unlink(missing_ok=True)
-        self._fetched.move_to_end(address)
-        return self._fetched[address]
+            return file
+
+        return self._fetched.get_or_make(address, download)
 
     @contextmanager
     def publish(self, address: str) -> Iterator[Path]:

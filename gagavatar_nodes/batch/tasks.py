@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import OrderedDict
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import FaceError, FileFormatError, GagavatarError, MediaError, WeightsError
 from ..media import budget
+from ..recent import Recent
 from ..settings import Settings
 from ..speech import VOICE_FPS
 from .storage import Files
@@ -42,7 +43,7 @@ class Workbench:
         """`device` of networks, instead of the one in the tasks."""
         self._device = device
         self._files = Files()
-        self._kept: dict[str, OrderedDict[str, Any]] = {}
+        self._kept: defaultdict[str, Recent[str, Any]] = defaultdict(lambda: Recent(KEPT))
 
     def close(self) -> None:
         """Remove temporary files."""
@@ -76,7 +77,7 @@ class Workbench:
         with self._files.publish(spec["result"]) as path:
             avatar.save(path)
             size = path.stat().st_size
-        self._keep("avatar", spec["result"], avatar)
+        self._kept["avatar"].put(spec["result"], avatar)
         return {"bytes": size, "gaussians": len(avatar), "model": avatar.model}
 
     def _track(self, spec: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
@@ -101,7 +102,7 @@ class Workbench:
         with self._files.publish(spec["result"]) as path:
             save_motion(motion, path)
             size = path.stat().st_size
-        self._keep("motion", spec["result"], motion)
+        self._kept["motion"].put(spec["result"], motion)
         return {"bytes": size, "frames": len(motion), "fps": motion.fps, "bridged": len(motion.bridged)}
 
     def _speak(self, source: str | Path, spec: Mapping[str, Any], progress: Progress) -> Motion:
@@ -199,17 +200,7 @@ class Workbench:
         return Settings(**options)
 
     def _get(self, kind: str, address: str, load: Callable[[Path], T]) -> T:
-        kept = self._kept.setdefault(kind, OrderedDict())
-        if address not in kept:
-            self._keep(kind, address, load(self._files.fetch(address)))
-        kept.move_to_end(address)
-        return kept[address]
-
-    def _keep(self, kind: str, address: str, value: Any) -> None:
-        kept = self._kept.setdefault(kind, OrderedDict())
-        kept[address] = value
-        while len(kept) > KEPT:
-            kept.popitem(last=False)
+        return self._kept[kind].get_or_make(address, lambda: load(self._files.fetch(address)))
 
     def _with_user_names(self, text: str, spec: Mapping[str, Any]) -> str:
         """Return a message that names files as the user does, and no path of this machine that is not theirs."""

@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -17,6 +16,7 @@ from typing import Any, Protocol
 from ..errors import GagavatarError
 from ..packages import NO_MEMORY, lacks_memory
 from ..processes import end_with_parent
+from ..recent import Recent
 from .ledger import Task
 from .tasks import HOPELESS, KEPT, Workbench
 
@@ -61,17 +61,13 @@ class Slot:
     """A place for one task at a time."""
 
     number: int
-    held: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    held: Recent[str, None] = field(default_factory=lambda: Recent(KEPT))
     """Tasks whose results the worker keeps in memory."""
 
     def hold(self, near: str | None) -> None:
         """Note that the worker now keeps the result of a task."""
-        if near is None:
-            return
-        self.held[near] = None
-        self.held.move_to_end(near)
-        while len(self.held) > KEPT:
-            self.held.popitem(last=False)
+        if near is not None:
+            self.held.put(near, None)
 
 
 class Workers(Protocol):

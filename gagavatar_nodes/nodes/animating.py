@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
@@ -12,6 +11,7 @@ from ..avatars import Avatar
 from ..choices import FACES, FPS, PORTRAIT_SIZE, REFERENCES, SECONDS, SIZE, SIZES, SMOOTHING, STRENGTH, STRENGTHS
 from ..driving.head_turn import POSES
 from ..errors import GagavatarError
+from ..recent import Recent
 from ..speech import VOICE_FPS
 from ..types import Motion, Portrait
 from . import host, spec, tensors, validation
@@ -201,20 +201,16 @@ def _voice(audio: Any, text: str) -> tuple[Motion, Any]:
     return motion, heard
 
 
-_LIFTED: OrderedDict[Any, list[tuple[Portrait, Avatar]]] = OrderedDict()
-_KEPT = 2
+_LIFTED: Recent[Any, list[tuple[Portrait, Avatar]]] = Recent(2)
 """Pictures whose avatars are kept, so that another driver or color does not lift again."""
 
 
 def _lift(image: tensors.Batch, face: int, model: AvatarModel) -> list[tuple[Portrait, Avatar]]:
-    key = fingerprint(image), face, model
-    if key not in _LIFTED:
+    def lift() -> list[tuple[Portrait, Avatar]]:
         portraits, *_ = TrackPortrait().run(image, face, "auto", PORTRAIT_SIZE)
-        _LIFTED[key] = [(one, run_cancellable(partial(model.lift, one))) for one in portraits]
-    _LIFTED.move_to_end(key)
-    while len(_LIFTED) > _KEPT:
-        _LIFTED.popitem(last=False)
-    return _LIFTED[key]
+        return [(one, run_cancellable(partial(model.lift, one))) for one in portraits]
+
+    return _LIFTED.get_or_make((fingerprint(image), face, model), lift)
 
 
 def _look(show: str, size: int, portrait: Portrait, avatar: Avatar, behind: Any, driver: Any, motion: Motion) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from typing import Any, Generic, TypeVar
+
+from ..recent import Recent
 
 T = TypeVar("T")
 
@@ -33,16 +34,13 @@ class Carried(Generic[T]):
     """What nodes carry from one chunk to the next, by their ids."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[int, Hashable, T]] = OrderedDict()
+        self._kept: Recent[str, tuple[int, Hashable, T]] = Recent(_MOST)
 
     def before(self, node: str | None, chunk: int, key: Hashable) -> T | None:
         """Return what the chunk before this one left, if it was made in the same way."""
-        last, made, value = self._kept.get(str(node), (-1, None, None))
+        last, made, value = self._kept.get(str(node)) or (-1, None, None)
         return value if chunk > 0 and (last, made) == (chunk - 1, key) else None
 
     def leave(self, node: str | None, chunk: int, key: Hashable, value: T) -> None:
         """Keep something for the next chunk."""
-        self._kept[str(node)] = chunk, key, value
-        self._kept.move_to_end(str(node))
-        while len(self._kept) > _MOST:
-            self._kept.popitem(last=False)
+        self._kept.put(str(node), (chunk, key, value))

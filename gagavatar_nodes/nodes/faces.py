@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..avatars import Avatar
 from ..driving.posing import PARTS, Borrowed, pose_face
+from ..recent import Recent
 from ..types import Motion
 
 MOST_FACES = 4
@@ -65,25 +65,19 @@ class FaceMemory:
     """The last sitters, by keys that cannot be guessed."""
 
     def __init__(self, most: int = MOST_FACES) -> None:
-        self._most = most
-        self._sitters: OrderedDict[str, Sitter] = OrderedDict()
+        self._sitters: Recent[str, Sitter] = Recent(most)
         self._lock = threading.Lock()
 
     def keep(self, sitter: Sitter) -> str:
         """Return the key of a sitter, which stays until `most` others came after it."""
         with self._lock:
             key = next((key for key, one in self._sitters.items() if one.is_same(sitter)), secrets.token_urlsafe(12))
-            self._sitters[key] = sitter
-            self._sitters.move_to_end(key)
-            while len(self._sitters) > self._most:
-                self._sitters.popitem(last=False)
+            self._sitters.put(key, sitter)
             return key
 
     def find(self, key: str) -> Sitter | None:
         """Return a sitter that is still there."""
         with self._lock:
-            if key in self._sitters:
-                self._sitters.move_to_end(key)
             return self._sitters.get(key)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..recent import Recent
 from .video_tracker import TrackedFrame, VideoTracker
 
 _MOST_FRAMES = 20_000
@@ -72,12 +72,9 @@ class SightingsMemory:
     """The sightings of the last videos, by what they were looked for in."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, Sightings] = OrderedDict()
+        self._kept: Recent[Hashable, Sightings] = Recent(_MOST_FRAMES, lambda one: len(one.frames))
 
     def of(self, key: Hashable) -> Sightings:
         """Return what is known under `key`, to be filled where it is new."""
-        found = self._kept.pop(key, None)
-        self._kept[key] = found if found is not None and found.complete else Sightings()
-        while len(self._kept) > 1 and sum(len(one.frames) for one in self._kept.values()) > _MOST_FRAMES:
-            self._kept.popitem(last=False)
-        return self._kept[key]
+        found = self._kept.get(key)
+        return self._kept.put(key, found if found is not None and found.complete else Sightings())

@@ -87,7 +87,7 @@ def test_frames_come_in_any_order(folder):
 
 
 def test_forgotten_frames_are_decoded_again(folder, monkeypatch):
-    monkeypatch.setattr(random_access, "CACHE_BYTES", 3 * SIZE * SIZE * 3)
+    monkeypatch.setattr(random_access, "_cache", random_access._FrameCache(3 * SIZE * SIZE * 3))
     video = VideoFrames(folder / "talk_one" / "crops.mp4")
     assert len(video) == FRAMES["talk_one"]
     for number in (19, 3, 4, 3, 0, 19, 11):

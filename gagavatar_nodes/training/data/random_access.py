@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from ...errors import FileFormatError
 from ...media.streams import frame_to_rgb, moving_picture, open_container
+from ...recent import Recent
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -87,25 +87,17 @@ class VideoFrames:
 class _FrameCache:
     """Frames by file and time, the longest unused let go of first."""
 
-    def __init__(self) -> None:
-        self._frames: OrderedDict[tuple[Path, int], np.ndarray] = OrderedDict()
-        self._bytes = 0
+    def __init__(self, most: int = CACHE_BYTES) -> None:
+        self._frames: Recent[tuple[Path, int], np.ndarray] = Recent(most, lambda picture: picture.nbytes)
         self._lock = threading.Lock()
 
     def get(self, path: Path, time: int) -> np.ndarray | None:
         with self._lock:
-            picture = self._frames.get((path, time))
-            if picture is not None:
-                self._frames.move_to_end((path, time))
-            return picture
+            return self._frames.get((path, time))
 
     def put(self, path: Path, time: int, picture: np.ndarray) -> None:
         with self._lock:
-            if (path, time) not in self._frames:
-                self._bytes += picture.nbytes
-            self._frames[path, time] = picture
-            while self._bytes > CACHE_BYTES and len(self._frames) > 1:
-                self._bytes -= self._frames.popitem(last=False)[1].nbytes
+            self._frames.put((path, time), picture)
 
 
 _cache = _FrameCache()
