@@ -22,13 +22,12 @@ _ARGUMENTS = {"dynamicPrompts": "dynamic_prompts", "forceInput": "force_input", 
 
 
 def available() -> ModuleType | None:
-    """Return ComfyUI's API, or None where its V3 has no words for all that nodes declare: aliases, advanced inputs."""
+    """Return ComfyUI's API, or None where its V3 has no word for the other names by which nodes are searched for."""
     api = host.module("comfy_api.latest")
     schema = getattr(getattr(api, "io", None), "Schema", None)
     if api is None or schema is None or not hasattr(api, "ComfyExtension"):
         return None
-    says_all = any(field.name == "search_aliases" for field in dataclasses.fields(schema))
-    return api if says_all and "advanced" in inspect.signature(api.io.Input).parameters else None
+    return api if any(field.name == "search_aliases" for field in dataclasses.fields(schema)) else None
 
 
 def extension(api: Any, nodes: Mapping[str, Any]) -> Any:
@@ -50,7 +49,10 @@ def served(io: Any, id_: str, node: Any) -> Any:
     def execute(cls: Any, **inputs: Any) -> Any:
         wanted = node.INPUT_TYPES().get("hidden", {})
         hidden = {name: getattr(cls.hidden, io.Hidden(kind).name) for name, kind in wanted.items()}
-        return getattr(node(), node.FUNCTION)(**inputs, **hidden)
+        made = getattr(node(), node.FUNCTION)(**inputs, **hidden)
+        if isinstance(made, dict):  # which some versions take, and read wrongly
+            return io.NodeOutput(*made.get("result", ()), ui=made.get("ui"))
+        return made
 
     methods: dict[str, Any] = {"define_schema": define_schema, "execute": execute}
     for old, new in _HOOKS.items():
@@ -98,11 +100,15 @@ def _schema(io: Any, id_: str, node: Any) -> Any:
 def _input(io: Any, name: str, field: spec.Spec, optional: bool) -> Any:
     kind, options = field
     given: dict[str, Any] = {_ARGUMENTS.get(key, key): value for key, value in options.items()}
-    if isinstance(kind, list):
-        return io.Combo.Input(name, kind, optional=optional, **given)
+    plain = {"advanced": True} if given.pop("advanced", False) else {}  # V3's own argument for it came later
     if given.pop("color", False) and hasattr(io, "Color"):  # a text with another widget: links of texts still fit
-        given["extra_dict"] = {"widgetType": io.Color.io_type}
+        plain["widgetType"] = io.Color.io_type
     if "display_mode" in given:
         given["display_mode"] = io.NumberDisplay(given["display_mode"])
-    type_ = getattr(io, _TYPES[kind]) if kind in _TYPES else io.Custom(kind)
-    return type_.Input(name, optional=optional, **given)
+    if isinstance(kind, list):
+        made = io.Combo.Input(name, kind, optional=optional, **given)
+    else:
+        type_ = getattr(io, _TYPES[kind]) if kind in _TYPES else io.Custom(kind)
+        made = type_.Input(name, optional=optional, **given)
+    made.extra_dict.update(plain)
+    return made

@@ -108,7 +108,7 @@ class Server:
         for name in ("custom_nodes", "input", "output", "temp", "models", "user/default"):
             (base / name).mkdir(parents=True, exist_ok=True)
         link = base / "custom_nodes" / pack_name
-        if not link.is_symlink():
+        if not link.exists():  # a test may have put something before it
             link.symlink_to(ROOT, target_is_directory=True)
         (base / "user/default/comfy.settings.json").write_text(json.dumps(_SETTINGS | dict(settings or {})))
         command = [
@@ -116,7 +116,7 @@ class Server:
             "--disable-api-nodes", "--base-directory", str(base), "--database-url", "sqlite:///:memory:",
         ]  # fmt: skip
         self.log = base / "server.log"
-        environment = os.environ | {"GAGAVATAR_CACHE": str(base / "cache")}
+        environment = {"GAGAVATAR_CACHE": str(base / "cache")} | os.environ
         with open(self.log, "wb") as sink:
             self.process = subprocess.Popen(
                 command, cwd=comfy, stdout=sink, stderr=subprocess.STDOUT, env=environment, preexec_fn=_hear_ctrl_c
