@@ -16,7 +16,7 @@ from gagavatar_nodes.media.video_reader import VideoReader
 PORTRAIT = assets.path("example_portrait.jpg")
 NAMES = [
     "2024-11-14T22:57:44", "take:2", "http:", "100% off #1 [x]", "it's \"so\" $HOME & more?", "笑顔 é", "-o", "a\\b|c*",
-    "file:x", "two\nlines",
+    "file:x", "two\nlines", " spaces ", "[0]",
 ]  # fmt: skip
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows allows few of them")

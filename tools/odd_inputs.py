@@ -33,7 +33,8 @@ def _named(source: Path) -> Maker:
 
 NAMES = (
     "2024-11-14T22:57:44", "take:2", "a:b", "http:", "100% off #1 [x]", "%05d", "it's \"so\" $HOME & more?", "-o", "~",
-    "笑顔 é 😀", "a\\b|c*", "file:x", "two\nlines", " spaces ", "long " + 40 * "name ", ".hidden", "CON", "x;y,z=1",
+    "笑顔 é 😀", "a\\b|c*", "file:x", "two\nlines", " spaces ", "long" + 30 * " name", "[0]", ".hidden", "CON",
+    "x;y,z=1",
 )  # fmt: skip
 """Names without extensions that file systems of Linux and macOS allow."""
 

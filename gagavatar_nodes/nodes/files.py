@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..driving.motion_file import SUFFIXES
@@ -96,12 +96,21 @@ def list_files(recognizes: Callable[[Path], bool]) -> list[str]:
     """Files of a kind in the output and input folders, newest first, as `name [output]`; then `(none)`."""
     found = []
     for label, folder in _folders().items():
-        for root, _, names in os.walk(folder):
+        for root, names in _walk(folder):
             for name in names:
                 path = Path(root) / name
                 if name.lower().endswith(SUFFIXES) and not name.startswith(".") and recognizes(path):
                     found.append((path.stat().st_mtime, f"{path.relative_to(folder).as_posix()} [{label}]"))
     return [name for _, name in sorted(found, reverse=True)] + [NONE]
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield folders and the names of their files, also those that symbolic links lead to, each once."""
+    seen: set[str] = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(root))
+        folders[:] = [one for one in folders if os.path.realpath(os.path.join(root, one)) not in seen]
+        yield root, names
 
 
 def resolve(name: str) -> Path:

@@ -34,6 +34,20 @@ def test_a_saved_motion_is_listed_and_comes_back(run, motion):
     assert "3 frames" in report
 
 
+def test_files_in_a_linked_folder_are_listed_once(run, motion, folders, tmp_path):
+    output = folders / "output"
+    (tmp_path / "disk").mkdir()
+    try:
+        (output / "linked").symlink_to(tmp_path / "disk", target_is_directory=True)
+        (tmp_path / "disk" / "round").symlink_to(output, target_is_directory=True)
+    except OSError:
+        pytest.skip("this system makes no links")
+    run("SaveMotion", motion=motion, filename_prefix="linked/nod")
+    listed = load_node("Motion").INPUT_TYPES()["required"]["file"][0]
+    assert [name for name in listed if "nod" in name] == ["linked/nod_00001_.motion.safetensors [output]"]
+    assert (tmp_path / "disk" / "nod_00001_.motion.safetensors").is_file()
+
+
 def test_files_of_the_other_kind_are_refused(run, avatar, motion):
     avatar_file = run("SaveAvatar", avatar=avatar)["result"][0]
     with pytest.raises(FileFormatError, match="is not a motion file"):
