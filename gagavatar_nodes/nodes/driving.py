@@ -13,6 +13,7 @@ import numpy as np
 
 from ..choices import FACES, FPS, RATES, SMOOTHING
 from ..errors import GagavatarError
+from ..recent import Recent
 from ..tracking.bridging import faults
 from ..types import TURNS, FrameSource, Motion
 from . import host, spec, tensors, validation
@@ -190,8 +191,10 @@ class _Tracking:
         def work() -> Motion:
             return self._track(video, source, _memory().of((key, video.fps, self._who)))
 
-        if self._tracker.name != "emica" or path is None:
+        if self._tracker.name != "emica":
             return work()
+        if path is None:
+            return _PUBLISHED.get_or_make((key, video.fps, self._tracker), work)
         return kept_motion(path, work, self._smoothing, self._face, self._tracker.name, self._tracker.settings)
 
     def of_chunk(self, video: FrameSource, chunk: int, node: str | None) -> Motion:
@@ -253,6 +256,10 @@ class _Tracking:
 
 _CARRIED: Carried[tuple[Sightings, np.ndarray]] = Carried()
 """What was seen so far of a video that comes in pieces, and the driver's face at rest in the first of them."""
+
+
+_PUBLISHED: Recent[Hashable, Motion] = Recent(4)
+"""Motions of IMAGE batches by the published tracker, which takes minutes and smooths by itself."""
 
 
 @cache

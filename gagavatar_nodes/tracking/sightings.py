@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,32 @@ class Sightings:
         """Whether all frames of the video are here."""
         self.tracker: VideoTracker | None = None
         """What saw the last frame, and can go on from there."""
+        self.looks: dict[int, Any] = {}
+        """By frame, what another network makes of the face; see `look_with`."""
+        self._network: Hashable = None
+        self._look: Callable[[np.ndarray, np.ndarray], Any] | None = None
         self._fits = True
+
+    def look_with(self, network: Hashable, look: Callable[[np.ndarray, np.ndarray], Any]) -> None:
+        """Have each frame that shows the face seen by a network, too: `look` gets the picture and its raw landmarks.
+
+        What it gives is kept in `looks`, for as long as `network` is the same.
+        """
+        if network != self._network:
+            self.looks.clear()
+        self._network, self._look = network, look
+
+    @property
+    def wants_pictures(self) -> bool:
+        """Whether there are frames that the network has not seen."""
+        return self._look is not None and any(
+            seen.face is not None and index not in self.looks for index, seen in enumerate(self.frames)
+        )
+
+    def look_at(self, index: int, image: np.ndarray, seen: Sighting) -> None:
+        """Show a frame to the network."""
+        if self._look is not None and seen.face is not None and index not in self.looks:
+            self.looks[index] = self._look(image, seen.face.points)
 
     def add(self, seen: Sighting, shape: tuple[int, ...]) -> None:
         """Take the next frame; a video that is too long is forgotten."""
@@ -61,6 +87,7 @@ class Sightings:
         """Return the same, for a video that goes on: the frames that come next are seen behind these."""
         longer = Sightings()
         longer.frames, longer.shape, longer.tracker = list(self.frames), self.shape, self.tracker
+        longer.looks, longer._network = dict(self.looks), self._network
         return longer
 
     def finish(self) -> None:

@@ -122,14 +122,19 @@ def _see(
     recognizer: Recognizer | None,
 ) -> Iterator[tuple[np.ndarray | None, Sighting]]:
     if sightings.complete:
-        pictures: Iterable[np.ndarray | None] = frames if on_frame is not None else repeat(None)
-        yield from zip(pictures, sightings.frames, strict=False)
+        wanted = on_frame is not None or sightings.wants_pictures
+        pictures: Iterable[np.ndarray | None] = frames if wanted else repeat(None)
+        for index, (picture, seen) in enumerate(zip(pictures, sightings.frames, strict=False)):
+            if picture is not None:
+                sightings.look_at(index, picture, seen)
+            yield picture, seen
         return
     yield from ((None, seen) for seen in list(sightings.frames))
     tracker = sightings.tracker = sightings.tracker or make_tracker(fps, 0.0, face, recognizer)
-    for image in frames:
+    for index, image in enumerate(frames, len(sightings.frames)):
         seen = Sighting.by(tracker, image)
         sightings.add(seen, image.shape)
+        sightings.look_at(index, image, seen)
         sightings.shape = image.shape
         yield image, seen
     sightings.finish()

@@ -178,3 +178,20 @@ def test_faces_are_counted_by_size_or_from_the_left(run, photo):
     assert place(face=1, face_order="left to right") > 0 > place(face=1)
     with pytest.raises(FaceError, match=r"choose 0 to 1 \(0 is the leftmost\)"):
         place(face=2, face_order="left to right")
+
+
+def test_frames_are_not_tracked_again_by_the_published_tracker_where_smoothing_changes(run, frames, monkeypatch):
+    from gagavatar_nodes import trackers
+    from gagavatar_nodes.nodes.models import HeadTracker
+
+    looks, track = [], trackers.track_file
+
+    def counted(video, tracker, *rest):
+        looks.append(tracker)
+        return track(video, "embedded", *rest)
+
+    monkeypatch.setattr(trackers, "track_file", counted)
+    images = torch.from_numpy(frames.astype(np.float32) / 255)
+    for smoothing, fps in ((0.2, 25.0), (0.8, 25.0), (0.8, 20.0)):
+        run("ExtractDriving", images=images, fps=fps, smoothing=smoothing, tracker=HeadTracker("emica"))
+    assert looks == ["emica", "emica"]

@@ -13,6 +13,8 @@ from gagavatar_nodes.tracking.emica.crops import face_rectangle
 from gagavatar_nodes.tracking.emica.deca import PARTS, Deca, track_deca
 from gagavatar_nodes.tracking.landmarks.face_model import INDICES
 from gagavatar_nodes.tracking.landmarks.fit import flame_square
+from gagavatar_nodes.tracking.sightings import Sightings
+from gagavatar_nodes.tracking.video import track_video
 from parity_recipe import relative_error
 from resnet_twin import drawn_encoder, encode
 
@@ -105,6 +107,28 @@ def test_a_video_gets_decas_codes_in_cameras_that_see_the_face_where_deca_does(d
         ours = (center - half * 12 * view[:, :2] / view[:, 2:]) * height + [width / 2, height / 2]
         assert np.linalg.norm((ours - theirs).mean(0)) < 0.01 * edge
         assert np.linalg.norm(ours - theirs, axis=1).max() < 0.05 * edge  # perspective
+
+
+def test_what_deca_saw_is_kept_while_smoothing_changes_and_a_video_in_pieces_goes_on(drawn, write, driver_frames):
+    flame, deca, looks = Flame(standin_flame()), Deca(write({"E_flame": tensors(drawn)})), []
+    encode_ = deca.encode
+    deca.encode = lambda faces: looks.append(1) or encode_(faces)
+    frames = [*driver_frames[:3], np.zeros_like(driver_frames[0]), driver_frames[5]]
+    whole = Sightings()
+    rough = track_deca(frames, 24, flame, deca, smoothing=0, sightings=whole)
+    smooth = track_deca(iter(()), 24, flame, deca, smoothing=0.8, sightings=whole)  # nobody looks at a frame again
+    assert len(looks) == 4
+    np.testing.assert_array_equal(smooth.flame.expression, rough.flame.expression)
+    assert np.abs(smooth.deltas - rough.deltas).max() > 0
+    begun = Sightings()
+    track_deca(frames[:2], 24, flame, deca, smoothing=0, sightings=begun)
+    pieces = track_deca(frames[2:], 24, flame, deca, smoothing=0, sightings=begun.to_be_continued())
+    assert len(looks) == 8
+    np.testing.assert_allclose(pieces.flame.expression, rough.flame.expression, atol=1e-5)
+    seen_by_others = Sightings()
+    track_video(frames, 24, sightings=seen_by_others)
+    late = track_deca(frames, 24, flame, deca, smoothing=0, sightings=seen_by_others)
+    np.testing.assert_allclose(late.flame.jaw, rough.flame.jaw, atol=1e-5)
 
 
 def test_a_head_keeps_its_size_and_place_over_a_cut(drawn, write):

@@ -7,7 +7,7 @@ orthographic one (section 3); here it becomes a perspective one that agrees at t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,6 +28,7 @@ from ..landmarks.fit import flame_square
 from ..mouth import fill_unseen, mouth_is_seen
 from ..recognition import Recognizer
 from ..shots import seen_squares
+from ..sightings import Sightings
 from ..smoothing import DEFAULT_STRENGTH
 from ..upright import quarter_turns, turn_points
 from ..video import track_video
@@ -36,7 +37,6 @@ from .encoder import Encoder
 
 if TYPE_CHECKING:
     from ...heads.flame import Flame
-    from ..sightings import Sightings
 
 PARTS = {"shape": 100, "texture": 50, "expression": 50, "pose": 6, "camera": 3, "light": 27}
 """What the encoder gives, in order; `pose` is the head's rotation and the jaw's, as axis-angle vectors."""
@@ -77,6 +77,8 @@ class Deca:
         self._network = fill_network(lambda: Encoder(sum(PARTS.values())), checkpoint[_NETWORK], path, _ADVICE)
         self._network.to(device)
         self._device = torch.device(device)
+        self.file: Hashable = path, path.stat().st_size, path.stat().st_mtime_ns
+        """What tells checkpoints apart."""
 
     @torch.no_grad()
     def encode(self, faces: Tensor) -> dict[str, np.ndarray]:
@@ -105,36 +107,34 @@ def track_deca(
         fps: frames a second.
         flame: the FLAME file of DECA's edition, 2020.
         deca: the encoder.
-        smoothing: of the landmarks that crops are cut by, 0 (raw) to 1; codes are as DECA gives them.
+        smoothing: of the landmarks, 0 (raw) to 1; codes are as DECA gives them, in crops around the raw ones.
         face: which face to follow.
         on_frame: called with each frame.
         progress: called with the number of frames done.
         source: what the motion was taken from, for people.
-        sightings: as in `video.track_video`, complete or empty.
+        sightings: as in `video.track_video`; they keep what DECA saw, too.
         recognizer: as in `video.track_video`.
 
     Raises:
         FaceError: as `video.track_video`.
     """
-    rows: dict[int, list[np.ndarray]] = {}
-    mouths: dict[int, bool] = {}
-    turns: int | None = None
+    sightings = sightings or Sightings()
+    first = next((seen.face for seen in sightings.frames if seen.face is not None), None)
+    turns = None if first is None else quarter_turns(first.points)
 
-    def observe(index: int, image: np.ndarray, points: np.ndarray | None, bridged: bool) -> None:
+    def look(image: np.ndarray, points: np.ndarray) -> tuple[list[np.ndarray], bool]:
         nonlocal turns
-        if points is not None and not bridged:
-            turns = quarter_turns(points) if turns is None else turns  # as `MotionRecorder` has it
-            placed = turn_points(points, turns, image.shape)
-            rows[index] = _observe(deca, np.rot90(image, turns), placed[_FACE, :2])
-            mouths[index] = mouth_is_seen(points, image.shape)
-        if on_frame is not None:
-            on_frame(index, image, points, bridged)
+        turns = quarter_turns(points) if turns is None else turns  # as `MotionRecorder` has it
+        placed = turn_points(points, turns, image.shape)
+        return _observe(deca, np.rot90(image, turns), placed[_FACE, :2]), mouth_is_seen(points, image.shape)
 
-    motion = track_video(frames, fps, smoothing, face, observe, progress, source, sightings, recognizer)
+    sightings.look_with(deca.file, look)
+    motion = track_video(frames, fps, smoothing, face, on_frame, progress, source, sightings, recognizer)
     known = np.flatnonzero(motion.confidence > 0).tolist()  # without those that turned out to show two shots at once
-    seen = DecaCodes(*(np.stack(column) for column in zip(*(rows[index] for index in known), strict=True)))
+    rows, mouths = zip(*(sightings.looks[index] for index in known), strict=True)
+    seen = DecaCodes(*(np.stack(column) for column in zip(*rows, strict=True)))
     codes = flame_codes(seen, flame, *_squares(motion, known))
-    mouth_seen = np.array([mouths[index] for index in known])
+    mouth_seen = np.array(mouths)
     for face_codes in (codes.expression, codes.jaw):
         for unseen, held in fill_unseen(face_codes, mouth_seen, np.array(known) / fps):
             face_codes[unseen] = held
