@@ -13,6 +13,7 @@ from .stage import Stage
 
 _UNDER_CM = 0.1  # at least, from the front layer
 _DRAWN_IN_CM = 0.6  # by so much, and faded out over as much again
+_LEFT_CM = 0.3  # how far anything may remain outside
 _SMOOTHED_OVER, _SMOOTHED = 12, 4  # neighbors and rounds
 
 
@@ -42,7 +43,8 @@ def carve(
         smooth = smooth[around].mean(1)
     back = np.where(depth.face[v, u] >= 0, np.minimum(back, smooth), smooth)
     carved = stage.unproject(pixels, staged[:, 2] + back)
-    return stage.to_canonical(carved), np.clip(2 - outside / _DRAWN_IN_CM, 0, 1)
+    left = np.maximum(distance[v, u] / stage.scale - reach, 0)
+    return stage.to_canonical(carved), np.clip(2 - outside / _DRAWN_IN_CM, 0, 1) * np.clip(1 - left / _LEFT_CM, 0, 1)
 
 
 def whole_pixels(pixels: np.ndarray, size: int) -> np.ndarray:

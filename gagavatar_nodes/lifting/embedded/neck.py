@@ -23,7 +23,7 @@ _FLARE, _TAPER = 1.2, 0.015  # widest ring over the narrowest; how much narrower
 _THICKNESS_CM = 0.03
 _FACING, _NEAR_CM = 0.3, 1.5  # the portrait shows what faces it by that cosine, and is no deeper under the front
 _REACH_SIDE_CM = 0.4  # of its splats
-_MOVED_CM = 0.4
+_COLUMN_CM = np.array([5.0, 1.5])  # under the chin
 _SPREAD, _ENOUGH = 4, 6  # nodes
 _SHADE_CM, _JAW_SHADE = 2.5, 0.8  # over the chin the neck is in the jaw's shade
 
@@ -33,9 +33,7 @@ def neck_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.nda
     points = _tube(head, portrait)
     level = np.minimum(points, [np.inf, portrait.canonical[CHIN, 1], np.inf])  # the tube's top does not bend
     carved, shown = carve(points, portrait, stage, depth, _REACH_SIDE_CM)
-    # Over the chin the head is in front of it: what had to be moved far would hang beside the jaw.
-    over = np.clip(points[:, 1] - portrait.canonical[CHIN, 1] + 1, 0, 1)
-    shown *= 1 - over * np.clip(np.linalg.norm(carved - points, axis=1) / _MOVED_CM - 1, 0, 1)
+    shown *= _whole_columns(points, shown, portrait)
     return Layer(
         points=carved.astype(np.float32),
         binding=Binding.free(len(points)),
@@ -45,6 +43,14 @@ def neck_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.nda
         covariances=np.tile(np.float32(_THICKNESS_CM**2) * np.array([1, 0, 0, 1, 0, 1], np.float32), (len(points), 1)),
         neighbors=_neighbors(),
     )
+
+
+def _whole_columns(points: np.ndarray, shown: np.ndarray, portrait: Portrait) -> np.ndarray:
+    """[N] 0..1: a side of the tube that the portrait does not have under the chin would hang from the jaw in rags."""
+    low, high = portrait.canonical[CHIN, 1] - _COLUMN_CM
+    under = ((points[:, 1] > low) & (points[:, 1] < high)).reshape(_ROWS, _AROUND)
+    there = gaussian_filter1d((shown.reshape(_ROWS, _AROUND) * under).sum(0) / under.sum(0), 1, mode="wrap")
+    return np.tile(np.clip(3 * there - 2, 0, 1), _ROWS)
 
 
 def _tube(head: np.ndarray, portrait: Portrait) -> np.ndarray:

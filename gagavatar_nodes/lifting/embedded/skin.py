@@ -19,7 +19,7 @@ from .mesh import rasterize_mesh, sample_surface, triangle_areas, vertex_normals
 from .regions import Regions
 from .stage import Stage
 
-_BELOW_CHIN_CM = 7.0
+_BELOW_CHIN_CM = (2.5, 1.2)  # where it ends, and fades out before: there the neck goes on
 _SINK_CM = 0.35  # the fitted head and the landmark mesh differ by about half of this
 _SOCKET_CM, _SOCKET_RIM = 2.5, 0.35  # depth behind the eyeball, and share of the way to the rim on which it slopes
 _FOLD_CM, _FOLDS_CM = 0.25, 4.0  # least depth of the inner side of lids and lips, and how far it reaches from them
@@ -36,7 +36,7 @@ def skin_layer(
 ) -> Layer:
     """Splats on the head `head` [V, 3] grown to its hair, canonical centimeters; about `count` of them."""
     outer = outer_triangles(head)
-    triangles = outer[head[outer][..., 1].mean(1) > portrait.canonical[CHIN, 1] - _BELOW_CHIN_CM]
+    triangles = outer[head[outer][..., 1].mean(1) > portrait.canonical[CHIN, 1] - _BELOW_CHIN_CM[0]]
     density = _density(head[triangles].mean(1), portrait)
     face, weights = sample_surface(head, triangles, count, density=density)
     points = (head[triangles[face]] * weights[..., None]).sum(1)
@@ -54,6 +54,8 @@ def skin_layer(
     under = _stay_inside(points, points - _SINK_CM * normals, head, portrait)
     under[:, 2] -= _SOCKET_CM * socket[kept]
     placed, shown = carve(under, portrait, stage, depth, _REACH * _SIGMA * spacing)
+    end, fade = _BELOW_CHIN_CM
+    shown *= np.clip((points[:, 1] - portrait.canonical[CHIN, 1] + end) / fade, 0, 1)
     return discs(
         placed,
         binding,
