@@ -14,6 +14,7 @@ from .hair import grow_hair
 from .head_fit import fit_head
 from .lattice import Lattice, backing_layer, front_layer
 from .layer import Layer
+from .lip_edges import refine_lips
 from .mouth import mouth_interior
 from .neck import neck_layer
 from .regions import Regions
@@ -35,6 +36,7 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     """
     if not DENSITIES[0] <= density <= DENSITIES[1]:
         raise ValueError(f"Got density {density} but a lattice has {DENSITIES[0]} to {DENSITIES[1]} nodes a side.")
+    portrait = refine_lips(portrait)
     stage = Stage.of(portrait)
     head = fit_head(portrait.canonical)
     depth = front_depth(portrait, stage, head)

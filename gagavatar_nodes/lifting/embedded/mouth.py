@@ -13,16 +13,17 @@ from ...types import Portrait
 from .binding import Binding, Handle
 from .lattice import polygon
 from .layer import Layer, discs
+from .lip_edges import cheek_color
 from .lips import LOWER_CURVE, UPPER_CURVE, between_lips, curve
 from .own_mouth import own_mouth
 from .stage import Stage
 from .teeth import LOWER, UPPER, arch_layer
 
-_CHEEKS = (50, 280, 205, 425)
 _JAW = (18, 199, 200)
 """Landmarks of skin that lies close on the jaw."""
 _REFERENCE_LUMINANCE, _REFERENCE_WHITE = 0.75, 0.78
 """Luminance of a light skin's cheeks, and of the white of eyes under their lids, in full light."""
+_DARKER_SKIN = 0.17  # by which saturated skins are darker
 _SKIN_BLUE = (0.5, 0.85)  # blue over red of skins in white light
 _ENAMEL, _GUM = np.array([0.92, 0.88, 0.80]), np.array([0.66, 0.34, 0.32])
 _TONGUE = np.array([0.66, 0.33, 0.32])
@@ -48,25 +49,25 @@ class Mouth:
 def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
     """Cavity, teeth, tongue and the lips' inner side of a portrait, placed behind its lips."""
     marks = portrait.canonical.astype(float)
-    cheeks = _cheeks(portrait)
-    light = _light(portrait, cheeks)
+    light = _light(portrait)
     lip = _lip_color(portrait)
     opening = max(float(marks[UPPER_LIP, 1] - marks[LOWER_LIP, 1]), 0.0)
-    own = own_mouth(portrait, stage, cheeks)
+    own = own_mouth(portrait, stage)
     enamel = _ENAMEL * light
     edge = marks[UPPER_LIP, 1] - _UPPER_SHOWN_CM
-    always, later = (0.0, 0.0), (opening, 0.3)
+    always, later = (0.0, 0.12), (opening, 0.3)  # nothing shines through lips that meet
     parts = [(_cavity(marks, light), (-1.0, 0.0))]
     upper = always
     if own is not None:
         # A gap gives way to drawn teeth and tongue as it opens farther than in the source.
-        parts += [(own.rest, (opening + 0.05, -0.3)), (own.lips, (opening + 0.3, -0.4))]
-        upper = later if own.teeth is None else always
-        if own.teeth is not None:
-            parts.append((own.teeth, always))
-            enamel = own.enamel
+        parts.append((own.rest, (opening + 0.05, -0.3)))
+        if own.teeth is None:
+            upper = later
+        else:
+            parts.append((own.teeth, always if own.sure > 0.5 else (opening + 0.05, -0.4)))
+            enamel = enamel + own.sure * (own.enamel - enamel)
         if own.edge is not None:
-            edge = own.edge
+            edge += own.sure * (own.edge - edge)
     gum = 0.75 * _GUM * light + 0.25 * lip
     size = float(np.clip(np.linalg.norm(marks[78] - marks[308]) / _MOUTH_CM, *_SIZES))
     middle = marks[[78, 308], 0].mean()
@@ -125,11 +126,14 @@ def _behind(marks: np.ndarray, lip: tuple[int, ...]) -> np.ndarray:
     return rows[np.argsort(rows[:, 0])][:, [0, 2]].T - np.array([[0.0], [_CLEARANCE_CM]])
 
 
-def _light(portrait: Portrait, cheeks: np.ndarray) -> np.ndarray:
-    """Light [3] on the portrait: brightness by cheeks and white of the eyes, since skins differ, and cast."""
-    bright = max(cheeks.mean() / _REFERENCE_LUMINANCE, _white_of_eyes(portrait) / _REFERENCE_WHITE)
-    # Of skin's hue only what no skin has in white light is the light's.
+def _light(portrait: Portrait) -> np.ndarray:
+    """Light [3] on the portrait, by the cheeks and the white of the eyes, since skins differ: brightness and cast."""
+    cheeks = cheek_color(portrait)
     blue = cheeks[2] / max(cheeks[0], 1e-3)
+    # Dark skins are more saturated than light ones.
+    full = _REFERENCE_LUMINANCE - _DARKER_SKIN * smoothstep((_SKIN_BLUE[1] - 0.17 - blue) / 0.2)
+    bright = max(cheeks.mean() / full, _white_of_eyes(portrait) / _REFERENCE_WHITE)
+    # Of skin's hue only what no skin has in white light is the light's.
     cast = np.clip(blue / np.clip(blue, *_SKIN_BLUE), 0.7, 1.2)
     gray = 1 - np.clip(np.ptp(cheeks) / max(cheeks.max(), 1e-3) / 0.12, 0, 1)  # a picture without colors
     tint = np.array([1.0, np.sqrt(cast), cast]) * (1 + gray * (_ENAMEL.mean() / _ENAMEL - 1))
@@ -147,16 +151,6 @@ def _white_of_eyes(portrait: Portrait) -> float:
         values.append(portrait.crop[open_eye & beside].mean(-1) / 255)
     white = np.concatenate(values)
     return float(np.percentile(white, 80)) if len(white) > 12 else 0.0
-
-
-def _cheeks(portrait: Portrait) -> np.ndarray:
-    """Mean color [3] of the cheeks, 0..1."""
-    x, y = np.round(portrait.landmarks[list(_CHEEKS), :2]).astype(int).T
-    limit = portrait.size - 4
-    patches = [
-        portrait.crop[v - 3 : v + 4, u - 3 : u + 4] for u, v in zip(x.clip(3, limit), y.clip(3, limit), strict=True)
-    ]
-    return np.mean([p.mean((0, 1)) for p in patches], axis=0) / 255
 
 
 def _lip_color(portrait: Portrait) -> np.ndarray:
