@@ -14,6 +14,8 @@ from scipy.spatial import cKDTree
 
 _NEAREST = 8
 _BLACK = 0.1  # added before the logarithm: the noise of dark colors is no detail
+_CHROMA = 0.5  # share of the mirrored side's changes of hue: in its shade they are half noise
+_LIGHT_STEPS = 40  # between neighbors: around so many to the power of a half, light is smooth
 _HOLD = 4.0  # of what was seen, against a difference between neighbors
 _LEAST = 0.3  # trust in a difference from which on it counts whole
 _LEAK = 0.03  # of a color between surfaces of two kinds
@@ -99,12 +101,27 @@ class Surface:
         """
         one, other = self.one, self.other
         known, copied, guessed = (np.log(colors + _BLACK) for colors in (seen.colors, twin.colors, guess))
+        border = (hair[one] > 0.5) != (hair[other] > 0.5)
+        copied = copied - self._light(copied, twin.trust, ~border)
+        gray = copied.mean(1, keepdims=True)
+        copied = gray + _CHROMA * (copied - gray)
         sure = np.minimum(seen.trust[one], seen.trust[other])
-        copy = (1 - sure) * np.minimum(twin.trust[one], twin.trust[other])
+        copy = (1 - sure) * np.minimum(twin.trust[one], twin.trust[other]) * ~border
         wanted = sure[:, None] * (known[one] - known[other]) + copy[:, None] * (copied[one] - copied[other])
         wanted /= np.maximum(sure + copy, _LEAST)[:, None]
-        border = np.abs(hair[one] - hair[other])
         joined = np.maximum(1 - (1 - _LEAK) * border, np.clip((sure + copy) / _LEAST, 0, 1))
         hold, weight = _HOLD * seen.trust**2, weight + _FAINT
         values = (hold[:, None] * known + weight[:, None] * guessed) / (hold + weight)[:, None]
         return np.clip(np.exp(self.solve(values, hold + weight, joined, wanted)) - _BLACK, 0, 1)
+
+    def _light(self, values: np.ndarray, trust: np.ndarray, same: np.ndarray) -> np.ndarray:
+        """[N, 3] what of `values` [N, 3] is light: their mean around each point, over the edges `same` [E]."""
+        one, other = self.one[same], self.other[same]
+        ends = np.concatenate([one, other]), np.concatenate([other, one])
+        near = coo_matrix((np.ones(len(ends[0]), np.float32), ends), (self.count, self.count)).tocsr()
+        near = diags(1 / (near.sum(1).A1 + 1)) @ (near + diags(np.ones(self.count)))
+        mean = np.column_stack([trust[:, None] * values, trust]).astype(np.float32)
+        for _ in range(_LIGHT_STEPS):
+            mean = near @ mean
+        light: np.ndarray = mean[:, :-1] / np.maximum(mean[:, -1:], 1e-4)
+        return light

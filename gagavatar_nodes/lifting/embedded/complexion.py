@@ -16,7 +16,7 @@ from .mesh import rasterize_mesh
 from .regions import Regions
 from .stage import Stage
 
-_EDGE_ON, _HAIR_EDGE_ON = 0.4, 0.1  # cosines to the camera under which a contour's colors are no skin's, no hair's
+_EDGE_ON, _HAIR_EDGE_ON = 0.42, 0.1  # cosines to the camera under which a contour's colors are no skin's, no hair's
 _HAIR = 0.05  # weight of a guess of hair, against a difference between neighbors
 
 
