@@ -1,0 +1,148 @@
+"""The mouth: teeth, tongue and throat between its lips, and what portraits with open mouths show there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
+from gagavatar_nodes.face.pose import NECK_PIVOT
+from gagavatar_nodes.face.topology import INNER_LIPS, OUTER_LIPS
+from gagavatar_nodes.lifting.embedded import lift_portrait
+from gagavatar_nodes.lifting.embedded.binding import Handle
+from gagavatar_nodes.lifting.embedded.lattice import polygon
+from gagavatar_nodes.lifting.embedded.lip_edges import refine_lips
+from gagavatar_nodes.rendering import rasterize
+from gagavatar_nodes.tracking.portrait import track_portrait
+from gagavatar_nodes.tracking.video import track_video
+from gagavatar_nodes.types import ARKIT_NAMES
+
+SIZE = 384
+LAUGH = {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "mouthUpperUpLeft": 0.4, "mouthUpperUpRight": 0.4}
+JAWS = ({"jawOpen": 0.0}, {"jawOpen": 0.3}, {"jawOpen": 0.6}, {"jawOpen": 1.0}, LAUGH, {**LAUGH, "jawOpen": 0.4})
+
+
+class Face:
+    """A lifted portrait under `JAWS`, each looked at from the front."""
+
+    def __init__(self, portrait) -> None:
+        self.avatar = lift_portrait(portrait, 256)
+        table = np.array([[frame.get(name, 0.0) for name in ARKIT_NAMES] for frame in JAWS])
+        self.performance = self.avatar.perform(add_arkit(neutral_motion(len(JAWS)), table))
+        self.drawings = [(rgb.copy(), alpha.copy()) for rgb, alpha in self.performance.frames(SIZE, SIZE)]
+
+    def between(self, index: int, ring: tuple[int, ...] = INNER_LIPS) -> np.ndarray:
+        """[SIZE, SIZE] bool inside of the lips."""
+        source, stage = self.performance.retargeter, self.avatar.stage
+        placement = source.placement(index)
+        turn = placement.scale * placement.rotation
+        pivot = stage.from_canonical(NECK_PIVOT[None])[0] + placement.shift
+        points = (self.avatar.canonical + source.displacements(index) - NECK_PIVOT) @ turn.T + pivot
+        pixels = (stage.project(points)[list(ring), :2] + 0.5) * SIZE / stage.size - 0.5
+        return polygon(pixels, SIZE) > 0.9
+
+    def share(self, index: int, *handles: Handle) -> np.ndarray:
+        """[SIZE, SIZE] share of each pixel that comes from what handles move."""
+        binding = self.avatar.layer.binding
+        marks = (np.isin(binding.controls, handles) & (binding.weights > 0)).any(1)
+        gaussians = replace(
+            self.performance.gaussians(index), features=np.repeat(marks[:, None], 3, 1).astype(np.float32)
+        )
+        return rasterize(gaussians, self.performance.camera(index), SIZE, SIZE)[0][..., 0]
+
+
+@pytest.fixture(scope="module")
+def smiling(portrait):
+    """The example portrait shows her teeth."""
+    return Face(portrait)
+
+
+@pytest.fixture(scope="module")
+def closed():
+    """A painting with closed lips."""
+    from gagavatar_nodes import assets
+    from gagavatar_nodes.media.images import read_image
+
+    return Face(track_portrait(read_image(assets.path("portrait_admiral.jpg")).rgb))
+
+
+@pytest.fixture(params=["smiling", "closed"])
+def face(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_closed_lips_show_neither_teeth_nor_tongue(face):
+    seen = face.share(0, Handle.UPPER_TEETH, Handle.LOWER_TEETH, Handle.TONGUE)
+    assert seen[face.between(0, OUTER_LIPS)].max() < 0.3
+    assert (seen > 0.1).sum() < 12
+
+
+def test_opening_shows_upper_teeth_then_the_tongue_and_both_rows_of_teeth(face):
+    pixels = lambda index, handle: (face.share(index, handle) > 0.5).sum()  # noqa: E731
+    assert pixels(1, Handle.UPPER_TEETH) > 40
+    assert pixels(2, Handle.TONGUE) > 40
+    for handle in (Handle.UPPER_TEETH, Handle.LOWER_TEETH):
+        assert pixels(3, handle) > 15
+
+
+def test_a_laugh_shows_a_row_of_teeth_with_gaps_between_them(closed):
+    rgb, _ = closed.drawings[5]
+    teeth = closed.share(5, Handle.UPPER_TEETH) > 0.9
+    assert teeth.sum() > 250
+    row = np.argmax(teeth.sum(1))
+    light = rgb[row, teeth[row]].mean(-1)
+    smooth = cv2.GaussianBlur(light[None], (0, 0), 3)[0]
+    assert np.abs(light - smooth)[3:-3].max() > 0.02  # a strip has none
+    # White in this light, not blue: as the cheeks have red over blue.
+    red, _, blue = rgb[teeth].mean(0)
+    assert red > blue
+
+
+def test_the_throat_is_darker_than_the_lips_soft_and_not_black(face):
+    rgb, _ = face.drawings[3]
+    inside, outside = face.between(3), face.between(3, OUTER_LIPS)
+    light = rgb.mean(-1)
+    throat = light[inside & (face.share(3, Handle.CAVITY) > 0.9)]
+    lips = light[outside & ~cv2.dilate(inside.astype(np.uint8), np.ones((5, 5))).astype(bool)]
+    assert 0.01 < throat.min() < 0.15
+    assert np.median(throat) < 0.6 * np.median(lips)
+    assert np.ptp(throat) > 0.04
+    color = rgb[inside & (face.share(3, Handle.CAVITY) > 0.9)].mean(0)
+    assert color[0] > 1.3 * color[2]
+
+
+def test_no_holes_within_the_lips_at_any_opening(face):
+    for index, (_, alpha) in enumerate(face.drawings):
+        assert alpha[face.between(index, OUTER_LIPS)].min() > 0.97, JAWS[index]
+
+
+def test_what_a_half_open_mouth_shows_does_not_stand_in_a_wider_one(smiling):
+    """One opening: skin, lips and the portrait's own gap leave its middle to throat, tongue and drawn teeth."""
+    inside = cv2.erode(smiling.between(3).astype(np.uint8), np.ones((5, 5))) > 0
+    mouth = smiling.share(3, Handle.UPPER_TEETH, Handle.LOWER_TEETH, Handle.TONGUE, Handle.CAVITY)
+    assert (mouth[inside] > 0.8).mean() > 0.97
+    teeth = (smiling.share(3, Handle.UPPER_TEETH) > 0.5).astype(np.uint8)
+    rows = np.flatnonzero(teeth.any(1))
+    assert np.ptp(rows) < 0.5 * np.ptp(np.flatnonzero(inside.any(1)))  # they stay up, with the skull
+
+
+def test_a_mouth_with_teeth_is_its_own_at_rest(smiling, portrait):
+    motion = track_video([portrait.picture], 25.0)
+    rgb, _ = next(iter(smiling.avatar.perform(motion, "same").frames(portrait.size, portrait.size)))
+    lips = cv2.dilate(polygon(portrait.landmarks[list(OUTER_LIPS), :2], portrait.size), np.ones((9, 9))) > 0.5
+    error = np.square(rgb - portrait.crop / 255.0)[lips].mean()
+    assert -10 * np.log10(error) > 36
+
+
+def test_a_lip_that_was_taken_for_the_opening_is_found(portrait):
+    wrong = portrait.landmarks.copy()
+    lower = [88, 178, 87, 14, 317, 402, 318]
+    wrong[lower, 1] += 0.012 * portrait.size  # into the lower lip
+    gap = lambda points: np.abs(points[lower, 1] - portrait.landmarks[lower, 1]).mean()  # noqa: E731
+    found = refine_lips(replace(portrait, landmarks=wrong))
+    assert gap(found.landmarks) < 0.6 * gap(wrong)
+    same = refine_lips(portrait)
+    assert gap(same.landmarks) < 0.005 * portrait.size
