@@ -14,6 +14,7 @@ import numpy as np
 from ..easing import smoothstep
 from ..errors import GagavatarError
 from ..face.arkit import gaze_of
+from ..face.bundled_face import bundled_neutral
 from ..face.pose import NECK_PIVOT
 from ..face.topology import (
     CHIN_ROWS,
@@ -33,10 +34,12 @@ from ..types import AUTHORED_NEUTRAL, Motion
 from .head_turn import HeadTurn, angle_between, mean_rotation
 
 _OPEN_PERCENTILE = 75  # of the driver's lid openness: what counts as open eyes
-_CLOSING = 0.7  # share of the open eye's openness under which lids are on their way to shut
-_SHUT = 0.36  # share of the open eye's openness that the tracker still reads on a shut one
+_CLOSING = 0.55  # share of the open eye's openness under which lids are on their way to shut
+_SHUT = 0.28  # share of the open eye's openness that the tracker still reads on a shut one
+_WIDEST = 1.3  # most of the open eye's openness that counts
 _LID_SHARE = 0.35  # of the lids' own differences that another person keeps; the rest comes from the openness
-_AWAKE = 0.3  # usual openness of eyes
+_SHUT_MODEL = 0.15  # the same where the lids' motion is made of ARKit weights, which shut the bundled face at 1
+_AWAKE, _WIDE = 0.3, 0.42  # usual openness of eyes, and that of eyes opened wide
 _LIPS_CLOSED_CM = 0.03  # inner-lip distance that the tracker reads on closed lips
 _PRESSED, _PRESSED_CM, _PRESSED_UNTIL_CM = 0.1, 0.02, 0.1  # lips taken open overlap when they close: they are soft
 _FULLER = 0.6  # share of their inner edges' way that the lips' outer edges take when they close
@@ -101,8 +104,9 @@ class Retargeter:
         self._rest_pivot = np.median([self._pivot(i) for i in _subsample(placed)], axis=0)
         self._turn = self._head_turn(np.eye(3) if rotation is None else rotation, pose, authored, placed)
         self._open = _open_eyes(motion, authored)
+        self._shut = _SHUT_MODEL if authored and np.allclose(motion.neutral, bundled_neutral(), atol=1e-3) else _SHUT
         self._own_lids = eye_openness(self.canonical)
-        self._rest_lids = _lid_curve(eye_openness(self._rest) / self._open)
+        self._rest_lids = _lid_curve(eye_openness(self._rest) / self._open, self._shut)
         ratio = _mouth_width(self.canonical) / _mouth_width(self._rest)
         self._mouth_ratio = min(max(ratio, _SIZES[0]), _SIZES[1])
 
@@ -171,7 +175,7 @@ class Retargeter:
         return position * [1, 1, 0]
 
     def _set_lids(self, moved: np.ndarray, driver: np.ndarray) -> None:
-        change = self._lid_openness(_lid_curve(eye_openness(driver) / self._open)) - self._own_lids
+        change = self._lid_openness(_lid_curve(eye_openness(driver) / self._open, self._shut)) - self._own_lids
         profile = np.sin(np.pi * np.arange(1, 8) / 8) ** 0.7
         for side in (0, 1):
             outer, inner = EYE_CORNERS[side]
@@ -186,9 +190,11 @@ class Retargeter:
             # Lids open by as much everywhere, and shut by their share of what is open: they must meet all along.
             shift = np.zeros((7, 3))
             shift[:, 1] = lift * profile
+            shares = (1.0, 0.65, 0.25)
             if lift < 0:
                 shift = gaps * [1, 1, 0.5] * max(lift / max(opening, 1e-3), -1.0)
-            for row, share in zip((rows[0], rows[2], rows[3]), (1.0, 0.65, 0.25), strict=True):
+                shares = (1.0, 0.35, 0.1)
+            for row, share in zip((rows[0], rows[2], rows[3]), shares, strict=True):
                 moved[list(row)] += shift * share
 
     def _set_mouth(self, moved: np.ndarray, driver: np.ndarray) -> None:
@@ -214,7 +220,8 @@ class Retargeter:
         """
         own, rest = self._own_lids, self._rest_lids
         there = own if self._same else np.maximum(own, (own + _AWAKE * np.minimum(rest, 1)) / 2)
-        wide = np.clip(there / np.maximum(rest, 1e-3), _AWAKE, 1.5 * _AWAKE)
+        room = (_WIDE - there) / (_WIDEST - 1)  # sleepy lids have farther to go
+        wide = np.clip(np.maximum(there / np.maximum(rest, 1e-3), room), _AWAKE, 1.5 * _AWAKE)
         return np.where(driver < rest, there * driver / np.maximum(rest, 1e-3), there + wide * (driver - rest))
 
     def _aperture(self, driver: float) -> float:
@@ -278,7 +285,7 @@ def _mouth_width(canonical: np.ndarray) -> float:
     return float(np.linalg.norm(canonical[left] - canonical[right]))
 
 
-def _lid_curve(openness: np.ndarray) -> np.ndarray:
-    """Lid openness over the open eye's -> what to show: itself when open, 0 when shut, smooth and rising between."""
-    x = np.clip(openness, _SHUT, 1.3)
-    return x - _SHUT * smoothstep((_CLOSING - x) / (_CLOSING - _SHUT))
+def _lid_curve(openness: np.ndarray, shut: float) -> np.ndarray:
+    """Lid openness over the open eye's -> what to show: itself when open, 0 when `shut`, smooth and rising between."""
+    x = np.clip(openness, shut, _WIDEST)
+    return x - shut * smoothstep((_CLOSING - x) / (_CLOSING - shut))

@@ -20,6 +20,7 @@ from ...types import Camera, Gaussians, Motion, Portrait
 from .binding import CONTROLS, LANDMARKS, Handle
 from .eyes import ball_depth, eye_widths
 from .file import AvatarParts, read_parts, write_parts
+from .lids import lid_handles
 from .mouth import mouth_handles, mouth_shade, mouth_visibility
 from .posing import Poser
 
@@ -157,7 +158,8 @@ class EmbeddedAvatar(AvatarParts):
         glance = glance @ self.stage.rotation.T  # the balls face the source camera, not the front
         glance[:, 2] = (ball_depth(own) - ball_depth(seen)) * widths
         controls[eyes] = glance @ self.stage.rotation
-        controls[Handle.UPPER_TEETH :] = mouth_handles(self.canonical, displacements)
+        controls[Handle.UPPER_TEETH : Handle.LEFT_LID] = mouth_handles(self.canonical, displacements)
+        controls[Handle.LEFT_LID :] = lid_handles(self.canonical, displacements)[:, None] * self.stage.rotation[2]
         return controls
 
 

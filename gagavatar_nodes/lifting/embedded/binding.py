@@ -30,9 +30,11 @@ class Handle(IntEnum):
     TONGUE = LANDMARKS + 4
     CAVITY = LANDMARKS + 5
     CAVITY_HEIGHT = LANDMARKS + 6
+    LEFT_LID = LANDMARKS + 7
+    RIGHT_LID = LANDMARKS + 8
 
 
-CONTROLS = LANDMARKS + 7
+CONTROLS = LANDMARKS + 9
 
 
 @dataclass(frozen=True)

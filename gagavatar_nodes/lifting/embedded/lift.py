@@ -14,6 +14,7 @@ from .hair import grow_hair
 from .head_fit import fit_head
 from .lattice import Lattice, backing_layer, front_layer
 from .layer import Layer
+from .lids import lid_layer
 from .lip_edges import refine_lips
 from .mouth import mouth_interior
 from .neck import neck_layer
@@ -25,7 +26,7 @@ SKIN_SPLATS = 34_000
 
 
 def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
-    """Lift a tracked portrait: a front and a back layer, mesh-bound skin, eyes and the mouth's inside.
+    """Lift a tracked portrait: a front and a back layer, mesh-bound skin, lids, eyes and the mouth's inside.
 
     Args:
         portrait: from `track_portrait`.
@@ -48,7 +49,8 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     skin = skin_layer(portrait, stage, depth, grow_hair(head, portrait, stage, depth), regions, SKIN_SPLATS)
     mouth = mouth_interior(portrait, stage)
     eyes = eye_layers(portrait, stage)
-    layers = [front, backing, neck, skin, *eyes, mouth.layer]
+    lids = lid_layer(portrait, stage)
+    layers = [front, backing, neck, skin, lids, *eyes, mouth.layer]
     avatar = EmbeddedAvatar(stage, portrait.canonical, Layer.stack(layers), mouth.fade)
-    hidden = slice(len(front), len(front) + len(backing) + len(neck) + len(skin))
+    hidden = slice(len(front), len(front) + len(backing) + len(neck) + len(skin) + len(lids))
     return solve_colors(avatar, portrait, np.delete(np.arange(len(avatar)), hidden))

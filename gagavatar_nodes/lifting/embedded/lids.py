@@ -1,0 +1,112 @@
+"""Upper lids: the skin that an open eye folds away, and a shut one shows under its lashes.
+
+An open eye shows of its upper lid little more than the lashes; stretched over the eye they would smear. So a lid of its
+own lies folded behind the eyeball. As the eye closes it comes forward and unfolds over it: the portrait's own lashes at
+its edge and its own crease at its top, and between them bare skin.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ...easing import smoothstep
+from ...face.topology import EYE_CORNERS, LID_CREASES, LID_FOLDS, LOWER_LIDS, UPPER_LIDS, eye_openness
+from ...types import Portrait
+from .binding import Binding, Handle
+from .layer import Layer, discs
+from .stage import Stage
+
+_STEP_CM, _SIGMA_CM = 0.06, 0.055  # between splats along the lid and down a shut one, and their standard deviation
+_LASHES_CM, _CREASE_CM = 0.12, 0.06  # what stays whole at the edge and at the crease
+_MOST_LASHES, _MOST_CREASE = 0.5, 0.3  # of the distance between the two
+_OVERLAP = 1.1  # share of the open eye that the lowest row goes down: edges must not leave a gap
+_BEHIND_CM, _BEFORE_CM = 0.6, 0.12  # from the front layer: folded behind the eyeball, unfolded over what stretches
+_CREASE_FOLLOWS = 0.35  # of the edge's way, see `Retargeter`
+_COMES = (0.03, 0.16)  # shares of the eye closed over which the lid comes forward
+_BARE, _LIGHT = (0.5, 1.6), 80  # heights between which a lid is bare skin, and which percentile of it
+_SHADE, _LINE = 0.15, 0.45  # bare skin is darker where it curves under, and lashes at least as dark as this
+
+
+def lid_layer(portrait: Portrait, stage: Stage) -> Layer:
+    """Return the upper lids of both eyes, folded; the image's left one first."""
+    return Layer.stack([_lid(portrait, stage, side, handle) for side, handle in enumerate(_HANDLES)])
+
+
+_HANDLES = (Handle.LEFT_LID, Handle.RIGHT_LID)
+
+
+def lid_handles(canonical: np.ndarray, displacements: np.ndarray) -> np.ndarray:
+    """[2] centimeters by which the lids have come forward, from landmarks [478, 3] and their displacements."""
+    own = eye_openness(canonical)
+    closed = 1 - eye_openness(canonical + displacements) / np.maximum(own, 1e-3)
+    low, high = _COMES
+    come: np.ndarray = (_BEHIND_CM + _BEFORE_CM) * smoothstep((closed - low) / (high - low))
+    return come
+
+
+def _lid(portrait: Portrait, stage: Stage, side: int, handle: Handle) -> Layer:
+    outer, inner = EYE_CORNERS[side]
+    chains = np.array([[outer, *row[side], inner] for row in (UPPER_LIDS, LID_CREASES, LID_FOLDS, LOWER_LIDS)])
+    length = np.linalg.norm(np.diff(portrait.canonical[chains[0]], axis=0), axis=1)
+    along = np.concatenate([[0], np.cumsum(length)])
+    u = (np.arange(round(float(along[-1]) / _STEP_CM)) + 0.5) * _STEP_CM
+    segment = np.clip(np.searchsorted(along, u, side="right") - 1, 0, len(length) - 1)
+    part = (u - along[segment]) / length[segment]
+    marks = portrait.landmarks.astype(np.float64)
+    edge, crease, fold, lower = (
+        (1 - part)[:, None] * marks[c[segment]] + part[:, None] * marks[c[segment + 1]] for c in chains
+    )
+
+    open_cm, lid_cm = (np.linalg.norm(a - edge, axis=1).max() / stage.scale for a in (lower, crease))
+    lashes, top = min(_LASHES_CM / lid_cm, _MOST_LASHES), 1 - min(_CREASE_CM / lid_cm, _MOST_CREASE)
+    height, share = _rows(lid_cm, open_cm, lashes, top)
+    places = edge + height[:, None, None] * (crease - edge)  # [rows, columns, 3]
+    points = stage.unproject(places[..., :2].reshape(-1, 2), -places[..., 2].ravel() / stage.scale - _BEHIND_CM)
+    binding = Binding.free(len(points))
+    columns = np.stack([chains[0][segment], chains[0][segment + 1], np.full(len(u), handle)], 1)
+    binding.controls[:, :3] = np.broadcast_to(columns, (len(height), *columns.shape)).reshape(-1, 3)
+    follows = (_CREASE_FOLLOWS + (1 - _CREASE_FOLLOWS) * share)[:, None]
+    binding.weights[:, :2] = np.stack([follows * (1 - part), follows * part], -1).reshape(-1, 2)
+    binding.weights[:, 2] = 1
+    colors = _colors(portrait, edge, crease, fold, height, share)
+    return discs(stage.to_canonical(points), binding, colors.reshape(-1, 3), 0.97, _SIGMA_CM)
+
+
+def _rows(lid: float, opening: float, lashes: float, top: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows from the edge up: heights [R] 0..1 between edge and crease, and how much they go with the edge [R].
+
+    Arguments are centimeters of the lid and of the open eye, and the heights under and over which all goes whole.
+    """
+    count = [
+        max(2, round(length / _STEP_CM)) for length in (lashes * lid, opening + (top - lashes) * lid, (1 - top) * lid)
+    ]
+    edge, bare, crease = (np.linspace(0, 1, n, endpoint=False) for n in count)
+    height = np.concatenate([[0], lashes * edge, lashes + (top - lashes) * bare, top + (1 - top) * crease])
+    share = np.concatenate([[_OVERLAP], np.ones(len(edge)), 1 - bare, np.zeros(len(crease))])
+    return height, share
+
+
+def _colors(
+    portrait: Portrait, edge: np.ndarray, crease: np.ndarray, fold: np.ndarray, height: np.ndarray, share: np.ndarray
+) -> np.ndarray:
+    """[R, U, 3] of rows as `_rows` gives them: the portrait's own at both ends, and bare skin between them."""
+    look = np.linspace(*_BARE, 13)
+    bare = np.percentile(_at(portrait, edge, crease, fold, look), _LIGHT, axis=0)
+    bare = cv2.GaussianBlur(bare[None].astype(np.float32), (0, 0), max(1.0, len(edge) / 12))[0]
+    own = _at(portrait, edge, crease, fold, np.maximum(height, height[2]))
+    own = np.stack([cv2.GaussianBlur(row[None], (0, 0), sigmaX=1.0)[0] for row in own])
+    line = np.minimum(own[:3].min(0), _LINE * bare)
+    shaded = bare * (1 - _SHADE * np.square(share))[:, None, None]
+    whole = np.where((share >= 1) | (share <= 0), 1.0, smoothstep(np.abs(2 * share - 1) * 4 - 3))[:, None, None]
+    colors = whole * own + (1 - whole) * shaded
+    colors[:2] = line
+    return colors
+
+
+def _at(portrait: Portrait, edge: np.ndarray, crease: np.ndarray, fold: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """[R, U, 3] float32 colors of the portrait at heights [R]: edge 0, crease 1, fold 2, rows of pixels [U, 2+]."""
+    h = height[:, None, None]
+    places = np.where(h < 1, edge + h * (crease - edge), crease + (h - 1) * (fold - crease))[..., :2]
+    x, y = np.moveaxis(places.astype(np.float32), -1, 0)
+    return cv2.remap(portrait.crop, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) / np.float32(255)
