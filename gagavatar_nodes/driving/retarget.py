@@ -35,8 +35,9 @@ from .head_turn import HeadTurn, angle_between, mean_rotation
 
 _OPEN_PERCENTILE = 75  # of the driver's lid openness: what counts as open eyes
 _CLOSING = 0.55  # share of the open eye's openness under which lids are on their way to shut
-_SHUT = 0.28  # share of the open eye's openness that the tracker still reads on a shut one
+_SHUT = 0.25  # share of the open eye's openness that the tracker still reads on a shut one
 _WIDEST = 1.3  # most of the open eye's openness that counts
+_LOWER_LIDS = 0.3  # share of the way on which they come up to meet the upper ones
 _LID_SHARE = 0.35  # of the lids' own differences that another person keeps; the rest comes from the openness
 _SHUT_MODEL = 0.15  # the same where the lids' motion is made of ARKit weights, which shut the bundled face at 1
 _AWAKE, _WIDE = 0.3, 0.42  # usual openness of eyes, and that of eyes opened wide
@@ -190,11 +191,11 @@ class Retargeter:
             # Lids open by as much everywhere, and shut by their share of what is open: they must meet all along.
             shift = np.zeros((7, 3))
             shift[:, 1] = lift * profile
-            shares = (1.0, 0.65, 0.25)
+            shares = (1.0, 0.0, 0.65, 0.25)
             if lift < 0:
                 shift = gaps * [1, 1, 0.5] * max(lift / max(opening, 1e-3), -1.0)
-                shares = (1.0, 0.35, 0.1)
-            for row, share in zip((rows[0], rows[2], rows[3]), shares, strict=True):
+                shares = (1 - _LOWER_LIDS, -_LOWER_LIDS, 0.25, 0.1)
+            for row, share in zip(rows, shares, strict=True):
                 moved[list(row)] += shift * share
 
     def _set_mouth(self, moved: np.ndarray, driver: np.ndarray) -> None:
