@@ -13,7 +13,7 @@ from gagavatar_nodes.driving.retarget import Retargeter
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.face.bundled_face import bundled_neutral
 from gagavatar_nodes.face.pose import NECK_PIVOT
-from gagavatar_nodes.face.topology import LOWER_LIP, MOUTH_CORNERS, UPPER_LIP, eye_openness
+from gagavatar_nodes.face.topology import LOWER_LIDS, LOWER_LIP, MOUTH_CORNERS, UPPER_LIDS, UPPER_LIP, eye_openness
 from gagavatar_nodes.types import ARKIT_NAMES, Motion
 
 
@@ -101,6 +101,20 @@ def test_a_blink_shuts_the_lids_of_any_eyes(gaping, squint):
     left = int(np.argmin(openness[2]))
     assert openness[2][left] < 0.1
     assert openness[2][1 - left] > 0.8 * openness[0][1 - left]
+
+
+def test_sleepy_eyes_open_wide(gaping):
+    portrait = gaping.copy()
+    for upper, lower in zip(UPPER_LIDS, LOWER_LIDS, strict=True):
+        portrait[list(upper)] += 0.4 * (portrait[list(lower)] - portrait[list(upper)])
+    looks = [{"eyeWideLeft": wide, "eyeWideRight": wide} for wide in np.linspace(0, 1, 6)]
+    source = Retargeter(performed(*looks), portrait)
+    openness = np.array([eye_openness(portrait + source.displacements(i)) for i in range(6)])
+    assert (eye_openness(portrait) < 0.25).all()
+    assert (openness[-1] > 0.36).all()
+    steps = np.diff(openness, axis=0)
+    assert (steps > -1e-6).all()
+    assert (steps < 0.1).all()
 
 
 def test_one_frame_is_enough(gaping):

@@ -17,11 +17,11 @@ from .binding import Binding, Handle
 from .layer import Layer, discs
 from .stage import Stage
 
-_STEP_CM, _SIGMA_CM = 0.06, 0.055  # between splats along the lid and down a shut one, and their standard deviation
+_STEP_CM, _SIGMA_CM = 0.072, 0.064  # between splats along the lid and down a shut one, and their standard deviation
 _LASHES_CM, _CREASE_CM = 0.12, 0.06  # what stays whole at the edge and at the crease
 _MOST_LASHES, _MOST_CREASE = 0.5, 0.3  # of the distance between the two
 _OVERLAP = 1.06  # share of the open eye that the lowest row goes down: edges must not leave a gap
-_BEHIND_CM, _BEFORE_CM = 0.6, 0.12  # from the front layer: folded behind the eyeball, unfolded over what stretches
+_BEHIND_CM, _BEFORE_CM = 1.3, 0.12  # from the front layer: folded behind the eyeball, unfolded over what stretches
 _CREASE_FOLLOWS = 0.35  # of the edge's way, see `Retargeter`
 _COMES = (0.15, 0.4)  # shares of the eye closed over which the lid comes forward
 _BARE, _LIGHT = (0.5, 1.6), 80  # heights between which a lid is bare skin, and which percentile of it
