@@ -111,6 +111,11 @@ def head_weight(canonical: np.ndarray, portrait: Portrait, stage: Stage) -> np.n
     return (neck + (1 - neck) * follow).astype(np.float32)
 
 
+def stay_with_body(head: np.ndarray, cloth: np.ndarray) -> np.ndarray:
+    """Return `head_weight` [N] of what is `cloth` [N] 0..1: it follows no more than shoulders do."""
+    return (head + cloth * (np.minimum(head, _SHOULDERS) - head)).astype(np.float32)
+
+
 def neck_follow(canonical: np.ndarray, portrait: Portrait) -> np.ndarray:
     """Share 0..1 [N] of `head_weight` that the back of the neck, under the ears, takes: it turns about its own axis."""
     front, back = _NECK_BACK_CM

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from ...face.topology import INNER_LIPS
+from ...face.topology import FACE_OVAL, INNER_LIPS
 from ...types import Portrait
 from .carving import whole_pixels
 from .completion import Sight, Surface
@@ -47,11 +47,23 @@ def _sight(
 ) -> Sight:
     """Return what the portrait shows of points [N, 3] of the head."""
     pixels = stage.project(stage.from_canonical(points))
-    hair = _sample((regions.hair * (1 - np.maximum(regions.face, regions.skin)))[..., None], pixels)[:, 0]
+    bare, hair = _sample(np.stack([np.maximum(regions.face, regions.skin), regions.hair], 2), pixels).T
+    hair *= (1 - bare) * (1 - _in_face(points, portrait))
     trust = _visibility(normals, pixels, portrait, stage, head, hair)
     # Beside the face, shade and what hangs before the skin are none of its colors.
-    trust *= _sample(np.maximum.reduce([regions.skin, regions.face, regions.hair])[..., None], pixels)[:, 0]
+    trust *= np.maximum(bare, hair)
     return Sight(trust, _sample(portrait.crop / np.float32(255), pixels), hair)
+
+
+def _in_face(points: np.ndarray, portrait: Portrait) -> np.ndarray:
+    """[N] 0..1 within the oval of the face: what the portrait shows beside its far cheek is none of it."""
+    oval = portrait.canonical[list(FACE_OVAL)]
+    low, size = oval[:, :2].min(0) - 1, 256
+    scale = size / (np.ptp(oval[:, :2], axis=0).max() + 2)
+    inside = polygon((oval[:, :2] - low) * scale, size)
+    at = (points[:, :2] - low) * scale
+    before = np.clip(points[:, 2] - oval[:, 2].min() + 1, 0, 1)
+    return map_coordinates(inside, at[:, ::-1].T, order=1, mode="constant") * before
 
 
 def _visibility(

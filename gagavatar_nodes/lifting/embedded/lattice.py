@@ -20,7 +20,7 @@ from ...face.topology import (
 from ...heads.canonical import canonical_face
 from ...tracking.foreground import estimate_foreground
 from ...types import Portrait
-from .binding import LANDMARKS, Binding, bind_outside, bind_to_triangles, head_weight
+from .binding import LANDMARKS, Binding, bind_outside, bind_to_triangles, head_weight, stay_with_body
 from .depth import FrontDepth
 from .layer import Layer
 from .mesh import barycentric
@@ -77,8 +77,8 @@ def _lines(size: int, count: int, low: float, high: float) -> np.ndarray:
     return np.interp((np.arange(count) + 0.5) / count * total[-1], total, at)
 
 
-def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice) -> Layer:
-    """Return the front layer: the portrait's own pixels."""
+def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, cloth: np.ndarray) -> Layer:
+    """Return the front layer: the portrait's own pixels; what is `cloth` [S, S] 0..1 stays with the body."""
     nodes, closed = lattice.nodes(), 1 - openings(portrait)
     alpha = lattice.sample(portrait.alpha * closed)
     # Lids and lips must not carry what lies beside them, which would show when they meet.
@@ -89,7 +89,7 @@ def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: La
     return Layer(
         points=points.astype(np.float32),
         binding=binding,
-        head=head_weight(points, portrait, stage),
+        head=stay_with_body(head_weight(points, portrait, stage), lattice.sample(cloth)[kept]),
         colors=np.clip(lattice.sample(colors) / 255, 0, 1)[kept],
         opacities=lattice_opacity(alpha[kept]).astype(np.float32),
         covariances=_thin(len(kept)),
@@ -107,7 +107,7 @@ def lattice_opacity(alpha: np.ndarray) -> np.ndarray:
     return np.interp(alpha, covered, opacities)
 
 
-def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice) -> Layer:
+def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, cloth: np.ndarray) -> Layer:
     """Return what lies close behind the front layer, on every second lattice line, where no head is behind it."""
     coarse = Lattice(lattice.x[::2], lattice.y[::2])
     nodes, z = coarse.nodes(), coarse.sample(depth.z).astype(float)
@@ -126,7 +126,7 @@ def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: 
     return Layer(
         points=backed[kept].astype(np.float32),
         binding=binding,
-        head=head_weight(front[kept], portrait, stage),
+        head=stay_with_body(head_weight(front[kept], portrait, stage), coarse.sample(cloth)[kept]),
         colors=coarse.sample(cv2.GaussianBlur(portrait.crop, (0, 0), 1.5) / np.float32(255))[kept],
         opacities=(0.95 * shown[kept]).astype(np.float32),
         covariances=_thin(len(kept)),

@@ -7,6 +7,7 @@ import numpy as np
 from ...choices import DENSITIES, DENSITY
 from ...types import Portrait
 from .avatar import EmbeddedAvatar
+from .cloth import cloth_beside
 from .colors import solve_colors
 from .depth import front_depth
 from .eyes import eye_layers
@@ -42,9 +43,10 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     head = fit_head(portrait.canonical)
     depth = front_depth(portrait, stage, head)
     lattice = Lattice.over(portrait, density)
-    front = front_layer(portrait, stage, depth, lattice)
-    backing = backing_layer(portrait, stage, depth, lattice)
     regions = Regions.of(portrait, depth)
+    cloth = cloth_beside(portrait, stage, regions)
+    front = front_layer(portrait, stage, depth, lattice, cloth)
+    backing = backing_layer(portrait, stage, depth, lattice, cloth)
     neck = neck_layer(portrait, stage, depth, head, regions)
     skin = skin_layer(portrait, stage, depth, grow_hair(head, portrait, stage, depth), regions, SKIN_SPLATS)
     mouth = mouth_interior(portrait, stage)

@@ -17,6 +17,7 @@ from gagavatar_nodes.media.images import read_image
 from gagavatar_nodes.tracking.portrait import track_portrait
 
 SIZE = 256
+CHEEKS = (205, 425)  # landmarks
 VIEWS = [(-35, 0), (35, 0), (-35, 15), (35, 15), (-35, -15), (35, -15)]
 
 
@@ -31,25 +32,46 @@ def turned(views: list[tuple[float, float]]):
 
 
 def views_of(avatar):
-    """Rotation and alpha of each of `VIEWS`."""
+    """Placement of the head and alpha in each of `VIEWS`."""
     performance = avatar.perform(turned(VIEWS), pose="absolute")
     for index, (_, alpha) in enumerate(performance.frames(SIZE, SIZE)):
-        yield performance.retargeter.placement(index).rotation, alpha.copy()
+        yield performance.retargeter.placement(index), alpha.copy()
 
 
-def pixels(avatar, points: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+def pixels(avatar, points: np.ndarray, placement) -> np.ndarray:
     """[N, 2] of canonical points [N, 3] that turn with the head."""
-    pivot = avatar.stage.from_canonical(NECK_PIVOT[None])[0]
-    staged = (points - NECK_PIVOT) @ rotation.T + pivot
+    pivot = avatar.stage.from_canonical(NECK_PIVOT[None])[0] + placement.shift
+    staged = (points - NECK_PIVOT) @ (placement.scale * placement.rotation).T + pivot
     return (avatar.stage.project(staged)[:, :2] + 0.5) * SIZE / avatar.stage.size - 0.5
 
 
 def test_no_ragged_flap_beside_the_head(avatar):
     thin = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))
     ragged = []
-    for rotation, alpha in views_of(avatar):
-        rows = pixels(avatar, avatar.canonical[:468], rotation)[:, 1]
+    for placement, alpha in views_of(avatar):
+        rows = pixels(avatar, avatar.canonical[:468], placement)[:, 1]
         beside = slice(int(rows.min() + 0.4 * np.ptp(rows)), int(rows.max() + 0.25 * np.ptp(rows)))
         solid = (alpha > 0.5).astype(np.uint8)
         ragged.append((solid - cv2.morphologyEx(solid, cv2.MORPH_OPEN, thin))[beside].sum())
     assert np.mean(ragged) < 32  # pixels of fragments; 12 to 21 today
+
+
+def test_no_gaps_in_the_face(avatar):
+    holes = []
+    for placement, alpha in views_of(avatar):
+        face = np.zeros((SIZE, SIZE), np.uint8)
+        outline = cv2.convexHull(np.round(pixels(avatar, avatar.canonical[:468], placement)).astype(np.int32))
+        cv2.fillConvexPoly(face, outline, 1)
+        holes.append((alpha[cv2.erode(face, np.ones((9, 9))) > 0] < 0.97).mean())
+    assert max(holes) < 0.01
+
+
+def test_the_far_cheek_has_the_near_ones_hue(avatar):
+    """Neither hair nor cloth nor a patch of another color lies in the cheek that the portrait hardly shows."""
+    yaw = -np.sign(avatar.stage.rotation[0, 2]) * 25 or 25
+    performance = avatar.perform(turned([(yaw, 0)]), pose="absolute")
+    rgb, _ = next(iter(performance.frames(SIZE, SIZE)))
+    placed = np.round(pixels(avatar, avatar.canonical[:468], performance.retargeter.placement(0))).astype(int)
+    cheeks = [np.median(rgb[y - 3 : y + 4, x - 3 : x + 4].reshape(-1, 3), axis=0) for x, y in placed[list(CHEEKS)]]
+    one, other = (color / color.sum() for color in cheeks)
+    assert np.abs(one - other).max() < 0.12
