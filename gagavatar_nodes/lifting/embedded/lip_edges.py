@@ -26,8 +26,8 @@ _LIPS = (
 edge may go: the model often sees a lower lip too low, and never an upper one too high."""
 _OUTWARD = 0.45  # of the way to the lip's middle
 _STEPS = 25
-_LIP = 0.7  # least likeness: pixels of an edge must not stay with the lip
-_SURE = (0.07, 0.16)  # mean likeness to lips, over the least, on that way
+_STRICT = 0.2  # more likeness than a half is asked outward: pixels of an edge must not stay with the lip
+_SURE = (0.04, 0.1)  # mean likeness to lips, over a half, on that way
 _EXPOSED = 0.42  # luminance to which dark cheeks are brought: the numbers below hold there
 _DARK, _REDDER = 0.5, 8.0  # of the cheeks' lightness; CIELAB chroma over theirs that no tooth has
 _LIGHTER, _PALER = 15.0, 10.0  # CIELAB units by which teeth differ from lips, each enough
@@ -55,7 +55,8 @@ def _shift(lip: np.ndarray, edge: np.ndarray, outward: np.ndarray, inward: np.nd
     way = np.linspace(-1, 1, 2 * _STEPS + 1)[:, None, None]
     way = np.where(way < 0, -way * outward, way * inward)
     x, y = np.moveaxis((edge + way).astype(np.float32), -1, 0)
-    likeness = cv2.remap(lip, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) - _LIP
+    likeness = cv2.remap(lip, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) - 0.5
+    likeness[:_STEPS] -= _STRICT
     likeness[:_STEPS, likeness[0] < 0] = 0  # a highlight, of which no lip's end is known
     gain = np.cumsum(likeness, 0)  # of a split behind each step: lip before it, none after
     sure = smoothstep(((gain.max(0) - gain[_STEPS]) / _STEPS - _SURE[0]) / (_SURE[1] - _SURE[0]))
