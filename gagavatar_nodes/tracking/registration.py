@@ -97,8 +97,10 @@ class Registration:
             for _ in range(iterations):
                 seen = _patches(image, _on_level(start[nodes] + moved @ turn.T, level), offsets)
                 error = template - _centered(seen)
-                alike = shown / np.square(1 + np.square(error).mean(1) / _UNLIKE**2)
-                pull = np.stack([(slope * error).sum(1) for slope in slopes], 1) * (alike / _NOISE**2)[:, None]
+                unlike = np.einsum("kp,kp->k", error, error) / error.shape[1]
+                alike = shown / np.square(1 + unlike / _UNLIKE**2)
+                pull = np.stack([np.einsum("kp,kp->k", slope, error) for slope in slopes], 1)
+                pull *= (alike / _NOISE**2)[:, None]
                 wanted = ((hessian * moved[:, None]).sum(-1) + pull).ravel()
                 moved = np.clip((motion @ wanted).reshape(-1, 2), -_FARTHEST, _FARTHEST)
         spread = np.clip(_spread() @ (response @ wanted).reshape(-1, 2), -_FARTHEST, _FARTHEST)
