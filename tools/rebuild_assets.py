@@ -77,7 +77,7 @@ def _builders() -> dict[str, Callable[[Path, Path], None]]:
         "english_words.txt.xz": words.build,
         "example_voice.flac": voice.build,
         "lpips_heads.npz": perceptual.build,
-        "face_recognition.onnx": recognition.build,
+        "face_recognition.onnx.xz": recognition.build,
         **dict.fromkeys(portraits.PORTRAITS, portraits.build),
         "web_viewer.js.xz": build_asset,
         "example_portrait.jpg": lambda _, out: make_example_portrait(out / "example_portrait.jpg"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import threading
 from pathlib import Path
@@ -50,6 +51,8 @@ def open_session(path: str | os.PathLike[str]) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(Path(path).read_bytes(), options, providers=["CPUExecutionProvider"])
+        model = Path(path).read_bytes()
+        model = lzma.decompress(model) if Path(path).suffix == ".xz" else model
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no class in common
         raise WeightsError(f"{path} is damaged, or no ONNX network: get the file again") from error

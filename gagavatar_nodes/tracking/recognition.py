@@ -51,7 +51,7 @@ class DlibFace:
     def __call__(self, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """See `Embedder`."""
         return unit(
-            session("face_recognition.onnx").run(None, {"face": dlib_picture(picture, landmarks)})[0].reshape(-1)
+            session("face_recognition.onnx.xz").run(None, {"face": dlib_picture(picture, landmarks)})[0].reshape(-1)
         )
 
 
