@@ -131,7 +131,9 @@ SHOTS = "shots"
 """Key of `Motion.extra` for how the tracked video's shots were laid over each other, see `tracking.shots`."""
 MOUTHS = "mouths_unseen"
 """Key of `Motion.extra` for ranges of frames of the tracked video whose mouth lay outside of the picture."""
-OF_FRAMES = (STRANGERS, DOUBTS, SHOTS, MOUTHS)
+COVERED = "mouths_covered"
+"""The same of those whose mouth was behind something, such as a hand."""
+OF_FRAMES = (STRANGERS, DOUBTS, SHOTS, MOUTHS, COVERED)
 """Keys of `Motion.extra` that speak of frames by their numbers."""
 
 

@@ -15,6 +15,8 @@ import films
 FPS, FLASH = 10, 0.8
 """Frames a second, and the second of a white frame with a beep, of the films with sound."""
 EDGE = 256
+COVERED = slice(14, 26)
+"""Frames of `covered` whose mouth is."""
 _RATE, _BEEP = 48000, 0.1
 _MILLISECONDS = Fraction(1, 1000)
 MATRICES = {
@@ -188,6 +190,31 @@ def hdr(path: Path, transfer: int) -> Path:
 def cut_off_below(path: Path, row: int = 262) -> Path:
     """Write the synthetic head without its mouth: the picture ends at `row` of 448."""
     return silent_film(path, [np.ascontiguousarray(frame[: row * EDGE // 448 // 2 * 2]) for frame in frames()])
+
+
+def covered(thing: str) -> list[np.ndarray]:
+    """Return every second frame of the synthetic head, a third of them with a "hand" or a "microphone" at the mouth."""
+    import cv2
+
+    from gagavatar_nodes.tracking.faces import find_faces
+
+    shown = [frame.copy() for frame in films.driver()[::2]]
+    for frame in shown[COVERED]:
+        points = find_faces(frame)[0].points[:, :2]
+        (left, right), height = points[[61, 291]], float(np.linalg.norm(points[152] - points[2]))
+        mouth, width = (left + right) / 2, float(np.linalg.norm(right - left))
+        if thing == "hand":
+            x, y = points[151].astype(int)
+            skin = tuple(frame[y - 4 : y + 4, x - 8 : x + 8].mean((0, 1)).tolist())
+            for finger in range(4):
+                ends = [mouth + np.array([way * width, (0.2 * finger - 0.3) * height]) for way in (-1.1, 1.1)]
+                line = [tuple(int(value) for value in end) for end in ends]
+                cv2.line(frame, *line, tuple(0.75 * value for value in skin), round(0.24 * height), cv2.LINE_AA)
+                cv2.line(frame, *line, skin, round(0.19 * height), cv2.LINE_AA)
+        else:
+            middle = tuple(int(value) for value in mouth + np.array([0, 0.25 * height]))
+            cv2.circle(frame, middle, round(0.62 * width), (30, 30, 32), -1, cv2.LINE_AA)
+    return shown
 
 
 def as_film(pictures: Callable[[], list[np.ndarray]]) -> Callable[[Path], Path]:

@@ -58,7 +58,15 @@ KINDS: dict[str, dict[str, Maker]] = {
         "change_sides.mp4": odd_films.as_film(lambda: films.side_by_side(changed=True)),
         "crossing.mp4": odd_films.as_film(films.crossing),
     },
-    "mouths": {"mouth_out_of_picture.mp4": odd_films.cut_off_below},
+    "mouths": {
+        "mouth_out_of_picture.mp4": odd_films.cut_off_below,
+        **{
+            f"{thing}_at_the_mouth.mp4": lambda path, thing=thing: odd_films.silent_film(
+                path, odd_films.covered(thing), films.FPS // 2
+            )
+            for thing in ("hand", "microphone")
+        },
+    },
     "short": {"one_frame.mp4": lambda path: odd_films.silent_film(path, odd_films.frames()[:1])},
     "colors": {
         "pq.mkv": partial(odd_films.hdr, transfer=PQ),

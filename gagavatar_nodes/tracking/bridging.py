@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..types import DOUBTS, MOUTHS, STRANGERS, Motion
+from ..types import COVERED, DOUBTS, MOUTHS, STRANGERS, Motion
 
 if TYPE_CHECKING:
     from .video_tracker import TrackedFrame
@@ -24,6 +24,12 @@ def frame_ranges(frames: Sequence[int], most: int | None = None) -> str:
     return ", ".join(words[:most] + ["..."] * (most is not None and len(words) > most))
 
 
+def frames_of(ranges: str) -> set[int]:
+    """Return the frames of `frame_ranges`' words."""
+    ends = [[int(end) for end in part.split("-")] for part in ranges.split(", ") if part]
+    return {frame for part in ends for frame in range(part[0], part[-1] + 1)}
+
+
 def faults(motion: Motion) -> list[str]:
     """Return what a tracked motion has of its own making, a line each: frames without the face, and other people's."""
     lines = []
@@ -33,6 +39,8 @@ def faults(motion: Motion) -> list[str]:
         lines.append(f"another person is in frames {strangers}, who was not followed")
     if mouths := motion.extra.get(MOUTHS):
         lines.append(f"the mouth is outside of the picture in frames {mouths}: it rests there")
+    if covered := motion.extra.get(COVERED):
+        lines.append(f"something covers the mouth in frames {covered}: it rests there")
     if doubts := motion.extra.get(DOUBTS):
         lines.append(f"the person may be another one from frame {doubts} on")
     return lines

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..face.topology import EYE_CORNERS, EYE_RINGS, IRISES
+from .covered import face_tones
 from .detector import Detection
 from .onnx_session import session
 from .opencv import opencv
@@ -81,6 +82,8 @@ class Landmarks:
     """[24, 24, 3] the region of the face as it was seen, small and upright."""
     view: FaceView | None = None
     """What was seen, in full."""
+    tones: np.ndarray | None = None
+    """See `covered.face_tones`."""
 
     @property
     def box(self) -> np.ndarray:
@@ -129,11 +132,12 @@ class FaceLandmarker:
         for indices, ring, refined in zip(IRISES, EYE_RINGS, (left_iris, right_iris), strict=True):  # type: ignore[assignment]
             points[indices, :2] = refined.reshape(-1, 2)
             points[indices, 2] = points[ring, 2].mean()
+        tones = face_tones(seen, points[:, :2])
         points[:, :2] = points[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
         points[:, 2] *= region.edge / _INPUT
         score = float(1 / (1 + np.exp(-np.clip(flag[0], -80, 80))))
         view = FaceView(opencv().cvtColor(seen, opencv().COLOR_RGB2GRAY), to_picture, image.shape[1::-1])
-        return Landmarks(points, score, patch, view)
+        return Landmarks(points, score, patch, view, tones)
 
     def refine(self, image: np.ndarray, face: Landmarks, rounds: int = 2) -> Landmarks:
         """Look again, `rounds` times, at where the landmarks say the face is."""

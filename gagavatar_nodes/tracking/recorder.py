@@ -8,8 +8,9 @@ from ..face.arkit import fit_arkit, gaze_of
 from ..face.bundled_face import bundled_neutral
 from ..face.neutral import resting_face
 from ..face.pose import solve_poses
-from ..types import MOUTHS, TURNS, Motion
+from ..types import COVERED, MOUTHS, TURNS, Motion
 from .bridging import Bridge, frame_ranges
+from .covered import TONES, covered_mouths
 from .face_mesh import Landmarks
 from .mouth import mouth_is_seen, rest_unseen
 from .shots import align_shots, write_shots
@@ -18,6 +19,7 @@ from .upright import quarter_turns, turn_points
 
 _BLOCK = 64
 """Frames whose poses are solved at once."""
+_NO_TONES = np.full((TONES, 3), np.nan, np.float16)
 
 
 class MotionRecorder:
@@ -33,6 +35,7 @@ class MotionRecorder:
         self._pictures: list[tuple[int, int]] = []
         self._confidence: list[float] = []
         self._mouths: list[bool] = []  # of the frames with a face, whether it lies in the picture
+        self._tones: list[np.ndarray] = []  # likewise
         self._blocks: list[tuple[np.ndarray, ...]] = []
         self._shots = [0]
         self._forgotten: set[int] = set()
@@ -47,8 +50,12 @@ class MotionRecorder:
         end = len(self._confidence)
         self._forgotten.update(range(max(end - count, 0), end))
 
-    def add(self, points: np.ndarray | None, score: float, shape: tuple[int, ...]) -> None:
+    def add(
+        self, points: np.ndarray | None, score: float, shape: tuple[int, ...], tones: np.ndarray | None = None
+    ) -> None:
         """Take the next frame: landmarks [478, 3] in pixels or None without a face, face score, picture's shape.
+
+        By the `tones` (`covered.face_tones`) it is found out where something covers the mouth.
 
         A video on its side or upside down becomes the motion of the upright one, by its first face's roll.
         """
@@ -56,6 +63,7 @@ class MotionRecorder:
             self._points += self._backward.flush()
         else:
             self._mouths.append(mouth_is_seen(points, shape))
+            self._tones.append(_NO_TONES if tones is None else tones)
             if self._turns is None:
                 self._turns = quarter_turns(points)
             points = turn_points(points, self._turns, shape)
@@ -77,16 +85,19 @@ class MotionRecorder:
         self._blocks.clear()
         confidence = np.array(self._confidence, np.float32)
         forgotten = sorted(self._forgotten)
-        mouths = np.array(self._mouths)
+        mouths, tones = np.array(self._mouths), np.array(self._tones)
         kept = ~np.isin(np.flatnonzero(confidence > 0), forgotten)
         if kept.any() and not kept.all():
-            scale, rotation, translation, gaze, offsets, mouths = (
-                values[kept] for values in (scale, rotation, translation, gaze, offsets, mouths)
+            scale, rotation, translation, gaze, offsets, mouths, tones = (
+                values[kept] for values in (scale, rotation, translation, gaze, offsets, mouths, tones)
             )
             confidence[forgotten] = 0
         known = np.flatnonzero(confidence > 0)
         starts = np.unique(np.searchsorted(known, self._shots)).tolist()
         shots = align_shots(starts, scale, rotation, translation, offsets)
+        covered = mouths & covered_mouths(tones, rotation, starts, self._fps)
+        notes = self._notes(known[~mouths].tolist(), known[covered].tolist())
+        mouths &= ~covered
         neutral = resting_face(offsets[mouths] if mouths.any() else offsets)
         for start in range(0, len(offsets), _BLOCK):  # in place: the offsets are most of the motion
             block = slice(start, start + _BLOCK)
@@ -107,11 +118,12 @@ class MotionRecorder:
             gaze=gaze,
             confidence=confidence,
             source=self._source,
-            extra=self._notes(known[~mouths].tolist()) | write_shots(shots),
+            extra=notes | write_shots(shots),
         )
 
-    def _notes(self, without_mouth: list[int]) -> dict[str, str]:
-        notes = {TURNS: str(self._turns) if self._turns else "", MOUTHS: frame_ranges(without_mouth)}
+    def _notes(self, without_mouth: list[int], covered: list[int]) -> dict[str, str]:
+        turns = str(self._turns) if self._turns else ""
+        notes = {TURNS: turns, MOUTHS: frame_ranges(without_mouth), COVERED: frame_ranges(covered)}
         return {key: note for key, note in notes.items() if note}
 
     def _solve(self) -> None:

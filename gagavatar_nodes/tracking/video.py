@@ -66,7 +66,10 @@ def track_video(
             points = tracked.points
             if tracked.new_shot:
                 recorder.begin_shot()
-        recorder.add(None if tracked is None else tracked.points, 0.0 if tracked is None else tracked.score, shape)
+        if tracked is None:
+            recorder.add(None, 0.0, shape)
+        else:
+            recorder.add(tracked.points, tracked.score, shape, tracked.tones)
         if on_frame is not None and image is not None:
             on_frame(index, image, points, tracked is None)
         if progress is not None:

@@ -58,6 +58,8 @@ class TrackedFrame:
     """A shot begins here: size and place have nothing to do with those before."""
     doubtful: bool = False
     """It may be another person, who was taken for the followed one after a cut."""
+    tones: np.ndarray | None = None
+    """See `covered.face_tones`."""
 
 
 class VideoTracker:
@@ -153,7 +155,8 @@ class VideoTracker:
         self._learn(found)
         self._last, self._frames_lost, self._cut, self._recolored = found, 0, False, False
         self.faded = faded if jumped else 0
-        return TrackedFrame(self._filter(self._register(found), found.size), found.score, jumped, doubtful)
+        points = self._filter(self._register(found), found.size)
+        return TrackedFrame(points, found.score, jumped, doubtful, found.tones)
 
     def _register(self, found: Landmarks) -> np.ndarray:
         """Return the landmarks [478, 3] where the skin is that they were on in the first view since the cut."""

@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 from gagavatar_nodes import assets, pipeline
 from gagavatar_nodes.face.arkit import ARKIT_NAMES
 from gagavatar_nodes.media.video_reader import VideoReader
+from gagavatar_nodes.types import COVERED
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,10 @@ def truth():
 @pytest.fixture(scope="module")
 def motion():
     return pipeline.track(assets.path("example_driver.mp4"), smoothing=0)
+
+
+def test_nothing_covers_a_mouth_that_speaks(motion):
+    assert COVERED not in motion.extra
 
 
 def correlation(a, b) -> float:

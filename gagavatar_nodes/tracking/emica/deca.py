@@ -20,8 +20,8 @@ from ...errors import FileFormatError
 from ...face.arkit_flame import eye_codes
 from ...heads.flame import SCALE, rotation_matrices
 from ...torch_file import fill_network, load_torch_file
-from ...types import FOCAL, FRONTAL_ROTATION, FlameCodes, Motion
-from ..bridging import Bridge
+from ...types import COVERED, FOCAL, FRONTAL_ROTATION, FlameCodes, Motion
+from ..bridging import Bridge, frames_of
 from ..faces import FaceChoice
 from ..landmarks.face_model import INDICES
 from ..landmarks.fit import flame_square
@@ -134,7 +134,8 @@ def track_deca(
     rows, mouths = zip(*(sightings.looks[index] for index in known), strict=True)
     seen = DecaCodes(*(np.stack(column) for column in zip(*rows, strict=True)))
     codes = flame_codes(seen, flame, *_squares(motion, known))
-    mouth_seen = np.array(mouths)
+    covered = frames_of(motion.extra.get(COVERED, ""))
+    mouth_seen = np.array(mouths) & ~np.isin(known, list(covered))
     for face_codes in (codes.expression, codes.jaw):
         for unseen, held in fill_unseen(face_codes, mouth_seen, np.array(known) / fps):
             face_codes[unseen] = held
