@@ -36,7 +36,7 @@ def test_a_ruff_beside_the_face_stays_and_the_face_turns(ruffed):
     beside = lace & (points[:, 1] > 0.5) & (points[:, 1] < 5) & (np.abs(points[:, 0]) > 9)
     hat = points[:, 1] > 16
     assert beside.sum() > 100
-    assert np.median(way[beside]) < 0.35 * np.median(way[hat])
+    assert np.median(way[beside]) < 0.6 * np.median(way[hat])  # 1.6 where it turns with her, farther from the axis
 
 
 def test_hair_beside_the_face_goes_with_it(avatar):
