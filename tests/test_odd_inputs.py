@@ -11,9 +11,13 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 import odd_films
 import odd_pictures
+from gagavatar_nodes import pipeline
+from gagavatar_nodes.errors import FaceError
+from gagavatar_nodes.media.color import ADOBE_RGB
 from gagavatar_nodes.media.images import read_image
 from gagavatar_nodes.media.sound import SoundReader
 from gagavatar_nodes.media.video_reader import VideoReader
@@ -261,6 +265,21 @@ def test_a_mouth_outside_of_the_picture_is_told_of_and_rests(surface, tmp_path):
 def test_a_portrait_is_read_as_a_good_viewer_shows_it(tmp_path, name):
     picture = read_image(make_picture("portraits", name, tmp_path))
     assert np.abs(picture.rgb.astype(int) - odd_pictures.photo()).mean() < 8
+
+
+def test_adobe_rgb_that_metadata_tell_of_is_read_as_the_one_of_a_profile(tmp_path):
+    profiled = odd_pictures.wide_gamut(ADOBE_RGB[1])(tmp_path / "profile.jpg")
+    told, meant = (
+        read_image(path).rgb.astype(int) for path in (make("portraits", "adobe_rgb.jpg", tmp_path), profiled)
+    )
+    with Image.open(profiled) as stored:
+        ignored = np.abs(np.asarray(stored).astype(int) - meant).mean()
+    assert np.abs(told - meant).mean() < 0.4 * ignored
+
+
+def test_a_picture_without_anything_to_be_seen_is_said_to_be_transparent(tmp_path):
+    with pytest.raises(FaceError, match="transparent throughout"):
+        pipeline.read_portrait(make("erased", "erased.png", tmp_path))
 
 
 def make_picture(kind: str, name: str, folder: Path) -> Path:

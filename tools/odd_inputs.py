@@ -77,6 +77,7 @@ KINDS: dict[str, dict[str, Maker]] = {
         **{f"exif_{turn}.{end}": odd_pictures.turned(turn) for turn in range(2, 9) for end in ("jpg", "png", "webp")},
         "cmyk.jpg": odd_pictures.cmyk,
         "display_p3.jpg": odd_pictures.wide_gamut(odd_pictures.DISPLAY_P3),
+        "adobe_rgb.jpg": odd_pictures.adobe_rgb,
         "bt2020.png": odd_pictures.wide_gamut(odd_pictures.BT2020),
         "display_p3.avif": odd_pictures.wide_gamut(odd_pictures.DISPLAY_P3),
         "12_in_16.png": odd_pictures.deep(12),
@@ -94,6 +95,7 @@ KINDS: dict[str, dict[str, Maker]] = {
         "almost_opaque.png": odd_pictures.with_alpha(odd_pictures.level(230)),
         "fully_transparent.webp": odd_pictures.with_alpha(odd_pictures.level(0)),
     },
+    "erased": {"erased.png": odd_pictures.erased},
     "sideways": {f"quarter_turns_{turns}.png": odd_pictures.quarter_turns(turns) for turns in (1, 2, 3)},
     "names": {
         **{f"{name}.mp4": _named(ROOT / "tests" / "data" / "synthetic_driver.mp4") for name in NAMES},

@@ -157,6 +157,22 @@ def icc_profile(primaries: int, gamma: float) -> bytes:
     return struct.pack(">I", at + len(body)) + head + table + body
 
 
+def adobe_rgb(path: Path) -> Path:
+    """Write Adobe RGB of which cameras' metadata alone tell."""
+    from gagavatar_nodes.media.color import ADOBE_RGB
+
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH2H3I", 8, 1, 0x8769, 4, 1, 26, 0)
+    exif += struct.pack("<H2H2I2H3I", 2, 0xA001, 3, 1, 0xFFFF, 0xA005, 4, 1, 56, 0)
+    exif += struct.pack("<H2HI4sI", 1, 1, 2, 4, b"R03\0", 0)
+    light = (photo() / 255) ** 2.2 @ np.linalg.inv(gamut_matrix(ADOBE_RGB[1])).T
+    return save(path, np.round(255 * np.clip(light, 0, 1) ** (1 / 2.2)).astype(np.uint8), exif=exif)
+
+
+def erased(path: Path) -> Path:
+    """Write a picture that is transparent throughout, and has no colors left."""
+    return save(path, np.zeros((EDGE, EDGE, 4), np.uint8))
+
+
 def pq_signal() -> np.ndarray:
     """[EDGE, EDGE, 3] 0..1: the portrait in HDR (PQ, BT.2020), its white at the reference white."""
     srgb = photo() / 255

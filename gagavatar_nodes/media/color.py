@@ -12,6 +12,8 @@ from functools import cache
 import numpy as np
 
 PQ, HLG, LINEAR = 16, 18, 8
+ADOBE_RGB = 4, 1000
+"""Transfer characteristics, and a number beyond H.273's for the primaries, of Adobe RGB (1998)."""
 _GAMMAS = {4: 2.2, 5: 2.8, 13: 2.2}
 """Transfer functions of SDR that are a power, or near to one. Others are shown by screens as sRGB is."""
 _SRGB_LIKE = 2.2
@@ -21,6 +23,7 @@ _LEVELS = 4096
 
 _D65 = (0.3127, 0.3290)
 _PRIMARIES = {
+    ADOBE_RGB[1]: ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), _D65),
     1: ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060), _D65),
     9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _D65),
     11: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), (0.314, 0.351)),

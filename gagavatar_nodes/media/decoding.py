@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .code_points import read_code_points
-from .color import HLG, PQ, to_srgb
+from .color import ADOBE_RGB, HLG, PQ, to_srgb
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ PILLOW_ERRORS = (
 CODE_POINTS = "code_points"
 """Key of a picture's `info` for transfer characteristics and primaries that its file names, see `code_points`."""
 _HDR = (PQ, HLG)
-_ORIENTATION = 0x0112  # EXIF tag
+_ORIENTATION, _EXIF, _INTEROP, _COLOR_SPACE, _UNCALIBRATED = 0x0112, 0x8769, 0xA005, 0xA001, 0xFFFF  # of EXIF
 _WHITES = tuple(float((1 << bits) - 1) for bits in (10, 12, 14, 16))
 _SAME = 0.05
 """Share by which a PNG's exponent may differ from sRGB's without a conversion."""
@@ -86,10 +86,23 @@ def flatten(image: Image.Image, max_edge: int) -> tuple[np.ndarray, np.ndarray |
 
 def note_colors(image: Image.Image, file: Path) -> None:
     """Keep what `file` says of its colors by code points in the opened picture's `info`, where that is what counts."""
+    if image.mode == "RGB" and "icc_profile" not in image.info and _is_adobe_rgb(image):
+        image.info[CODE_POINTS] = ADOBE_RGB
     points = read_code_points(file)
     if points is not None and (image.format == "PNG" or points[0] in _HDR or "icc_profile" not in image.info):
         image.info.pop("icc_profile", None)
         image.info[CODE_POINTS] = points
+
+
+def _is_adobe_rgb(image: Image.Image) -> bool:
+    """Whether cameras' metadata say so: a color space that is not sRGB, and the rule for file names of Adobe RGB."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return False  # to look for it behind the picture would decode that
+    try:
+        exif = image.getexif()
+        return exif.get_ifd(_EXIF).get(_COLOR_SPACE) == _UNCALIBRATED and exif.get_ifd(_INTEROP).get(1) == "R03"
+    except PILLOW_ERRORS:
+        return False
 
 
 def _by_code_points(rgb: np.ndarray, points: tuple[int, int]) -> np.ndarray:

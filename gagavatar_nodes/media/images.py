@@ -86,10 +86,11 @@ def open_image(file: Path) -> Image.Image:
             _let_pillow_read_heic()
         if head.startswith(b"\xff\xd8\xff"):
             # Image.open refuses by the size in the header, yet a JPEG can be shrunk while it is decoded.
-            return JpegImagePlugin.JpegImageFile(file)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # check_size has its own limit
-            image = Image.open(file)
+            image: Image.Image = JpegImagePlugin.JpegImageFile(file)
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # check_size has its own limit
+                image = Image.open(file)
         note_colors(image, file)
         return image
     except Image.DecompressionBombError as error:

@@ -19,6 +19,8 @@ SMALLEST_FACE = 32
 """Pixels from the brows' top to the chin under which a face shows too little to be lifted."""
 _SNAP = 0.005
 """Alphas this near to 0 and 1 become 0 and 1."""
+_CLEAR = 0.02
+"""Alpha under which nothing is to be seen."""
 _CUT_OFF = 0.08
 """Share of the face's size by which landmarks may lie outside of the picture."""
 
@@ -47,7 +49,12 @@ def track_portrait(
     Raises:
         FaceError: there is no face, none at that index or point, or the face is under 32 pixels or cut off.
     """
-    found = choose_face(image, face)
+    try:
+        found = choose_face(image, face)
+    except FaceError:
+        if alpha is not None and _unit(alpha).max(initial=0) < _CLEAR:
+            raise FaceError("The picture is transparent throughout: save it anew with something to be seen") from None
+        raise
     if turns := quarter_turns(found.points):
         found = turn_landmarks(found, turns, image.shape)
         image = np.ascontiguousarray(np.rot90(image, turns))
