@@ -8,6 +8,7 @@ from itertools import repeat
 
 import numpy as np
 
+from ..background import Prefetch
 from ..errors import FaceError
 from ..types import Motion
 from .bridging import ShotNotes
@@ -18,6 +19,10 @@ from .recorder import MotionRecorder
 from .reference import make_tracker
 from .sightings import Sighting, Sightings
 from .smoothing import DEFAULT_STRENGTH, PASS_SHARE, OneEuroFilter
+from .video_tracker import Found, VideoTracker
+
+_AHEAD = 2
+"""Frames."""
 
 
 def track_video(
@@ -102,8 +107,11 @@ def _track(
     """Yield each frame (None where nobody looks at it), its shape, and the face in it, smoothed forward."""
     if sightings is None:
         tracker = make_tracker(fps, PASS_SHARE * smoothing, face, recognizer)
-        for image in frames:
-            yield image, image.shape, Sighting.by(tracker, image)
+        with Prefetch(
+            _find(frames, tracker), _AHEAD, "faces"
+        ) as found:  # while it is registered, the next is looked for
+            for image, unsettled, stranger, faded in found:
+                yield image, image.shape, Sighting(tracker.settle(unsettled), stranger, faded)
         return
     smooth = OneEuroFilter(fps, PASS_SHARE * smoothing)
     for picture, seen in _see(frames, fps, face, on_frame, sightings, recognizer):
@@ -114,6 +122,12 @@ def _track(
             points = smooth(face_seen.points, Landmarks(face_seen.points, face_seen.score).size)
             seen = replace(seen, face=replace(face_seen, points=points))
         yield picture, sightings.shape, seen
+
+
+def _find(frames: Iterable[np.ndarray], tracker: VideoTracker) -> Iterator[tuple[np.ndarray, Found, bool, int]]:
+    """Yield each frame, what was found in it, and the tracker's `stranger` and `faded`."""
+    for image in frames:
+        yield image, tracker.find(image), tracker.stranger, tracker.faded
 
 
 def _see(

@@ -62,6 +62,20 @@ class TrackedFrame:
     """See `covered.face_tones`."""
 
 
+@dataclass(frozen=True)
+class Found:
+    """What was found in one frame, before it is registered and smoothed."""
+
+    face: Landmarks | None
+    new_shot: bool = False
+    """See `TrackedFrame.new_shot`."""
+    doubtful: bool = False
+    interrupted: bool = True
+    """What came before does not smooth it,"""
+    anew: bool = False
+    """nor is it registered with what came before."""
+
+
 class VideoTracker:
     """Follows one face from frame to frame: landmarks in the region of the last ones, the detector when they are lost.
 
@@ -116,6 +130,10 @@ class VideoTracker:
         Raises:
             FaceError: `face` is an index or a point at which the first frame with faces has none.
         """
+        return self.settle(self.find(image))
+
+    def find(self, image: np.ndarray) -> Found:
+        """Find the face in the next frame: `feed` without `settle`, which may follow in another thread."""
         self.stranger, self.faded = False, 0
         self._image = image
         self._looks.clear()
@@ -124,10 +142,20 @@ class VideoTracker:
         self._past.append(found)
         if found is None:
             self._frames_lost += 1
-            self._filter.reset()
             self.faded = faded
-            return None
+            return Found(None)
         return self._judge(found, faded)
+
+    def settle(self, found: Found) -> TrackedFrame | None:
+        """Register and smooth what `find` has found, frame by frame in their order."""
+        if found.interrupted:
+            self._filter.reset()
+        if found.anew:
+            self._registration = None
+        if found.face is None:
+            return None
+        points = self._filter(self._register(found.face), found.face.size)
+        return TrackedFrame(points, found.face.score, found.new_shot, found.doubtful, found.face.tones)
 
     def _changes(self, image: np.ndarray) -> tuple[bool, int]:
         """Whether the picture is suddenly another one, and how many frames a dissolve took that is over now."""
@@ -144,19 +172,15 @@ class VideoTracker:
         self._refused &= not (sudden or faded)
         return sudden, faded
 
-    def _judge(self, found: Landmarks, faded: int) -> TrackedFrame:
+    def _judge(self, found: Landmarks, faded: int) -> Found:
         bounds = _FADE_JUMP if faded else 1.0
         jumped = self._cut and self._last is not None and _jumped(self._last, found, bounds)
         doubtful = self._recolored and self._likeness_now(found) < SURE
-        if self._cut:
-            self._filter.reset()
-        if self._cut or self._frames_lost > self._fps:
-            self._registration = None
+        interrupted, anew = self._cut, self._cut or self._frames_lost > self._fps
         self._learn(found)
         self._last, self._frames_lost, self._cut, self._recolored = found, 0, False, False
         self.faded = faded if jumped else 0
-        points = self._filter(self._register(found), found.size)
-        return TrackedFrame(points, found.score, jumped, doubtful, found.tones)
+        return Found(found, jumped, doubtful, interrupted, anew)
 
     def _register(self, found: Landmarks) -> np.ndarray:
         """Return the landmarks [478, 3] where the skin is that they were on in the first view since the cut."""
