@@ -25,6 +25,8 @@ _PROBED_PACKETS = 64
 """Packets after which a stream that gave no sound counts as one that cannot be decoded."""
 _TOLERANCE = 0.03
 """Seconds that a frame may be off its place before silence is put in or samples are left out: times are rounded."""
+_MOST_PLANES = 7
+"""Channels in planes of their own: of eight, PyAV reads beyond the last one, and the program ends."""
 _BLOCK = 1 << 16
 """Samples of silence given at once."""
 _log = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ class SoundReader:
         Args:
             path: of a file with sound.
             rate: resample to so many samples a second; None keeps the file's.
-            channels: 1 or 2 mix down or up; None keeps the file's.
+            channels: 1 or 2 mix down or up; None keeps the file's, but mixes more than 7 to 6.
             start: seconds after the first frame at which sample 0 lies.
         """
         self.path = readable_file(path)
@@ -71,8 +73,9 @@ class SoundReader:
         with open_container(self.path) as container:
             stream = container.streams.audio[index]
             self.rate = rate or stream.rate
-            self._layout = {None: stream.layout.name, 1: "mono", 2: "stereo"}[channels]
-            self.channels = channels or stream.channels
+            own = stream.layout.name if stream.channels <= _MOST_PLANES else "5.1"
+            self._layout = {None: own, 1: "mono", 2: "stereo"}[channels]
+            self.channels = channels or (stream.channels if stream.channels <= _MOST_PLANES else 6)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         with open_container(self.path) as container:
@@ -152,6 +155,7 @@ def place_frames(
     given = 0.0  # samples, with those that the resampler still holds
     for frame in frames:
         gap = 0.0 if frame.time is None else (frame.time - origin) * rate - given
+        frame = _in_few_planes(frame)
         now = frame.format.name, frame.layout.name, frame.sample_rate
         if resampler is None or kind != now or abs(gap) > _TOLERANCE * rate:
             if resampler is not None:
@@ -210,6 +214,15 @@ def _silence(samples: int, form: str, layout: str, rate: int) -> Iterator[AudioF
             plane.update(bytes(plane.buffer_size))
         samples -= frame.samples
         yield frame
+
+
+def _in_few_planes(frame: AudioFrame) -> AudioFrame:
+    import av
+
+    if not frame.format.is_planar or frame.layout.nb_channels <= _MOST_PLANES:
+        return frame
+    frame.pts = None
+    return av.AudioResampler(frame.format.packed.name, frame.layout.name, frame.sample_rate).resample(frame)[0]
 
 
 def _without_head(frame: AudioFrame, samples: int) -> AudioFrame:

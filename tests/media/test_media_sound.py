@@ -42,6 +42,22 @@ def test_channels_are_mixed_as_asked(tmp_path, channels):
     assert all(block.dtype == np.float32 for block in reader)
 
 
+@pytest.mark.parametrize(("layout", "channels", "kept"), [("5.1", 6, 6), ("7.1", 8, 6)])
+@pytest.mark.parametrize(("name", "codec"), [("a.wav", "pcm_s16le"), ("a.mka", "aac")])
+def test_surround_sound_is_read_from_anywhere(tmp_path, layout, channels, kept, name, codec):
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=48000, layout=layout)
+        tone = np.tile(np.int16(8000 * np.sin(np.arange(48000) / 20))[:, None], (1, channels))
+        frame = av.AudioFrame.from_ndarray(tone.reshape(1, -1), format="s16", layout=layout)
+        frame.sample_rate = 48000
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    for options, rows in (({}, kept), ({"channels": 2}, 2), ({"channels": 1}, 1)):
+        samples = samples_of(path, start=0.31, **options)
+        assert samples.shape == (rows, pytest.approx(0.69 * 48000, abs=3000))
+        assert np.abs(samples).max() > 0.1
+
+
 def test_long_sound_does_not_drift(tmp_path):
     """44.1 kHz frames do not resample to whole numbers of samples."""
     path = tmp_path / "a.wav"
