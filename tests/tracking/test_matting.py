@@ -51,7 +51,7 @@ def test_foreground_colors_hold_no_background(strands):
     estimated = estimate_foreground(image, alpha).astype(float)
     soft = (alpha > 0.1) & (alpha < 0.9)
     bleeding = np.abs(image[soft] - truth[soft]).mean()
-    assert np.abs(estimated[soft] - truth[soft]).mean() < 0.2 * bleeding
+    assert np.abs(estimated[soft] - truth[soft]).mean() < 0.1 * bleeding
     np.testing.assert_array_equal(estimated[alpha == 1], image[alpha == 1])
 
 
@@ -82,6 +82,70 @@ def test_a_background_swap_changes_the_matte_only_at_its_edge(crop_and_landmarks
         return
     edge = cv2.dilate(((alpha > 0.02) & (alpha < 0.98)).astype(np.uint8), np.ones((41, 41))) > 0
     assert np.abs(again - alpha)[~edge].mean() < 0.01
+
+
+@pytest.fixture(scope="module")
+def long_strands(crop_and_landmarks):
+    """True alpha [512, 512] and foreground [512, 512, 3] of the crop with hairs that stand far off, and a veil."""
+    crop, landmarks = crop_and_landmarks
+    matte = matte_person(crop, landmarks)
+    foreground = estimate_foreground(crop, (matte > 0.97).astype(np.float32)).astype(np.float32)
+    middle = landmarks[:468, :2].mean(0)
+    outline = cv2.findContours((matte > 0.9).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    roots = max(outline, key=len)[:, 0].astype(float)
+    roots = roots[roots[:, 1] < middle[1]][::9]
+    drawn = np.zeros((2048, 2048), np.uint8)
+    for k, root in enumerate(roots):
+        out = (root - middle) / np.linalg.norm(root - middle)
+        bend = 0.6 * np.sin(1.7 * k) * np.array([-out[1], out[0]])
+        way = np.linspace(0, 12 + 8 * (k % 3), 12)[:, None]
+        points = root - 4 * out + way * (out + bend * way / 30)
+        cv2.polylines(drawn, [np.round(4 * points).astype(np.int32)], False, 255, 5, cv2.LINE_AA)
+    strands = cv2.resize(drawn, (512, 512), interpolation=cv2.INTER_AREA) / np.float32(255)
+    body = cv2.GaussianBlur((matte > 0.6).astype(np.float32), (0, 0), 0.7)
+    veil = np.zeros((512, 512), np.float32)
+    beside = int(np.flatnonzero(body[170] > 0.5).max())
+    veil[140:200, beside - 12 : beside + 20] = 0.55
+    foreground[140:200, beside + 1 :] = foreground[140:200, beside - 3, None]
+    veil = cv2.GaussianBlur(veil, (0, 0), 1.5)
+    return np.maximum.reduce([body, strands, veil]), foreground, strands, veil > 0.5
+
+
+def _ground(name):
+    """A plain screen, or foliage."""
+    if name == "screen":
+        return np.full((512, 512, 3), [30, 180, 60], np.float32)
+    leaves = cv2.GaussianBlur(np.random.default_rng(1).normal(size=(512, 512, 3)), (0, 0), 8) * 150
+    return np.clip(leaves + np.float32([60, 120, 60]), 0, 255).astype(np.float32)
+
+
+def _over(foreground, alpha, ground):
+    return np.round(np.clip(alpha[..., None] * foreground + (1 - alpha[..., None]) * ground, 0, 255)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("ground", "strand_error", "veil_error"), [("screen", 0.2, 0.2), ("leaves", 0.3, 0.35)])
+def test_far_strands_and_veils_keep_their_alpha(long_strands, crop_and_landmarks, ground, strand_error, veil_error):
+    alpha, foreground, strands, veil = long_strands
+    solved = matte_person(_over(foreground, alpha, _ground(ground)), crop_and_landmarks[1])
+    beyond = (cv2.erode(alpha, np.ones((3, 3))) < 0.1) & (strands > 0.3)
+    error = np.abs(solved - alpha)  # with a band of fixed width around the mask: 0.56 and 0.60, 0.55 and 0.50
+    assert error[beyond].mean() < strand_error  # 0.08 and 0.15
+    assert error[veil & (alpha < 0.57)].mean() < veil_error  # 0.06 and 0.19
+
+
+@pytest.mark.parametrize("white", [0, 255])
+def test_a_new_background_shows_no_fringe_of_the_old_one(long_strands, crop_and_landmarks, white):
+    alpha, foreground, *_ = long_strands
+    picture = _over(foreground, alpha, _ground("screen"))
+    solved = matte_person(picture, crop_and_landmarks[1])
+    band = cv2.dilate(((alpha > 0.02) & (alpha < 0.98)).astype(np.uint8), np.ones((5, 5))) > 0
+
+    def excess(colors, matte):
+        seen = _over(colors.astype(np.float32), matte, np.float32(white)).astype(float)
+        return np.maximum(seen[..., 1] - seen[..., ::2].max(-1), 0)[band].mean()
+
+    assert excess(estimate_foreground(picture, solved), solved) < 0.1 * excess(picture, solved)
+    assert excess(estimate_foreground(picture, alpha), alpha) < 0.02 * excess(picture, alpha)
 
 
 def test_an_unknown_method_is_refused(crop_and_landmarks):
