@@ -21,6 +21,7 @@ from .commands import (
     info,
     lift,
     prepare,
+    reexpress,
     render,
     serve,
     track,
@@ -103,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
         animate.add_parser,
+        reexpress.add_parser,
         track.add_parser,
         lift.add_parser,
         render.add_render_parser,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from moviepy import VideoClip
     from typing_extensions import Unpack
 
+    from .reexpression import WatchedFilm
     from .speech.manner import Manner
     from .trackers import OnFrame
     from .tracking.faces import FaceChoice, FaceReference, FromLeft
@@ -58,8 +59,10 @@ __all__ = [
     "read_driver",
     "read_portrait",
     "read_voice",
+    "reexpress",
     "render",
     "track",
+    "watch_film",
 ]  # fmt: skip
 
 Face: TypeAlias = "int | FromLeft | tuple[float, float] | str | os.PathLike[str] | FaceReference | None"
@@ -311,6 +314,73 @@ def clip(
 
     with sound_file(motion, audio_from) as sound:
         return make_clip(avatar.perform(motion, reference, pose=pose), look, sound)
+
+
+def watch_film(
+    path: str | os.PathLike[str],
+    smoothing: float = SMOOTHING,
+    face: Face = None,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> WatchedFilm:
+    """Follow the face of a film that shall be re-expressed, and lift it; see `reexpression.watch`.
+
+    Raises:
+        MediaError: the file cannot be read, or is a single picture.
+        FaceError: no frame shows a face, or it is too small or cut off in all of them.
+    """
+    from .media.video_reader import VideoReader
+    from .reexpression import watch
+    from .tracking.reference import film_recognizer
+
+    settings = settings or Settings()
+    with VideoReader(path) as video:
+        if video.frame_count == 1:
+            raise MediaError(f"{path} is a single picture: give a film, or animate the picture")
+        recognizer = film_recognizer(settings)
+        return watch(video, smoothing, _resolve_face(face, settings), progress, str(path), recognizer)
+
+
+def reexpress(
+    film: WatchedFilm,
+    driver: Motion,
+    path: str | os.PathLike[str],
+    eyes: float = 1.0,
+    mouth: float = 1.0,
+    audio_from: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Write a film with the driver's expression in its face; see `reexpression.reexpress`.
+
+    Args:
+        film: from `watch_film`.
+        driver: from `read_driver` or `read_voice`.
+        path: video to write, or numbered pictures.
+        eyes: 0..1 how much of the driver's eyes and brows is taken.
+        mouth: 0..1 how much of its mouth and jaw.
+        audio_from: file whose sound goes along.
+        progress: called with each frame.
+
+    Returns:
+        The number of frames written: those of the shorter of film and driver.
+
+    Raises:
+        MediaError: the film is no longer there, or the file cannot be written.
+    """
+    from .media.video_reader import VideoReader
+    from .media.video_writer import VideoWriter
+    from .reexpression import reexpress
+
+    with VideoReader(film.motion.source) as video, ExitStack() as stack:
+        writer = None
+        for frame in reexpress(video, film, driver, eyes, mouth):
+            if writer is None:
+                size = frame.shape[1], frame.shape[0]
+                writer = stack.enter_context(VideoWriter(path, film.motion.fps, size, audio_from=audio_from))
+            writer.write(frame)
+            if progress is not None:
+                progress(writer.frame_count, min(len(film.motion), len(driver)))
+    return 0 if writer is None else writer.frame_count
 
 
 def choose_model(

@@ -7,11 +7,22 @@ from dataclasses import replace
 import numpy as np
 
 from ..easing import smoothstep
+from ..face.arkit import gaze_of
 from ..face.bundled_face import bundled_neutral
-from ..face.topology import LOWER_LIP, LOWER_LIP_ROWS, MOUTH_CORNERS, UPPER_LIP, UPPER_LIP_ROWS
+from ..face.topology import (
+    EYE_CORNERS,
+    LOWER_LIDS,
+    LOWER_LIP,
+    LOWER_LIP_ROWS,
+    MOUTH_CORNERS,
+    UPPER_LIDS,
+    UPPER_LIP,
+    UPPER_LIP_ROWS,
+    eye_openness,
+)
 from ..types import ARKIT_NAMES, SOUND, FlameCodes, Motion
 from .operations import scale_expression
-from .timeline import extend, resample
+from .timeline import extend, resample, trim
 
 MOUTH_COLUMNS = [i for i, name in enumerate(ARKIT_NAMES) if name.startswith(("jaw", "mouth", "tongue", "cheekPuff"))]
 """Columns of the ARKit weights that speech moves."""
@@ -52,6 +63,37 @@ def replace_mouth(motion: Motion, mouth_of: Motion, shorter: str = "loop") -> Mo
     return replace(face, deltas=deltas, arkit=arkit, flame=flame, times=times, extra=extra)
 
 
+def replace_parts(motion: Motion, expression_of: Motion, eyes: float = 1.0, mouth: float = 1.0) -> Motion:
+    """Return the motion with a share of another's expression: of its eyes and brows, and of its mouth and jaw.
+
+    Head pose, neutral face and frame rate stay; the result ends with the shorter of the two. FLAME codes, which cannot
+    be cut into parts, are dropped.
+
+    Args:
+        motion: whose head it is.
+        expression_of: whose expression is taken.
+        eyes: 0..1, 0 keeps the motion's own.
+        mouth: 0..1, likewise.
+    """
+    other = resample(expression_of, motion.fps)
+    count = min(len(motion), len(other))
+    motion, other = trim(motion, 0, count), trim(other, 0, count)
+    lower = _lower_face(motion.neutral)[:, None]
+    share, closing = eyes + (mouth - eyes) * lower, mouth * lower * (_closing(motion.neutral) - _closing(other.neutral))
+    lids = _lid_sizes(motion.neutral, other.neutral)
+    deltas = np.empty((count, 478, 3), np.float16)
+    for start in range(0, count, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        own, taken = motion.deltas[block].astype(np.float32), lids * other.deltas[block].astype(np.float32)
+        deltas[block] = own + share * (taken - own) + closing
+    part = np.full(len(ARKIT_NAMES), eyes)
+    part[MOUTH_COLUMNS] = mouth
+    arkit = (motion.arkit + part * (other.arkit - motion.arkit)).astype(np.float32)
+    looking = gaze_of(motion.neutral) + other.gaze - gaze_of(other.neutral)
+    gaze = (motion.gaze + eyes * (looking - motion.gaze)).astype(np.float32)
+    return replace(motion, deltas=deltas, arkit=arkit, gaze=gaze, flame=None)
+
+
 def scale_parts(motion: Motion, eyes: float, mouth: float) -> Motion:
     """Weaker (0..1) or stronger eyes with brows, and mouth with jaw, each by itself; 1 and 1 change nothing.
 
@@ -82,6 +124,20 @@ def _lower_face(neutral: np.ndarray) -> np.ndarray:
     share = smoothstep((_UPPER_EDGE - neutral[:, 1]) / (_UPPER_EDGE - _LOWER_EDGE))
     share[468:] = 0
     return share
+
+
+def _lid_sizes(neutral: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """[478, 1] by how much lids of a neutral face move for those of another: as eyes that open farther must to shut."""
+    sizes = np.ones((478, 1), np.float32)
+    gaps = [eye_openness(face.astype(np.float64)) * _eye_widths(face) for face in (neutral, other)]
+    for side, (own, others) in enumerate(zip(*gaps, strict=True)):
+        sizes[[*UPPER_LIDS[side], *LOWER_LIDS[side]]] = np.clip(own / max(others, 1e-3), 0.5, 2.0)
+    return sizes
+
+
+def _eye_widths(neutral: np.ndarray) -> np.ndarray:
+    """[2] centimeters between the corners of each eye."""
+    return np.array([np.linalg.norm(neutral[outer] - neutral[inner]) for outer, inner in EYE_CORNERS])
 
 
 def _closing(neutral: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from .motions import BuiltinMotion, CombineMotions, EditMotion, KeyFrames, Orbit
 from .pages import AvatarToWebPage
 from .portraits import LiftPortrait, TrackPortrait
 from .quality import CompareQuality
+from .reexpressing import ReexpressVideo
 from .rendering import RenderAvatar, RenderAvatarToVideo
 from .splats import AvatarToSplat
 from .storage import LoadAvatar, LoadMotion, SaveAvatar, SaveMotion
@@ -28,6 +29,7 @@ face_route.register()
 _NODES = (
     ExampleInputs,
     AnimatePortrait,
+    ReexpressVideo,
     LoadAvatarModel,
     LoadHeadTracker,
     TrackPortrait,

@@ -129,12 +129,12 @@ class ExtractDriving:
             tensors.check_images(images, "images")
             chunk = chunk_number(prompt, unique_id)
             if chunk is None:
-                motion = job.of(_Batch(images, fps), "images", fingerprint(images))
+                motion = job.of(PictureBatch(images, fps), "images", fingerprint(images))
             else:
-                motion = job.of_chunk(_Batch(images, fps), chunk, unique_id)
+                motion = job.of_chunk(PictureBatch(images, fps), chunk, unique_id)
         else:
             with file_of(video) as path, VideoReader(path) as reader:
-                motion = job.of(reader, path.name, _file_state(path), path)
+                motion = job.of(reader, path.name, file_state(path), path)
                 audio = audio or run_cancellable(lambda: read_sound(path))
         return heard_with(motion, audio), audio, job.overlay(), report(motion), motion.fps
 
@@ -157,10 +157,10 @@ def face_of_picture(images: tensors.Batch) -> Motion:
     tensors.check_images(images, "photo")
     first = images[:1]
     tracking = _Tracking(HeadTracker("embedded"), smoothing=0, face=None, preview_frames=0)
-    return tracking.of(_Batch(first, FPS), "photo", fingerprint(first))
+    return tracking.of(PictureBatch(first, FPS), "photo", fingerprint(first))
 
 
-class _Batch:
+class PictureBatch:
     """An IMAGE batch with what trackers ask of a video."""
 
     def __init__(self, images: tensors.Batch, fps: float) -> None:
@@ -270,7 +270,8 @@ def _memory() -> SightingsMemory:
     return SightingsMemory()
 
 
-def _file_state(path: Path) -> Hashable:
+def file_state(path: Path) -> Hashable:
+    """Return what tells a file and its content from others."""
     state = path.stat()
     return str(path), state.st_size, state.st_mtime_ns
 

@@ -24,6 +24,12 @@ HINTS = {
         "not lift again. With **dub** on, a film's face speaks the connected voice. The editor also offers the same "
         "nodes as building blocks: search for *Animate Talking Face* and *Lip Sync*."
     ),
+    "ReexpressVideo": (
+        "To dub a film: **Drive by Voice** into **motion**, its **audio** into **audio**, **eyes** at 0. The film's "
+        "best frame is lifted once; where the new expression is like the filmed one, the film stays as it is. Frames "
+        "without the face come as they are, and **report** names them. The head's pose stays: to turn it, use "
+        "**Animate Portrait**."
+    ),
     "LoadAvatarModel": (
         "`GAGAvatar.pt` and `FLAME_with_eye.pt` go into ComfyUI's `models/gagavatar` folder. With **download** on, the "
         "node fetches what is missing; it wants **accept_licenses** on too, so read them first: the tooltip and the "
