@@ -14,17 +14,13 @@ _ITERATIONS = 120
 _TOLERANCE = 1e-3
 
 
-def closed_form_alpha(
-    image: np.ndarray, trimap: np.ndarray, start: np.ndarray, trust: np.ndarray | None = None
-) -> np.ndarray:
+def closed_form_alpha(image: np.ndarray, trimap: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Alpha [H, W] float32 0..1 that is locally an affine function of color.
 
     Args:
         image: [H, W, 3] uint8 RGB.
         trimap: [H, W] float32: 0 background, 1 foreground, anything between is solved for.
         start: [H, W] float32 0..1, a guess from which the solver sets out.
-        trust: [H, W] float32 from 0 up, how much the guess is believed against the affine model: a data term as in
-            Wang and Cohen, "Optimized Color Sampling for Robust Matting", CVPR 2007.
     """
     from scipy.sparse import diags
     from scipy.sparse.linalg import LinearOperator, cg
@@ -37,11 +33,10 @@ def closed_form_alpha(
     laplacian = _matting_laplacian(image, unknown)[rows]
     inside = laplacian[:, rows].astype(np.float64)  # once, not at each product
     known = np.where(unknown, 0, alpha).ravel()
-    believed = np.full(len(rows), 1e-8) if trust is None else 1e-8 + trust.ravel()[rows]
-    diagonal = inside.diagonal() + believed
+    diagonal = inside.diagonal() + 1e-8
     solution, _ = cg(
-        inside + diags(believed),
-        believed * alpha.ravel()[rows] - laplacian @ known,
+        inside + diags(np.full(len(rows), 1e-8)),
+        -laplacian @ known,
         x0=alpha.ravel()[rows],
         maxiter=_ITERATIONS,
         M=LinearOperator(inside.shape, lambda v: v.ravel() / diagonal),

@@ -21,13 +21,13 @@ def estimate_foreground(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     nearest foreground colors spread.
     """
     alpha = np.asarray(alpha, np.float32)
-    foreground, _ = estimate_layers(image, alpha)
+    foreground = _estimate(image, alpha)
     foreground = np.where(alpha[..., None] >= 1, image, foreground * 255)
     return np.round(np.clip(foreground, 0, 255)).astype(np.uint8)
 
 
-def estimate_layers(image: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Colors of foreground and background, [S, S, 3] float32 0..1 each; see `estimate_foreground`."""
+def _estimate(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colors of the foreground, [S, S, 3] float32 0..1; see `estimate_foreground`."""
     cv2 = opencv()
     observed = image.astype(np.float32) / 255
     a = alpha[..., None]
@@ -42,7 +42,7 @@ def estimate_layers(image: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, n
         weights = _weights(matte)
         for _ in range(_ROUNDS_SMALL if size <= _SMALL else _ROUNDS):
             foreground, background = _relax(pixels, matte, weights, foreground, background)
-    return foreground, background
+    return foreground
 
 
 def _levels(size: int) -> list[int]:

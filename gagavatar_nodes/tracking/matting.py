@@ -10,7 +10,6 @@ from .closed_form import closed_form_alpha
 from .onnx_session import session
 from .opencv import opencv
 from .outline import head_outline
-from .strands import guess_alpha, widen_trimap
 
 METHODS = ("auto", "closed-form", "guided", "pymatting", "none")
 """`auto` is `closed-form`, ours; `guided` is faster and blurrier; `pymatting` needs that package; `none` keeps all."""
@@ -25,15 +24,8 @@ _HOLE = 0.002
 """Share of the crop under which a hole in the mask is filled."""
 _FACE_MARGIN = 2 / 512
 """Of the crop's edge, by which the landmarks' outline of a face may lie outside of it."""
-_SKIN_EDGE = (6 / 512, 14 / 512)
-"""Of the crop's edge: so near to the face colors decide nothing, and so far from it all."""
-_ABOVE_CHIN = (0.35, 0.6)
-"""Heights above the chin, in heights of the face, between which colors come to decide."""
 _BAND = 9 / 512
 """Half-width of the trimap's band, as a share of the crop's edge."""
-
-_TRUST = 0.25
-"""Weight of what colors say against that of smoothness."""
 
 
 def matte_person(crop: np.ndarray, landmarks: np.ndarray, method: str = "auto") -> np.ndarray:
@@ -49,15 +41,11 @@ def matte_person(crop: np.ndarray, landmarks: np.ndarray, method: str = "auto") 
         return np.ones(crop.shape[:2], np.float32)
     segmentation = segment_person(crop)
     mask = _grab_cut(crop, landmarks, segmentation)
-    trimap, hair = _trimap(mask, landmarks), _hair_weight(crop, landmarks)
-    trimap = np.where(hair > 0, widen_trimap(crop, trimap), trimap)
+    trimap = _trimap(mask, landmarks)
     if method == "pymatting":
         return _pymatting_alpha(crop, trimap)
-    guided = _guided_alpha(crop, trimap)
-    if method == "guided":
-        return guided
-    guess, trust = guess_alpha(crop, trimap, mask)
-    return closed_form_alpha(crop, trimap, guided + hair * (guess - guided), _TRUST * trust * hair)
+    guess = _guided_alpha(crop, trimap)
+    return guess if method == "guided" else closed_form_alpha(crop, trimap, guess)
 
 
 def segment_person(crop: np.ndarray) -> np.ndarray:
@@ -123,30 +111,10 @@ def _trimap(mask: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     trimap = np.full(mask.shape, 0.5, np.float32)
     trimap[foreground > 0] = 1
     trimap[background > 0] = 0
-    face = _face(mask.shape, landmarks)
+    face = cv2.fillPoly(np.zeros(mask.shape, np.uint8), [np.round(landmarks[list(FACE_OVAL), :2]).astype(np.int32)], 1)
     margin = 2 * max(1, round(_FACE_MARGIN * mask.shape[0])) + 1
     trimap[cv2.erode(face, np.ones((margin, margin), np.uint8)) > 0] = 1
     return trimap
-
-
-def _face(shape: tuple[int, ...], landmarks: np.ndarray) -> np.ndarray:
-    """[S, S] uint8: 1 inside the landmarks' outline of the face."""
-    outline = np.round(landmarks[list(FACE_OVAL), :2]).astype(np.int32)
-    return opencv().fillPoly(np.zeros(shape[:2], np.uint8), [outline], 1)
-
-
-def _hair_weight(crop: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """[S, S] 0..1 where hair may be: not at the edge of the face, nor far under the eyes.
-
-    Skin and cloth end sharply, and often have the colors of the background.
-    """
-    outside = opencv().distanceTransform(1 - _face(crop.shape, landmarks), opencv().DIST_L2, 5)
-    low, high = _SKIN_EDGE
-    beside: np.ndarray = np.clip((outside / len(crop) - low) / (high - low), 0, 1)
-    face = landmarks[list(FACE_OVAL), 1]
-    none, all_ = _ABOVE_CHIN
-    over = ((face.max() - np.arange(len(crop))[:, None]) / np.ptp(face) - none) / (all_ - none)
-    return (beside * np.clip(over, 0, 1)).astype(np.float32)
 
 
 def _guided_alpha(crop: np.ndarray, trimap: np.ndarray) -> np.ndarray:

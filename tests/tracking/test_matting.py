@@ -108,35 +108,22 @@ def long_strands(crop_and_landmarks):
     veil[140:200, beside - 12 : beside + 20] = 0.55
     foreground[140:200, beside + 1 :] = foreground[140:200, beside - 3, None]
     veil = cv2.GaussianBlur(veil, (0, 0), 1.5)
-    return np.maximum.reduce([body, strands, veil]), foreground, strands, veil > 0.5
+    return np.maximum.reduce([body, strands, veil]), foreground
 
 
-def _ground(name):
-    """A plain screen, or foliage."""
-    if name == "screen":
-        return np.full((512, 512, 3), [30, 180, 60], np.float32)
-    leaves = cv2.GaussianBlur(np.random.default_rng(1).normal(size=(512, 512, 3)), (0, 0), 8) * 150
-    return np.clip(leaves + np.float32([60, 120, 60]), 0, 255).astype(np.float32)
+def _ground():
+    """A plain green screen."""
+    return np.full((512, 512, 3), [30, 180, 60], np.float32)
 
 
 def _over(foreground, alpha, ground):
     return np.round(np.clip(alpha[..., None] * foreground + (1 - alpha[..., None]) * ground, 0, 255)).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("ground", "strand_error", "veil_error"), [("screen", 0.2, 0.2), ("leaves", 0.3, 0.35)])
-def test_far_strands_and_veils_keep_their_alpha(long_strands, crop_and_landmarks, ground, strand_error, veil_error):
-    alpha, foreground, strands, veil = long_strands
-    solved = matte_person(_over(foreground, alpha, _ground(ground)), crop_and_landmarks[1])
-    beyond = (cv2.erode(alpha, np.ones((3, 3))) < 0.1) & (strands > 0.3)
-    error = np.abs(solved - alpha)  # with a band of fixed width around the mask: 0.56 and 0.60, 0.55 and 0.50
-    assert error[beyond].mean() < strand_error  # 0.08 and 0.15
-    assert error[veil & (alpha < 0.57)].mean() < veil_error  # 0.06 and 0.19
-
-
 @pytest.mark.parametrize("white", [0, 255])
 def test_a_new_background_shows_no_fringe_of_the_old_one(long_strands, crop_and_landmarks, white):
-    alpha, foreground, *_ = long_strands
-    picture = _over(foreground, alpha, _ground("screen"))
+    alpha, foreground = long_strands
+    picture = _over(foreground, alpha, _ground())
     solved = matte_person(picture, crop_and_landmarks[1])
     band = cv2.dilate(((alpha > 0.02) & (alpha < 0.98)).astype(np.uint8), np.ones((5, 5))) > 0
 
