@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from comfy_prompts import G, builtin, graph, node, to_video
+from gagavatar_nodes.media.sound import find_sound
+from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS
 from served_nodes import differences, is_v3
 
@@ -57,6 +59,23 @@ def test_a_new_background_renders_and_does_not_track_or_lift_again(server):
 def test_a_new_driver_does_not_lift_again(server):
     server.run(graph(builtin()))
     assert sorted(server.run(graph(builtin("shake"))).executed) == ["4", "5", "6"]
+
+
+def test_a_film_takes_another_expression_and_is_saved_with_its_sound(server):
+    prompt = {
+        "1": node("ExampleInputs", person="photo"),
+        "2": builtin("talk", 0.4),
+        "3": node("ReexpressVideo", motion=["2", 0], video=["1", 1], eyes=0.0, mouth=1.0),
+        "4": node("SaveVideo", video=["3", 0], filename_prefix="film", format="auto", codec="auto"),
+    }
+    run = server.run(prompt)
+    assert not run.problems
+    made = max((path for path in server.files() if path.name.startswith("film")), key=lambda path: path.stat().st_mtime)
+    with VideoReader(made) as video:
+        assert sum(1 for _ in video) == 10
+    assert find_sound(made) is not None
+    prompt["3"]["inputs"]["eyes"] = 1.0
+    assert server.run(prompt).executed == ["3", "4"]
 
 
 @pytest.mark.parametrize("stage", ["render", "video", "track"])
