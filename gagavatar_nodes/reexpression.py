@@ -21,6 +21,7 @@ from .driving.retarget import HeadPlacement, Retargeter
 from .easing import smoothstep
 from .face.pose import NECK_PIVOT
 from .rendering.drawing import draw_frames
+from .tracking.arcface import similarity
 from .types import ARKIT_NAMES, Camera, FrameSource, Gaussians, Motion, Progress
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def reexpress(
             yield frame
             continue
         outlines = [_landmarks(film, who.displacements(index), index) * (edge / size) for who in (filmed, wanted)]
-        yield _lay_over(frame, before, after, outlines, _similarity(outlines[0], film.landmarks[index]))
+        yield _lay_over(frame, before, after, outlines, similarity(outlines[0], film.landmarks[index, :468]))
 
 
 def _posed(film: WatchedFilm, faces: tuple[Retargeter, Retargeter], count: int) -> Iterator[tuple[Gaussians, Camera]]:
@@ -155,17 +156,10 @@ def _drawn_edge(film: WatchedFilm) -> int:
     size = film.avatar.stage.size
     some = np.flatnonzero(film.motion.confidence > 0)[:: max(1, len(film.motion) // 50)]
     still = np.zeros((478, 3))
-    scales = [abs(_similarity(_landmarks(film, still, i), film.landmarks[i])[:, 0] @ [1, 1j]) for i in some.tolist()]
+    scales = [
+        abs(similarity(_landmarks(film, still, i), film.landmarks[i, :468])[:, 0] @ [1, 1j]) for i in some.tolist()
+    ]
     return int(np.clip(4 * round(size * float(np.median(scales)) / 4), *_EDGES))
-
-
-def _similarity(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """[2, 3] the similarity that takes `points` [N, 2] nearest to the first N of `others`."""
-    z, w = points @ [1, 1j], others[: len(points)] @ [1, 1j]
-    centered = z - z.mean()
-    turn = (centered.conj() @ (w - w.mean())) / (centered.conj() @ centered).real
-    shift = w.mean() - turn * z.mean()
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
 def _hull(points: np.ndarray, edge: int) -> np.ndarray:

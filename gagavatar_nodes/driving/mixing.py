@@ -10,7 +10,6 @@ from ..easing import smoothstep
 from ..face.arkit import gaze_of
 from ..face.bundled_face import bundled_neutral
 from ..face.topology import (
-    EYE_CORNERS,
     LOWER_LIDS,
     LOWER_LIP,
     LOWER_LIP_ROWS,
@@ -19,6 +18,7 @@ from ..face.topology import (
     UPPER_LIP,
     UPPER_LIP_ROWS,
     eye_openness,
+    eye_widths,
 )
 from ..types import ARKIT_NAMES, SOUND, FlameCodes, Motion
 from .operations import scale_expression
@@ -129,15 +129,10 @@ def _lower_face(neutral: np.ndarray) -> np.ndarray:
 def _lid_sizes(neutral: np.ndarray, other: np.ndarray) -> np.ndarray:
     """[478, 1] by how much lids of a neutral face move for those of another: as eyes that open farther must to shut."""
     sizes = np.ones((478, 1), np.float32)
-    gaps = [eye_openness(face.astype(np.float64)) * _eye_widths(face) for face in (neutral, other)]
+    gaps = [eye_openness(face.astype(np.float64)) * eye_widths(face) for face in (neutral, other)]
     for side, (own, others) in enumerate(zip(*gaps, strict=True)):
         sizes[[*UPPER_LIDS[side], *LOWER_LIDS[side]]] = np.clip(own / max(others, 1e-3), 0.5, 2.0)
     return sizes
-
-
-def _eye_widths(neutral: np.ndarray) -> np.ndarray:
-    """[2] centimeters between the corners of each eye."""
-    return np.array([np.linalg.norm(neutral[outer] - neutral[inner]) for outer, inner in EYE_CORNERS])
 
 
 def _closing(neutral: np.ndarray) -> np.ndarray:

@@ -54,6 +54,11 @@ def mouth_aperture(landmarks: np.ndarray) -> np.ndarray:
     return np.linalg.norm(landmarks[..., UPPER_LIP, :] - landmarks[..., LOWER_LIP, :], axis=-1)
 
 
+def eye_widths(landmarks: np.ndarray) -> np.ndarray:
+    """[2] distance between the corners of each eye, of landmarks [478, 3]."""
+    return np.array([np.linalg.norm(landmarks[outer] - landmarks[inner]) for outer, inner in EYE_CORNERS])
+
+
 def eye_openness(landmarks: np.ndarray) -> np.ndarray:
     """Lid opening over eye width, [..., 2] from landmarks [..., 478, 3]: about 0.3 when open, under 0.1 when closed."""
     sides = []

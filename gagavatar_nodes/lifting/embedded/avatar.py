@@ -14,11 +14,11 @@ from ...driving.retarget import HeadPlacement, Retargeter
 from ...export.rig import Rig, Shape
 from ...export.rig_file import Take
 from ...face.arkit import gaze_of
-from ...face.topology import LOWER_LIP, UPPER_LIP
+from ...face.topology import LOWER_LIP, UPPER_LIP, eye_widths
 from ...rendering.drawing import draw_frames
 from ...types import Camera, Gaussians, Motion, Portrait
 from .binding import CONTROLS, LANDMARKS, Handle
-from .eyes import ball_depth, eye_widths
+from .eyes import ball_depth
 from .file import AvatarParts, read_parts, write_parts
 from .lids import lid_handles
 from .mouth import mouth_handles, mouth_shade, mouth_visibility

@@ -30,11 +30,6 @@ def eye_layers(portrait: Portrait, stage: Stage) -> list[Layer]:
     return layers
 
 
-def eye_widths(canonical: np.ndarray) -> np.ndarray:
-    """[2] centimeters between the corners of each eye."""
-    return np.array([np.linalg.norm(canonical[ring[0]] - canonical[ring[8]]) for ring in EYE_RINGS])
-
-
 def ball_depth(gaze: np.ndarray) -> np.ndarray:
     """How far an iris at `gaze` [N, 2], in eye widths, lies behind the front of the eyeball, in eye widths."""
     return _BALL - np.sqrt(np.maximum(_BALL**2 - np.square(gaze).sum(-1), 0.05 * _BALL**2))

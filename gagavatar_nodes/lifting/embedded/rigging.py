@@ -14,10 +14,9 @@ from ...driving.retarget import Retargeter
 from ...export.rig import Eye, Rig, Shape, activations
 from ...export.rig_file import Take
 from ...face.pose import NECK_PIVOT
-from ...face.topology import CHIN
+from ...face.topology import CHIN, eye_widths
 from ...types import ARKIT_NAMES
 from .binding import CONTROLS, LANDMARKS, Handle
-from .eyes import eye_widths
 
 if TYPE_CHECKING:
     from .avatar import EmbeddedAvatar
