@@ -34,7 +34,7 @@ def test_a_mouth_that_is_never_seen_rests_and_the_eyes_go_on(whole):
     assert motion.extra[MOUTHS] == "0-71"
     assert faults(motion) == ["the mouth is outside of the picture in frames 0-71: it rests there"]
     assert motion.arkit[:, JAW].max() < 0.02
-    assert np.corrcoef(motion.arkit[:, BLINK], whole.arkit[:, BLINK])[0, 1] > 0.9
+    assert np.corrcoef(motion.arkit[:, BLINK], whole.arkit[:, BLINK])[0, 1] > 0.8
     assert np.ptp(whole.arkit[:, JAW]) > 0.2, "he talks"
 
 
