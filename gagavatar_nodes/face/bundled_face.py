@@ -139,11 +139,14 @@ def _trust() -> tuple[np.ndarray, np.ndarray]:
     own = _align()[1] - face.vertices
     candidates = np.stack([own, own[_mirror_pairs()] * _MIRROR])
     neighbors = [np.unique(face.triangles[(face.triangles == i).any(1)]) for i in range(_SKIN_POINTS)]
+    counts = np.array([len(near) for near in neighbors])
+    groups = [np.flatnonzero(counts == count) for count in np.unique(counts)]
     agreed = candidates.mean(0)
+    around = np.empty_like(agreed)
     for _ in range(6):
-        around = np.stack(
-            [np.median(np.concatenate([*candidates[:, near], agreed[near]]), axis=0) for near in neighbors]
-        )
+        for points in groups:
+            near = np.stack([neighbors[i] for i in points])
+            around[points] = np.median(np.concatenate([*candidates[:, near], agreed[near]], axis=1), axis=1)
         distance = np.linalg.norm(candidates - around, axis=-1)
         trust = np.exp(-((distance / _AGREEMENT_CM) ** 2)) + 1e-12
         trust /= trust.sum(0)

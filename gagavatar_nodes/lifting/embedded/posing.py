@@ -25,6 +25,7 @@ _LEAST_WEIGHT = 1e-3  # of a binding; controls move by a centimeter or two
 _STEEP = (0.3, 0.6)  # cosines to the camera under which the portrait saw a surface from its side; the less, the sooner
 _UNDER_CM, _NEAR_CM, _OPAQUE = 0.4, (0.8, 1.6), 0.9  # how far under them the head's surface must be
 _ASLANT_CM = 3.0  # times 0 for a surface of the same slope to 1/2 for one at a right angle
+_BLOCK = 4096  # discs at once: BLAS would call threads for more, which spin long after so small a product
 _TURN = (0.06, 0.22)  # growth of that cosine over which its pixels give way
 
 
@@ -151,7 +152,9 @@ class Poser:
 
     def _disc_covariances(self, placement: HeadPlacement, out: np.ndarray) -> None:
         rotation = _rotation_of_covariances(placement.scale * placement.rotation) * HEAD_UNITS_PER_CM**2
-        np.matmul(self._discs, rotation.T.astype(np.float32), out=out)
+        turn = rotation.T.astype(np.float32)
+        for start in range(0, len(out), _BLOCK):
+            np.matmul(self._discs[start : start + _BLOCK], turn, out=out[start : start + _BLOCK])
 
     def _spans(self) -> tuple[np.ndarray, np.ndarray]:
         """[2, L] factors of neighbors' differences, and [2, L] squares of the longest tangents."""
