@@ -30,6 +30,8 @@ FPS, RATES = 25, (1, 240)
 """Frames a second of what is made, or whose rate is not known: default, lowest and highest."""
 SECONDS = (0.04, 3600)
 """Shortest and longest length of a made motion."""
+MOMENTS = (0, 36000)
+"""Seconds of a motion or film at which it may be cut."""
 STRENGTH, STRENGTHS, MOST_STRENGTH = 1, (0, 2), 4
 """Of an expression or a head's movement: as filmed, the range of sliders, and the most that can be typed."""
 FACES = 64

@@ -51,6 +51,7 @@ __all__ = [
     "choose_model",
     "clip",
     "compose_frames",
+    "film_rate",
     "is_media",
     "is_picture",
     "is_published_result",
@@ -322,11 +323,13 @@ def watch_film(
     face: Face = None,
     progress: Progress | None = None,
     settings: Settings | None = None,
+    start: float = 0.0,
+    end: float | None = None,
 ) -> WatchedFilm:
     """Follow the face of a film that shall be re-expressed, and lift it; see `reexpression.watch`.
 
     Raises:
-        MediaError: the file cannot be read, or is a single picture.
+        MediaError: the file cannot be read, is a single picture, or has nothing between `start` and `end`, seconds.
         FaceError: no frame shows a face, or it is too small or cut off in all of them.
     """
     from .media.video_reader import VideoReader
@@ -334,11 +337,24 @@ def watch_film(
     from .tracking.reference import film_recognizer
 
     settings = settings or Settings()
+    film_rate(path)
+    with VideoReader(path) as video:
+        who, recognizer = _resolve_face(face, settings), film_recognizer(settings)
+        return watch(video, smoothing, who, progress, str(path), recognizer, start, end)
+
+
+def film_rate(path: str | os.PathLike[str]) -> float:
+    """Return the frames a second of a film.
+
+    Raises:
+        MediaError: the file cannot be read, or is a single picture.
+    """
+    from .media.video_reader import VideoReader
+
     with VideoReader(path) as video:
         if video.frame_count == 1:
             raise MediaError(f"{path} is a single picture: give a film, or animate the picture")
-        recognizer = film_recognizer(settings)
-        return watch(video, smoothing, _resolve_face(face, settings), progress, str(path), recognizer)
+        return video.fps
 
 
 def reexpress(
@@ -369,8 +385,9 @@ def reexpress(
     """
     from .media.video_reader import VideoReader
     from .media.video_writer import VideoWriter
-    from .reexpression import reexpress
+    from .reexpression import as_long, reexpress
 
+    driver = as_long(driver, film)
     with VideoReader(film.motion.source) as video, ExitStack() as stack:
         writer = None
         for frame in reexpress(video, film, driver, eyes, mouth):
@@ -379,7 +396,7 @@ def reexpress(
                 writer = stack.enter_context(VideoWriter(path, film.motion.fps, size, audio_from=audio_from))
             writer.write(frame)
             if progress is not None:
-                progress(writer.frame_count, min(len(film.motion), len(driver)))
+                progress(writer.frame_count, len(driver))
     return 0 if writer is None else writer.frame_count
 
 

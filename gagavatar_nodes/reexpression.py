@@ -9,7 +9,7 @@ untouched, and what moves departs from the film continuously.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,10 @@ import numpy as np
 from .driving.head_turn import angle_between, mean_rotation
 from .driving.mixing import replace_parts
 from .driving.retarget import HeadPlacement, Retargeter
+from .driving.timeline import extend, resample, trim
 from .easing import smoothstep
 from .face.pose import NECK_PIVOT
+from .media.excerpt import Excerpt
 from .rendering.drawing import draw_frames
 from .tracking.arcface import similarity
 from .types import ARKIT_NAMES, Camera, FrameSource, Gaussians, Motion, Progress
@@ -45,7 +47,7 @@ class WatchedFilm:
     """A film whose face is known: what `reexpress` needs beside its frames."""
 
     motion: Motion
-    """Of the face as it was filmed; frames without it are bridged."""
+    """Of the face as it was filmed; frames without it are bridged. Its times tell where in the film it begins."""
     landmarks: np.ndarray
     """[T, 478, 2] float32 pixels of the frames."""
     avatar: EmbeddedAvatar
@@ -60,6 +62,8 @@ def watch(
     progress: Progress | None = None,
     source: str = "",
     recognizer: Recognizer | None = None,
+    start: float = 0.0,
+    end: float | None = None,
 ) -> WatchedFilm:
     """Follow the face through a film, which is read twice, and lift its best frame.
 
@@ -70,8 +74,11 @@ def watch(
         progress: called with each frame.
         source: the film's name, for people.
         recognizer: what tells people apart, see `track_video`.
+        start: second of the film from which on it is watched.
+        end: second at which that ends; None is its end.
 
     Raises:
+        MediaError: nothing of the film lies between `start` and `end`.
         FaceError: no frame shows a face, or the face is too small or cut off even in the best one.
     """
     from .lifting.embedded import lift_portrait
@@ -79,17 +86,20 @@ def watch(
     from .tracking.video import track_video
 
     seen: list[np.ndarray] = []
+    part = Excerpt(frames, start, end)
 
     def keep(index: int, image: np.ndarray, points: np.ndarray | None, bridged: bool) -> None:
         seen.append(np.full((478, 2), np.nan, np.float32) if points is None else points[:, :2].astype(np.float32))
 
     def count(done: int) -> None:
         if progress is not None:
-            progress(done, frames.frame_count)
+            progress(done, part.frame_count)
 
-    motion = track_video(frames, frames.fps, smoothing, face, keep, count, source, recognizer=recognizer)
+    motion = track_video(part, part.fps, smoothing, face, keep, count, source, recognizer=recognizer)
+    if part.first:
+        motion = replace(motion, times=(motion.clock + part.first / part.fps).astype(np.float32))
     best = best_frame(motion)
-    picture = next(islice(iter(frames), best, None))
+    picture = next(islice(iter(part), best, None))
     x, y = seen[best].mean(0)
     portrait = track_portrait(picture, face=(float(x), float(y)))
     return WatchedFilm(motion, np.stack(seen), lift_portrait(portrait), best)
@@ -103,26 +113,43 @@ def best_frame(motion: Motion) -> int:
     return int(np.argmin(np.where(motion.confidence > 0, cost, np.inf)))
 
 
+def as_long(driver: Motion, film: WatchedFilm) -> Motion:
+    """Return the driver at the film's rate, no longer than the film; a single face is held all along."""
+    if len(driver) == 1:
+        return extend(replace(driver, fps=film.motion.fps), len(film.motion), "hold")
+    driver = resample(driver, film.motion.fps)
+    return trim(driver, 0, min(len(driver), len(film.motion)))
+
+
+def last_second(driver: Motion, start: float = 0.0, end: float | None = None) -> float | None:
+    """Return the second of a film, None for its end, up to which a driver that begins at `start` has a use for it."""
+    if len(driver) == 1:
+        return end
+    last = start + len(driver) / driver.fps
+    return last if end is None else min(end, last)
+
+
 def reexpress(
     frames: FrameSource, film: WatchedFilm, driver: Motion, eyes: float = 1.0, mouth: float = 1.0
 ) -> Iterator[np.ndarray]:
-    """Yield the film's frames [H, W, 3] uint8 with the driver's expression, up to the end of the shorter of the two.
+    """Yield the watched frames [H, W, 3] uint8 with the driver's expression, up to the end of the shorter of the two.
 
-    Frames in which the face was not seen come as they are.
+    A driver that is a single face is held all along. Frames in which the face was not seen come as they are.
 
     Args:
-        frames: of the film.
+        frames: of the film, from its beginning.
         film: what `watch` found in them.
         driver: whose expression is taken, at any rate.
         eyes: 0..1 how much of the driver's eyes and brows is taken; 0 leaves those of the film.
         mouth: 0..1 the same of mouth and jaw.
     """
-    motion = replace_parts(film.motion, driver, eyes, mouth)
+    motion = replace_parts(film.motion, as_long(driver, film), eyes, mouth)
     filmed = film.avatar.perform(film.motion, "same", pose="absolute").retargeter
     wanted = filmed.follow(motion)
     edge, size = _drawn_edge(film), film.avatar.stage.size
     drawings = draw_frames(_posed(film, (filmed, wanted), len(motion)), edge, edge)
-    for index, frame in zip(range(len(motion)), frames, strict=False):
+    watched = islice(frames, round(film.motion.clock[0] * film.motion.fps), None)
+    for index, frame in zip(range(len(motion)), watched, strict=False):
         before = [part.copy() for part in next(drawings)]
         after = next(drawings)
         if film.motion.confidence[index] == 0:

@@ -8,6 +8,7 @@ import pytest
 
 from gagavatar_nodes import assets, pipeline
 from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
+from gagavatar_nodes.driving.timeline import take
 from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.face.topology import LOWER_LIP, UPPER_LIP
 from gagavatar_nodes.media.sound import SoundReader
@@ -101,14 +102,41 @@ def test_the_best_frame_looks_as_the_film_does_with_its_mouth_shut(film):
     assert best_frame(motion) not in motion.bridged
 
 
-def test_the_command_dubs_a_film(film, gagavatar, tmp_path):
-    out = tmp_path / "dubbed.mp4"
-    outcome = gagavatar("reexpress", film[0], "talk", "-o", out, "--eyes", 0, "--quiet")
+def test_a_single_face_is_held_all_along(film):
+    results = made(film, take(shaped(jawOpen=0.7), np.arange(1)))
+    assert len(results) == FRAMES
+    assert (
+        lip_gaps(track_video(iter(results[9:12]), 25.0, smoothing=0)).min() > lip_gaps(film[2].motion)[9:12].max() + 0.4
+    )
+
+
+def test_a_part_of_a_film_is_that_part(film):
+    path, frames, _ = film
+    part = pipeline.watch_film(path, start=7 / 25, end=12 / 25)
+    results = list(reexpress(frames, part, part.motion))
+    assert len(results) == 5
+    for frame, result in zip(frames[7:12], results, strict=True):
+        assert np.abs(frame.astype(int) - result).max() <= 1
+
+
+@pytest.mark.parametrize(("start", "end", "said"), [(0.3, 0.2, "choose a later end"), (5, None, "lasts 0.56 s")])
+def test_a_part_that_is_empty_says_why(film, start, end, said):
+    with pytest.raises(MediaError, match=said):
+        pipeline.watch_film(film[0], start=start, end=end)
+
+
+def test_the_command_dubs_a_part_of_a_film_with_its_sound(film, gagavatar, tmp_path):
+    out, first = tmp_path / "dubbed.mp4", 4
+    outcome = gagavatar("reexpress", film[0], "talk", "-o", out, "--eyes", 0, "--start", first / 25, "--quiet")
     assert outcome.code == 0, outcome.err
-    assert "5-6" in outcome.err or "5, 6" in outcome.err
+    assert "1-2" in outcome.err or "1, 2" in outcome.err
     with VideoReader(out) as video:
-        assert sum(1 for _ in video) == FRAMES
-    assert sum(part.shape[1] for part in SoundReader(out)) > 0  # the film's: a built-in motion has none
+        assert sum(1 for _ in video) == FRAMES - first
+    whole, heard = (np.concatenate([*SoundReader(one)], axis=1).mean(0) for one in (film[0], out))  # "talk" has none
+    skipped = round(first / 25 * SoundReader(film[0]).rate)
+    count = min(len(heard), len(whole) - skipped)
+    in_step = np.corrcoef(heard[:count], whole[skipped : skipped + count])[0, 1]
+    assert in_step > 0.7 > 0.3 > abs(np.corrcoef(heard[:count], whole[:count])[0, 1])
 
 
 def test_a_picture_is_no_film(tmp_path):

@@ -6,6 +6,7 @@ import argparse
 import time
 from typing import Any
 
+from ..choices import MOMENTS
 from .options import (
     SECONDS,
     add_command,
@@ -25,6 +26,7 @@ _EXAMPLES = """\
   gagavatar reexpress film.mp4 speech.wav -o dubbed.mp4 --eyes 0
   gagavatar reexpress film.mp4 acting.mp4 -o out.mp4
   gagavatar reexpress film.mp4 acting.mp4 -o out.mp4 --mouth 0 --eyes 0.5
+  gagavatar reexpress film.mp4 speech.wav -o scene.mp4 --start 62.5 --end 70
 """
 
 
@@ -45,6 +47,9 @@ def add_parser(subparsers: Any) -> None:
         help="share of the driver's eyes and brows (default: 1)",
     )
     parser.add_argument("--mouth", type=share, default=1.0, metavar="0..1", help="of its mouth and jaw (default: 1)")
+    second = number(*MOMENTS)
+    parser.add_argument("--start", type=second, default=0.0, metavar="T", help="second of the film to begin at")
+    parser.add_argument("--end", type=second, metavar="T", help="second of it to end at")
     sound = parser.add_mutually_exclusive_group()
     sound.add_argument("--keep-audio", action="store_true", help="the film's sound, where the driver has one too")
     sound.add_argument("--no-audio", action="store_true", help="no sound")
@@ -59,18 +64,21 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from .. import pipeline
     from ..media.retiming import sound_file
+    from ..reexpression import last_second
 
     start = time.perf_counter()
     pipeline.check_output(args.out, inputs=(args.film, args.driver))
     pipeline.check_driver(args.driver)
     settings = read_settings(args)
-    with Bar(args, "watching") as bar:
-        film = pipeline.watch_film(args.film, args.smoothing, args.face, bar, settings)
-    warn_bridged(film.motion, args.film)
-    args.fps = film.motion.fps
+    args.fps = pipeline.film_rate(args.film)
     with Bar(args, "tracking") as bar:
         driver = read_motion(args, args.driver, bar, driver_tracker(args, "embedded"), settings)
     warn_bridged(driver, args.driver)
+    with Bar(args, "watching") as bar:
+        film = pipeline.watch_film(
+            args.film, args.smoothing, args.face, bar, settings, args.start, last_second(driver, args.start, args.end)
+        )
+    warn_bridged(film.motion, args.film)
     sound = None if args.no_audio else _sound(args)
     driven = sound == args.driver
     with sound_file(driver if driven else film.motion, sound) as heard, Bar(args, "rendering") as bar:

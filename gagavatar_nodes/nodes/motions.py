@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..choices import FPS, ORBIT_PITCH, ORBIT_SECONDS, ORBIT_YAW, RATES, SECONDS, STRENGTH, STRENGTHS
+from ..choices import FPS, MOMENTS, ORBIT_PITCH, ORBIT_SECONDS, ORBIT_YAW, RATES, SECONDS, STRENGTH, STRENGTHS
 from ..driving.builtin import BUILTIN_NAMES
 from ..driving.macros import EXPRESSIONS, MACROS
 from ..driving.pose import ORBITS
@@ -41,8 +41,8 @@ class EditMotion:
                 ),
                 "head_pose": spec.slider(STRENGTH, *STRENGTHS, "Strength of the head's movement: 0 holds it still."),
                 "smoothing": spec.slider(0, 0, 1, "Smooths over time, without lag."),
-                "start": spec.number(0, 0, 36000, "Seconds cut off the beginning."),
-                "end": spec.number(0, 0, 36000, "Second at which the motion ends; 0 keeps it to its end."),
+                "start": spec.number(0, *MOMENTS, "Seconds cut off the beginning."),
+                "end": spec.number(0, *MOMENTS, "Second at which the motion ends; 0 keeps it to its end."),
                 "fps": spec.number(
                     0, 0, RATES[1], "Frames a second to resample to; 0 keeps the motion's own.", step=0.001
                 ),
@@ -71,9 +71,7 @@ class EditMotion:
     @classmethod
     def VALIDATE_INPUTS(cls, start: float | None = None, end: float | None = None) -> bool | str:  # noqa: N802
         """Return True, or what would fail, before any work."""
-        if start is not None and end and start >= end:
-            return f"'end' is second {end:g}, which is not after 'start', second {start:g}: 0 keeps it to its end"
-        return validation.first_problem(cls, None, start=start, end=end) or True
+        return validation.span_problem(start, end) or validation.first_problem(cls, None, start=start, end=end) or True
 
     def run(
         self,

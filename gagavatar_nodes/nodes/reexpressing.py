@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..choices import FACES, FPS, RATES, SMOOTHING
+from ..choices import FACES, FPS, MOMENTS, RATES, SMOOTHING
 from ..errors import GagavatarError
 from ..recent import Recent
 from ..reexpression import WatchedFilm
@@ -17,7 +17,7 @@ from ..types import FrameSource, Motion
 from . import host, spec, tensors, validation
 from .driving import PictureBatch, file_of, file_state, fingerprint, report
 from .progress import NodeProgress, iterate_cancellable, run_cancellable
-from .sound import read_sound, sound_along, take_sound
+from .sound import heard_with, read_sound, sound_along, take_sound
 
 _NO_FILM = "Re-express Video has no film: connect 'video' or 'images'"
 
@@ -50,7 +50,9 @@ class ReexpressVideo:
         return {
             "required": {
                 "motion": spec.socket(
-                    spec.MOTION, "The new expression, from any motion node. The result ends with the shorter one."
+                    spec.MOTION,
+                    "The new expression, from any motion node. The result ends with the shorter one; a single face, as "
+                    "from Expression, is held all along.",
                 ),
                 "eyes": spec.slider(1.0, 0, 1, "Share of the motion's eyes and brows: 0 leaves those of the film."),
                 "mouth": spec.slider(1.0, 0, 1, "Share of the motion's mouth and jaw: 0 leaves those of the film."),
@@ -70,13 +72,18 @@ class ReexpressVideo:
                 "fps": spec.number(
                     FPS, *RATES, "Frames a second of images. A VIDEO knows its own.", step=0.001, advanced=True
                 ),
+                "start": spec.number(0, *MOMENTS, "Second of the film at which the result begins."),
+                "end": spec.number(0, *MOMENTS, "Second of the film at which the result ends; 0 is the film's end."),
             },
         }
 
     @classmethod
-    def VALIDATE_INPUTS(cls, input_types: validation.Links | None = None) -> bool | str:  # noqa: N802
+    def VALIDATE_INPUTS(  # noqa: N802
+        cls, input_types: validation.Links | None = None, start: float | None = None, end: float | None = None
+    ) -> bool | str:
         """Return True, or what would fail, before any work."""
-        problem = validation.first_problem(cls, input_types)
+        problem = validation.first_problem(cls, input_types, start=start, end=end)
+        problem = problem or validation.span_problem(start, end)
         if problem is None and input_types is not None and not {"video", "images"} & set(input_types):
             problem = _NO_FILM
         return problem or True
@@ -92,30 +99,35 @@ class ReexpressVideo:
         smoothing: float = SMOOTHING,
         face: int = 0,
         fps: float = FPS,
+        start: float = 0.0,
+        end: float = 0.0,
     ) -> tuple[Any, tensors.Batch, Any, str, float]:
         """Raise `GagavatarError` where there is no film, `FaceError` where it shows no face."""
         from ..media.video_reader import VideoReader
+        from ..reexpression import last_second
 
-        sound = sound_along(motion, take_sound(audio))
+        spoken, own = sound_along(motion, take_sound(audio)), None
         with ExitStack() as stack:
             if video is not None and host.is_components(video):
                 parts = video.get_components()
                 images, fps, video = parts.images, float(parts.frame_rate), None
-                sound = sound or take_sound(parts.audio)
+                own = take_sound(parts.audio)
             if video is not None:
                 path = stack.enter_context(file_of(video))
                 frames: FrameSource = stack.enter_context(VideoReader(path))
                 key, name = file_state(path), path.name
-                sound = sound or run_cancellable(lambda: read_sound(path))
+                own = None if spoken else run_cancellable(lambda: read_sound(path))
             elif images is not None:
                 tensors.check_images(images, "images")
                 frames, key, name = PictureBatch(images, fps), fingerprint(images), "images"
             else:
                 raise GagavatarError(_NO_FILM)
+            part = start, last_second(motion, start, end or None)
             film = _WATCHED.get_or_make(
-                (key, frames.fps, smoothing, face), partial(_watch, frames, smoothing, face, name)
+                (key, frames.fps, smoothing, face, part), partial(_watch, frames, smoothing, face, name, *part)
             )
             made = _draw(frames, film, motion, eyes, mouth)
+        sound = spoken or sound_along(heard_with(film.motion, own), own)
         return host.video_from_images(made, sound, frames.fps), made, sound, report(film.motion), frames.fps
 
 
@@ -123,20 +135,19 @@ _WATCHED: Recent[Any, WatchedFilm] = Recent(2)
 """Films whose faces are known, so that another expression does not track and lift again."""
 
 
-def _watch(frames: FrameSource, smoothing: float, face: int, name: str) -> WatchedFilm:
+def _watch(frames: FrameSource, smoothing: float, face: int, name: str, start: float, end: float | None) -> WatchedFilm:
     from ..reexpression import watch
 
-    progress = NodeProgress(frames.frame_count)
-    return run_cancellable(lambda: watch(frames, smoothing, face, lambda done, total: progress(done), name))
+    progress = NodeProgress(None)
+    return run_cancellable(lambda: watch(frames, smoothing, face, progress, name, None, start, end))
 
 
 def _draw(frames: FrameSource, film: WatchedFilm, motion: Motion, eyes: float, mouth: float) -> tensors.Batch:
     """IMAGE of the film with its new expression."""
-    from ..driving.operations import resample
-    from ..reexpression import reexpress
+    from ..reexpression import as_long, reexpress
 
-    motion = resample(motion, film.motion.fps)
-    count = min(len(film.motion), len(motion))
+    motion = as_long(motion, film)
+    count = len(motion)
     coming = iterate_cancellable(reexpress(frames, film, motion, eyes, mouth))
     first: np.ndarray = next(coming)
     images, progress = tensors.new_batch(count, first.shape), NodeProgress(count)

@@ -33,6 +33,13 @@ def first_problem(node: Any, links: Links | None, **values: Any) -> str | None:
     return None
 
 
+def span_problem(start: float | None, end: float | None) -> str | None:
+    """Return what is wrong with the seconds between which something is kept; an end of 0 is its own."""
+    if start is not None and end and start >= end:
+        return f"'end' is second {end:g}, which is not after 'start', second {start:g}: 0 keeps it to its end"
+    return None
+
+
 def look_problem(links: Links | None, background: str | None, color: str | None, format: str = "") -> str | None:
     """Return what keeps a rendering node from its look: background, and the file's `format` where it writes one.
 

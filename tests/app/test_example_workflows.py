@@ -18,7 +18,8 @@ MADE = {
     "04_orbit": {".mp4": 1}, "05_stitch_back": {".mp4": 1}, "06_transparent": {".webp": 1, ".webm": 1},
     "07_two_people": {".mp4": 2}, "08_save_and_reuse": {".mp4": 1, ".safetensors": 2},
     "09_splat": {".ply": 1, ".mp4": 1}, "11_talking_portrait_from_a_voice": {".mp4": 1},
-    "12_animate_portrait": {".mp4": 1}, "15_living_page": {".html": 1},
+    "12_animate_portrait": {".mp4": 1}, "13_dub_a_film": {".mp4": 2},
+    "15_living_page": {".html": 1},
 }  # fmt: skip
 """Graph -> extension -> files that its run leaves."""
 

@@ -23,6 +23,15 @@ def test_shares_of_nothing_leave_the_film(run, photo, motion):
     assert (images - film).abs().max() < 2 / 255
 
 
+def test_a_part_of_the_film_is_taken(run, photo, motion):
+    film = photo.repeat(6, 1, 1, 1) * torch.linspace(1, 0.9, 6)[:, None, None, None]
+    images = run("ReexpressVideo", motion=motion, images=film, fps=25.0, eyes=0.0, mouth=0.0, start=0.04, end=0.12)[1]
+    assert len(images) == 2
+    assert (images - film[1:3]).abs().max() < 2 / 255
+    validate = NODE_CLASS_MAPPINGS["GAGAvatarReexpressVideo"].VALIDATE_INPUTS
+    assert "not after 'start'" in validate(start=2.0, end=1.0)
+
+
 def test_without_a_film_it_says_what_to_connect(run, motion):
     with pytest.raises(GagavatarError, match="connect 'video' or 'images'"):
         run("ReexpressVideo", motion=motion)

@@ -25,10 +25,11 @@ HINTS = {
         "nodes as building blocks: search for *Animate Talking Face* and *Lip Sync*."
     ),
     "ReexpressVideo": (
-        "To dub a film: **Drive by Voice** into **motion**, its **audio** into **audio**, **eyes** at 0. The film's "
-        "best frame is lifted once; where the new expression is like the filmed one, the film stays as it is. Frames "
-        "without the face come as they are, and **report** names them. The head's pose stays: to turn it, use "
-        "**Animate Portrait**."
+        "To dub a film: **Drive by Voice** into **motion**, its **audio** into **audio**, **eyes** at 0. A single "
+        "face, as from **Expression**, is held all along. **start** and **end** take a part of the film, with its "
+        "sound; no more of it is tracked than the motion is long. The best frame of that part is lifted once; where "
+        "the new expression is like the filmed one, the film stays as it is. Frames without the face come as they are, "
+        "and **report** names them. The head's pose stays: to turn it, use **Animate Portrait**."
     ),
     "LoadAvatarModel": (
         "`GAGAvatar.pt` and `FLAME_with_eye.pt` go into ComfyUI's `models/gagavatar` folder. With **download** on, the "

@@ -299,6 +299,41 @@ def one_node(graph: Graph) -> None:
         graph.add("SaveVideo", None, 260, video=graph.out(made, "video"), filename_prefix="gagavatar/one_node")
 
 
+def dub_a_film(graph: Graph) -> None:
+    with graph.column("1 · Film and voice", SOURCE):
+        graph.note(
+            "## A film says something else\n\nPut **Load Video** and **Load Audio** in the place of *Example Inputs*. "
+            "Head, eyes and picture stay as filmed; **eyes** at 1 takes those of the motion too.",
+            150,
+        )
+        example = graph.add(f"{G}ExampleInputs")
+        voice = graph.add(f"{G}DriveByVoice", audio=graph.out(example, "voice"), text=EXAMPLE_TEXT)
+    with graph.column("2 · New expression", MOTION):
+        graph.note(
+            "Or a motion from **Expression**, **Key Frames**, or **Extract Driving** of another film. **start** and "
+            "**end** choose a part of the film.",
+            100,
+        )
+        made = graph.add(
+            f"{G}ReexpressVideo", None, 270, motion=graph.out(voice, "motion"), video=graph.out(example, "video"),
+            audio=graph.out(voice, "audio"), eyes=0.0, end=2,
+        )  # fmt: skip
+        graph.add("PreviewAny", "Report", 70, source=graph.out(made, "report"))
+    with graph.column("3 · Result", RESULT, 460):
+        graph.add("SaveVideo", None, 440, video=graph.out(made, "video"), filename_prefix="gagavatar/dubbed")
+        both = graph.add(
+            f"{G}CompareLayout", result=graph.out(made, "images"), fps=graph.out(made, "fps"),
+            driver_video=graph.out(example, "video"),
+        )  # fmt: skip
+        video = graph.add(
+            "CreateVideo", images=graph.out(both, "images"), fps=graph.out(made, "fps"), audio=graph.out(made, "audio")
+        )
+        graph.add(
+            "SaveVideo", "As filmed, and dubbed", 300, video=graph.out(video, "VIDEO"),
+            filename_prefix="gagavatar/compare",
+        )  # fmt: skip
+
+
 WORKFLOWS = {
     "01_animate_with_a_video": animate_with_video,
     "02_expression_editor": expression_editor,
@@ -312,6 +347,7 @@ WORKFLOWS = {
     "10_gagavatar_with_weights": get_models,
     "11_talking_portrait_from_a_voice": talking_portrait,
     "12_animate_portrait": one_node,
+    "13_dub_a_film": dub_a_film,
     "15_living_page": living_page,
 }
 
