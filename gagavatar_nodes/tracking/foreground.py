@@ -30,19 +30,18 @@ def _estimate(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Colors of the foreground, [S, S, 3] float32 0..1; see `estimate_foreground`."""
     cv2 = opencv()
     observed = image.astype(np.float32) / 255
-    a = alpha[..., None]
-    foreground = ((a * observed).sum((0, 1)) / max(float(a.sum()), 1e-3)).reshape(1, 1, 3)
-    background = (((1 - a) * observed).sum((0, 1)) / max(float((1 - a).sum()), 1e-3)).reshape(1, 1, 3)
+    shares = np.stack([alpha, 1 - alpha])
+    means = np.einsum("lij,ijc->lc", shares, observed) / np.maximum(shares.sum((1, 2)), 1e-3)[:, None]
+    layers = means[:, :, None, None]
     for size in _levels(len(image)):
         at = (size, size)
         pixels = observed if size == len(image) else cv2.resize(observed, at, interpolation=cv2.INTER_AREA)
         matte = alpha if size == len(image) else cv2.resize(alpha, at, interpolation=cv2.INTER_AREA)
-        foreground = cv2.resize(foreground.astype(np.float32), at, interpolation=cv2.INTER_NEAREST)
-        background = cv2.resize(background.astype(np.float32), at, interpolation=cv2.INTER_NEAREST)
-        weights = _weights(matte)
-        for _ in range(_ROUNDS_SMALL if size <= _SMALL else _ROUNDS):
-            foreground, background = _relax(pixels, matte, weights, foreground, background)
-    return foreground
+        nearest = np.arange(size) * layers.shape[-1] // size
+        layers = layers[..., nearest[:, None], nearest]
+        rounds = _ROUNDS_SMALL if size <= _SMALL else _ROUNDS
+        layers = _relax(np.ascontiguousarray(pixels.transpose(2, 0, 1)), matte, layers, rounds)
+    return layers[0].transpose(1, 2, 0)
 
 
 def _levels(size: int) -> list[int]:
@@ -51,27 +50,32 @@ def _levels(size: int) -> list[int]:
     return [max(2, round(size ** ((k + 1) / count))) for k in range(count)]
 
 
-def _weights(alpha: np.ndarray) -> np.ndarray:
-    """[4, S, S] cost of a difference to the upper, lower, left and right neighbor."""
-    return np.stack([_SMOOTH + _FOLLOW * np.abs(alpha - neighbor) for neighbor in _neighbors(alpha)])
-
-
 def _neighbors(values: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return values [S, S, ...] moved by one pixel four ways; the border's own stay there."""
-    padded = np.pad(values, [(1, 1), (1, 1)] + [(0, 0)] * (values.ndim - 2), mode="edge")
-    return padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]
+    """Return values [..., S, S] moved by one pixel four ways; the border's own stay there."""
+    padded = np.pad(values, [(0, 0)] * (values.ndim - 2) + [(1, 1), (1, 1)], mode="edge")
+    return padded[..., :-2, 1:-1], padded[..., 2:, 1:-1], padded[..., 1:-1, :-2], padded[..., 1:-1, 2:]
 
 
-def _relax(
-    observed: np.ndarray, alpha: np.ndarray, weights: np.ndarray, foreground: np.ndarray, background: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """One round: each pixel's pair of colors that explains it best, near to those of its neighbors (eq. 5).
+def _relax(observed: np.ndarray, alpha: np.ndarray, layers: np.ndarray, rounds: int) -> np.ndarray:
+    """Colors [2, 3, S, S] of both layers after some rounds.
 
+    In each, a pixel takes the pair of colors that explains it [3, S, S] best, near to those of its neighbors (eq. 5).
     The two normal equations differ from the mean of the neighbors by a step along (alpha, 1 - alpha).
     """
-    total = weights.sum(0)[..., None]
-    share = weights[..., None] / total
-    pull = [sum(w * n for w, n in zip(share, _neighbors(layer), strict=True)) for layer in (foreground, background)]
-    a, b = alpha[..., None], 1 - alpha[..., None]
-    step = (observed - a * pull[0] - b * pull[1]) / (total + a * a + b * b)
-    return np.clip(pull[0] + a * step, 0, 1), np.clip(pull[1] + b * step, 0, 1)
+    weights = np.stack([_SMOOTH + _FOLLOW * np.abs(alpha - neighbor) for neighbor in _neighbors(alpha)])
+    total = weights.sum(0)
+    weights /= total
+    shares = np.stack([alpha, 1 - alpha])
+    gains = (shares / (total + np.square(shares).sum(0)))[:, None]
+    part, error = np.empty_like(layers), np.empty_like(observed)
+    for _ in range(rounds):  # in place: new arrays of this size cost more than the sums
+        first, *others = zip(weights, _neighbors(layers), strict=True)
+        np.multiply(*first, out=layers)
+        for weight, neighbor in others:
+            layers += np.multiply(weight, neighbor, out=part)
+        np.multiply(shares[0], layers[0], out=error)
+        error += np.multiply(shares[1], layers[1], out=part[0])
+        np.subtract(observed, error, out=error)
+        layers += np.multiply(gains, error, out=part)
+        np.clip(layers, 0, 1, out=layers)
+    return layers

@@ -74,5 +74,8 @@ def _palette(colors: np.ndarray) -> np.ndarray:
 
 def _nearest(lab: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """[S, S] distance to the nearest color of a palette."""
-    nearest: np.ndarray = np.min([np.linalg.norm(lab - color, axis=2) for color in palette], axis=0)
-    return nearest
+    square = np.full(lab.shape[:2], np.inf, np.float32)
+    for color in palette:
+        difference = lab - color
+        np.minimum(square, np.einsum("ijc,ijc->ij", difference, difference), out=square)
+    return np.sqrt(square)

@@ -52,9 +52,9 @@ class Surface:
         """Return the surface of points [N, 3] with normals [N, 3]."""
         _, nearest = cKDTree(points).query(points, k=_NEAREST + 1)
         one, other = np.repeat(np.arange(len(points)), _NEAREST), nearest[:, 1:].ravel()
-        pairs = np.unique(np.stack([np.minimum(one, other), np.maximum(one, other)], 1), axis=0)
-        same = (normals[pairs[:, 0]] * normals[pairs[:, 1]]).sum(1) > 0
-        return Surface(pairs[same, 0], pairs[same, 1], len(points))
+        one, other = np.divmod(np.unique(np.minimum(one, other) * len(points) + np.maximum(one, other)), len(points))
+        same = (normals[one] * normals[other]).sum(1) > 0
+        return Surface(one[same], other[same], len(points))
 
     def solve(
         self, known: np.ndarray, hold: np.ndarray, joined: np.ndarray, wanted: np.ndarray | float = 0.0

@@ -34,7 +34,9 @@ def skin_colors(
     face, which is nearly symmetric.
     """
     mirror = np.array([-1.0, 1.0, 1.0])
-    seen, twin = (_sight(points * m, normals * m, portrait, stage, head, regions) for m in (1, mirror))
+    placed, size = stage.project(stage.from_canonical(head)), portrait.size
+    _, _, front = rasterize_mesh(placed, skin_triangles(), size, size)
+    seen, twin = (_sight(points * m, normals * m, portrait, stage, front, regions) for m in (1, mirror))
     surface = Surface.of(points, normals)
     hair = surface.hair(seen, twin, scalp_weight(points, portrait))
     behind = _sample(regions.behind, stage.project(stage.from_canonical(points)))
@@ -43,13 +45,13 @@ def skin_colors(
 
 
 def _sight(
-    points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: Stage, head: np.ndarray, regions: Regions
+    points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: Stage, front: np.ndarray, regions: Regions
 ) -> Sight:
-    """Return what the portrait shows of points [N, 3] of the head."""
+    """Return what the portrait shows of points [N, 3] of the head, whose depth is `front` [S, S]."""
     pixels = stage.project(stage.from_canonical(points))
     bare, hair = _sample(np.stack([np.maximum(regions.face, regions.skin), regions.hair], 2), pixels).T
     hair *= (1 - bare) * (1 - _in_face(points, portrait))
-    trust = _visibility(normals, pixels, portrait, stage, head, hair)
+    trust = _visibility(normals, pixels, portrait, stage, front, hair)
     # Beside the face, shade and what hangs before the skin are none of its colors.
     trust *= np.maximum(bare, hair)
     return Sight(trust, _sample(portrait.crop / np.float32(255), pixels), hair)
@@ -67,14 +69,13 @@ def _in_face(points: np.ndarray, portrait: Portrait) -> np.ndarray:
 
 
 def _visibility(
-    normals: np.ndarray, pixels: np.ndarray, portrait: Portrait, stage: Stage, head: np.ndarray, hair: np.ndarray
+    normals: np.ndarray, pixels: np.ndarray, portrait: Portrait, stage: Stage, front: np.ndarray, hair: np.ndarray
 ) -> np.ndarray:
     """[N] 0..1 how well the source view shows each point: facing the camera, in front, inside the matte, no opening.
 
     What is `hair` [N] may be seen from its side as well.
     """
     size = portrait.size
-    _, _, front = rasterize_mesh(stage.project(stage.from_canonical(head)), skin_triangles(), size, size)
     column, row = whole_pixels(pixels[:, :2], size)
     edge_on = _EDGE_ON + hair * (_HAIR_EDGE_ON - _EDGE_ON)
     facing = np.clip(((normals @ stage.rotation.T)[:, 2] - edge_on) / 0.3, 0, 1)

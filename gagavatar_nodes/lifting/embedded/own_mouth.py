@@ -50,10 +50,7 @@ def own_mouth(portrait: Portrait, stage: Stage) -> OwnMouth | None:
     tooth, dark = tooth_likeness(portrait)
     tooth_map = cv2.GaussianBlur(tooth.astype(np.float32), (0, 0), 0.6) * (mask > 0.2)
     # Neither may carry the other's color, which would show when they part.
-    of_teeth, beside = (
-        estimate_foreground(portrait.crop, cv2.erode(part.astype(np.float32), np.ones((3, 3))))[y, x] / 255.0
-        for part in (tooth_map, 1 - tooth_map)
-    )
+    of_teeth, beside = (_colors_of(part, portrait.crop, x, y) for part in (tooth_map, 1 - tooth_map))
     tooth = tooth_map[y, x]
     inside = mask[y, x] > 0.5
     points = _place(np.stack([x, y], 1).astype(float), portrait, stage)
@@ -80,6 +77,16 @@ def own_mouth(portrait: Portrait, stage: Stage) -> OwnMouth | None:
     _, stretching = between_lips(portrait.canonical, points[:, 0], share)
     rest = _layer(points, stretching, beside, 1 - tooth, sigma)
     return OwnMouth(teeth, rest, edge, enamel, sure)
+
+
+def _colors_of(part: np.ndarray, crop: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """[N, 3] 0..1 colors at pixels of the crop of a part [S, S] of it alone, as a square around them tells."""
+    edge = min(2 * max(int(np.ptp(x)), int(np.ptp(y))), len(crop))
+    left, top = (int(np.clip((at.min() + at.max() - edge) // 2, 0, len(crop) - edge)) for at in (x, y))
+    square = slice(top, top + edge), slice(left, left + edge)
+    core = cv2.erode(part.astype(np.float32), np.ones((3, 3)))
+    colors: np.ndarray = estimate_foreground(crop[square], core[square])[y - top, x - left] / 255.0
+    return colors
 
 
 def _of_lower_jaw(tooth: np.ndarray, dark: np.ndarray, portrait: Portrait) -> np.ndarray:

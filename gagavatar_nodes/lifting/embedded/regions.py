@@ -17,6 +17,7 @@ _LIGHTER, _DARKER = 8.0, 20.0  # than what the face shows
 _OPAQUE = 0.9
 _AROUND = 15 / 512  # of the crop's edge: as far from the face what is not skin is hair
 _FEW = 200  # pixels
+_FINE = 6.0  # pixels of a blur's standard deviation: with more there is nothing that fewer pixels do not hold
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,19 @@ def _behind(color: np.ndarray, hair: np.ndarray) -> np.ndarray:
     filled = (color * hair[..., None]).sum((0, 1)) / max(float(hair.sum()), 1e-3) * np.ones_like(color)
     for share in (1 / 8, 1 / 24, 1 / 128):
         sigma = share * len(color)
-        weight = cv2.GaussianBlur(total, (0, 0), sigma)[..., None]
+        weight = _blur(total, sigma)[..., None]
         known = np.clip(weight / 0.05, 0, 1)
-        filled += known * (cv2.GaussianBlur(spread, (0, 0), sigma) / np.maximum(weight, 1e-3) - filled)
+        filled += known * (_blur(spread, sigma) / np.maximum(weight, 1e-3) - filled)
     keep = np.clip(hair, 0, 1)[..., None]
     return (0.85 * (keep * color + (1 - keep) * filled)).astype(np.float32)
+
+
+def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """[S, S, ...] an image blurred by a Gaussian, of `sigma` pixels; a wide one is as smooth on fewer pixels."""
+    size = image.shape[1::-1]
+    shrink = max(1.0, sigma / _FINE)
+    small = cv2.resize(image, tuple(round(edge / shrink) for edge in size), interpolation=cv2.INTER_AREA)
+    return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / shrink), size, interpolation=cv2.INTER_CUBIC)
 
 
 def _skin(portrait: Portrait, face: np.ndarray) -> np.ndarray:
