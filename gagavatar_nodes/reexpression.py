@@ -8,6 +8,7 @@ untouched, and what moves departs from the film continuously.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -23,6 +24,7 @@ from .easing import smoothstep
 from .face.pose import NECK_PIVOT
 from .media.excerpt import Excerpt
 from .rendering.drawing import draw_frames
+from .rendering.stitching import disc
 from .tracking.arcface import similarity
 from .types import ARKIT_NAMES, Camera, FrameSource, Gaussians, Motion, Progress
 
@@ -147,24 +149,29 @@ def reexpress(
     filmed = film.avatar.perform(film.motion, "same", pose="absolute").retargeter
     wanted = filmed.follow(motion)
     edge, size = _drawn_edge(film), film.avatar.stage.size
-    drawings = draw_frames(_posed(film, (filmed, wanted), len(motion)), edge, edge)
+    seen = film.motion.confidence[: len(motion)] > 0
+    moved: deque[np.ndarray] = deque()  # ahead of what is drawn
+    drawings = draw_frames(_posed(film, (filmed, wanted), np.flatnonzero(seen).tolist(), moved), edge, edge)
     watched = islice(frames, round(film.motion.clock[0] * film.motion.fps), None)
     for index, frame in zip(range(len(motion)), watched, strict=False):
-        before = [part.copy() for part in next(drawings)]
-        after = next(drawings)
-        if film.motion.confidence[index] == 0:
+        if not seen[index]:
             yield frame
             continue
-        outlines = [_landmarks(film, who.displacements(index), index) * (edge / size) for who in (filmed, wanted)]
+        before = [part.copy() for part in next(drawings)]
+        after = next(drawings)
+        outlines = [_landmarks(film, moved.popleft(), index) * (edge / size) for _ in range(2)]
         yield _lay_over(frame, before, after, outlines, similarity(outlines[0], film.landmarks[index, :468]))
 
 
-def _posed(film: WatchedFilm, faces: tuple[Retargeter, Retargeter], count: int) -> Iterator[tuple[Gaussians, Camera]]:
-    """Yield the avatar in the film's poses, each with both expressions."""
-    for index in range(count):
+def _posed(
+    film: WatchedFilm, faces: tuple[Retargeter, Retargeter], indices: list[int], moved: deque[np.ndarray]
+) -> Iterator[tuple[Gaussians, Camera]]:
+    """Yield the avatar in the film's poses, each with both expressions, whose displacements join `moved`."""
+    for index in indices:
         for face in faces:
-            posed = film.avatar.gaussians(face.displacements(index), face.gaze(index), _placement(film, index))
-            yield posed, film.avatar.camera()
+            displacements = face.displacements(index)
+            moved.append(displacements)
+            yield film.avatar.gaussians(displacements, face.gaze(index), _placement(film, index)), film.avatar.camera()
 
 
 def _placement(film: WatchedFilm, index: int) -> HeadPlacement:
@@ -246,7 +253,7 @@ def _known(error: np.ndarray) -> np.ndarray:
     """[S, S] float32 1 where a drawing of what was filmed is like the film, 0 where the two differ by an edge."""
     import cv2
 
-    off = cv2.dilate(cv2.GaussianBlur(np.abs(error).max(-1), (0, 0), 1.0), _disc(_SPREAD * len(error)))
+    off = cv2.dilate(cv2.GaussianBlur(np.abs(error).max(-1), (0, 0), 1.0), disc(_SPREAD * len(error)))
     return (1 - smoothstep((off - _LIKE_FILM[0]) / (_LIKE_FILM[1] - _LIKE_FILM[0]))).astype(np.float32)
 
 
@@ -274,7 +281,7 @@ def _difference(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> np
 
     edge = len(before[1])
     differs = np.maximum(np.abs(after[0] - before[0]).max(-1), np.abs(after[1] - before[1]))
-    differs = cv2.dilate(cv2.GaussianBlur(differs, (0, 0), 1.0), _disc(_SPREAD * edge))
+    differs = cv2.dilate(cv2.GaussianBlur(differs, (0, 0), 1.0), disc(_SPREAD * edge))
     differs = smoothstep((differs - _ALIKE) / (_DIFFERENT - _ALIKE)).astype(np.float32)
     return cv2.GaussianBlur(differs, (0, 0), _SOFT * edge)
 
@@ -284,10 +291,3 @@ def _box(matrix: np.ndarray, edge: int, shape: tuple[int, ...]) -> tuple[int, in
     corners = matrix[:, :2] @ np.array([[0, edge, 0, edge], [0, 0, edge, edge]]) + matrix[:, 2:]
     low, high = np.floor(corners.min(1)).astype(int), np.ceil(corners.max(1)).astype(int) + 1
     return max(0, low[0]), max(0, low[1]), min(shape[1], high[0]), min(shape[0], high[1])
-
-
-def _disc(radius: float) -> np.ndarray:
-    import cv2
-
-    whole = max(1, round(radius))
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * whole + 1, 2 * whole + 1))

@@ -87,9 +87,9 @@ class Stitcher:
 
         halo = max(1, round(_HALO * self._edge * _scale(self._matrix)))
         person = (self._warp(alpha.astype(np.float32)) > _PERSON).astype(np.uint8)
-        outline = cv2.dilate(person, _disc(halo))
+        outline = cv2.dilate(person, disc(halo))
         # What lies outside the crop may be the same person's body: the fill learns from the crop alone.
-        known = (cv2.dilate(outline, _disc(max(1, halo // 2))) == 0) & (self._warp(np.ones_like(alpha)) > 0.5)
+        known = (cv2.dilate(outline, disc(halo // 2)) == 0) & (self._warp(np.ones_like(alpha)) > 0.5)
         if not known.any():
             return inside
         soft = cv2.GaussianBlur(outline.astype(np.float32), (0, 0), max(0.5, halo / 4))
@@ -180,7 +180,9 @@ def _scale(matrix: np.ndarray) -> float:
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
-def _disc(radius: int) -> np.ndarray:
+def disc(radius: float) -> np.ndarray:
+    """[D, D] uint8 a disc of so many pixels, at least one, to grow masks by."""
     import cv2
 
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    edge = 2 * max(1, round(radius)) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (edge, edge))
