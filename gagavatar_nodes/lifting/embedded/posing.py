@@ -44,7 +44,7 @@ class Poser:
         self._head = layer.head
         self._rest = np.ascontiguousarray(stage.from_canonical(layer.points.astype(np.float64)).T, np.float32)
         self._lattice = layer.lattice
-        self._sides = np.ascontiguousarray(layer.neighbors[: self._lattice].T)
+        self._sides = np.ascontiguousarray(layer.neighbors[: self._lattice].T, np.intp)
         self._thickness = np.ascontiguousarray(layer.covariances[: self._lattice].T)
         self._discs = layer.covariances[self._lattice :]
         self._factors, self._limits = self._spans()
@@ -137,9 +137,9 @@ class Poser:
     def _tangent(self, positions: np.ndarray, axis: int) -> list[np.ndarray]:
         """x, y and z [L] of one standard deviation along a lattice line, no longer than its limit."""
         before, after = self._sides[2 * axis], self._sides[2 * axis + 1]
-        tangent = [p[after] for p in positions]
+        tangent = [p.take(after) for p in positions]
         for component, p in zip(tangent, positions, strict=True):
-            component -= p[before]
+            component -= p.take(before)
             component *= self._factors[axis]
         square = tangent[0] * tangent[0]
         square += tangent[1] * tangent[1]
