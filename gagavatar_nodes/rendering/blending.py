@@ -33,16 +33,19 @@ def blending_matrix(gaussians: Gaussians, camera: Camera, width: int, height: in
     high = np.clip(np.floor(centers + extents - 0.5) + 1, 0, limit).astype(np.int32)
     span = np.where((depths > _NEAR_PLANE)[:, None], np.maximum(high - low, 0), 0)
 
-    # One row for each pixel of each splat's box, the nearest splats first.
-    nearest = np.argsort(depths, kind="stable")
-    count = span[nearest].prod(1)
-    splat = np.repeat(nearest, count)
-    step = np.arange(len(splat)) - np.repeat(np.cumsum(count) - count, count)
-    row, column = step // span[splat, 0], step % span[splat, 0]
-    column, row = low[splat, 0] + column, low[splat, 1] + row
-    dx, dy = ((centers[splat] - 0.5).T - np.stack([column, row])).astype(np.float32)
-    xx, xy, yy = conics[splat].T
-    alpha = gaussians.opacities[splat] * np.exp(np.minimum(-0.5 * (xx * dx * dx + yy * dy * dy) - xy * dx * dy, 0))
+    # The nearest splats first: the rows of their boxes, then the pixels of these.
+    nearest = np.argsort(depths, kind="stable").astype(np.int32)
+    owner = np.repeat(nearest, span[nearest, 1])
+    line = low[owner, 1] + _within(span[nearest, 1])
+    dy = (centers[owner, 1] - 0.5 - line).astype(np.float32)
+    xx, xy, yy = conics[owner].T
+    count = span[owner, 0]
+    splat, row = np.repeat(owner, count), np.repeat(line, count)
+    column = np.repeat(low[owner, 0], count) + _within(count)
+    dx = np.repeat((centers[owner, 0] - 0.5).astype(np.float32), count) - column.astype(np.float32)
+    exponent = np.repeat(-0.5 * xx, count) * dx - np.repeat(xy * dy, count)
+    exponent = exponent * dx - np.repeat(0.5 * yy * dy * dy, count)
+    alpha = np.repeat(gaussians.opacities[owner], count) * np.exp(np.minimum(exponent, 0))
     drawn = alpha >= _MIN_ALPHA
     splat, pixel = splat[drawn], (row * width + column)[drawn]
     alpha = np.minimum(alpha[drawn], _MAX_ALPHA)
@@ -54,6 +57,12 @@ def blending_matrix(gaussians: Gaussians, camera: Camera, width: int, height: in
     before = np.exp(passed[:-1] - np.repeat(passed[starts[:-1]], np.diff(starts)))
     weights = np.where(before * (1 - alpha) >= _MIN_TRANSMITTANCE, alpha * before, 0).astype(np.float32)
     return csr_matrix((weights, splat.astype(np.int32), starts.astype(np.int32)), (width * height, len(gaussians)))
+
+
+def _within(counts: np.ndarray) -> np.ndarray:
+    """[sum of counts] int32: 0, 1, ... for each of them."""
+    ends = np.cumsum(counts)
+    return np.arange(ends[-1] if len(ends) else 0, dtype=np.int32) - np.repeat((ends - counts).astype(np.int32), counts)
 
 
 def _project(
