@@ -34,6 +34,14 @@ class Outcome(NamedTuple):
     err: str
 
 
+def pytest_configure() -> None:
+    """Refuse two test modules of one name, which pytest cannot import side by side."""
+    seen: dict[str, Path] = {}
+    for path in sorted(Path(__file__).parent.rglob("test_*.py")):
+        if (other := seen.setdefault(path.name, path)) != path:
+            raise pytest.UsageError(f"{other} and {path} have one name: rename one of them")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The cache of this session: the rasterizer is compiled into it at most once."""

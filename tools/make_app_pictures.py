@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-TABS = ("Animate", "Expression studio", "Live", "3D", "Models")
+TABS = ("Animate", "Film", "Expression studio", "Live", "3D", "Models")
 WIDTHS, THEMES = (390, 1024, 1600), ("light", "dark")
 README = {
     (390, "light"): "Animate", (1024, "light"): "Animate", (1600, "light"): "Expression studio",

@@ -90,6 +90,26 @@ def animate(portrait: Source, driver: Source, options: AnimateOptions | None = N
     return graph
 
 
+def reexpress(
+    film: Source,
+    driver: Source,
+    eyes: float = 1.0,
+    mouth: float = 1.0,
+    keep_sound: bool = False,
+    options: AnimateOptions | None = None,
+) -> Graph:
+    """Film and driver to a film with the driver's expression; see the node Re-express Video."""
+    graph: Graph = {}
+    video = _add_video(graph, film, "film")
+    _add_driver(graph, driver, options or AnimateOptions())
+    sound = {} if keep_sound or driver.kind == "builtin" else {"audio": ["driver", 1]}
+    values = {"video": video, "motion": ["driver", 0], "eyes": eyes, "mouth": mouth, **sound}
+    graph["reexpress"] = node("ReexpressVideo", **values)
+    saved = {"filename_prefix": "gagavatar/reexpressed", "format": "auto", "codec": "auto"}
+    graph["save"] = node("SaveVideo", video=["reexpress", 0], **saved)
+    return graph
+
+
 def avatar(portrait: Source, model: str = "auto") -> Graph:
     """Portrait to avatar: the nodes `track` and `lift`."""
     if portrait.kind == "file":
@@ -184,11 +204,7 @@ def _add_driver(graph: Graph, driver: Source, options: AnimateOptions) -> list[A
             sound = [_example(graph), 2]
         graph["driver"] = node("DriveByVoice", audio=sound, text=options.text)
         return None
-    if driver.kind == "file":
-        graph["video"] = node("LoadVideo", file=driver.name)
-        video: list[Any] = ["video", 0]
-    else:
-        video = [_example(graph), 1]
+    video = _add_video(graph, driver, "video")
     links: dict[str, Any] = {"video": video}
     if options.tracker != "embedded":
         graph["tracker"] = node("LoadHeadTracker", tracker=options.tracker)
@@ -205,9 +221,17 @@ def _add_person(graph: Graph, follower: str, picture: str) -> None:
     graph[follower]["inputs"]["person"] = [f"{follower}_person", 0]
 
 
+def _add_video(graph: Graph, source: Source, name: str) -> list[Any]:
+    """Return the VIDEO of a source, whose node is `name` where it reads a file."""
+    if source.kind != "file":
+        return [_example(graph), 1]
+    graph[name] = node("LoadVideo", file=source.name)
+    return [name, 0]
+
+
 def _example(graph: Graph) -> str:
-    """Id of the graph's Example Inputs, added where the portrait is another."""
-    if graph["portrait"]["class_type"] == f"{_PREFIX}ExampleInputs":
-        return "portrait"
-    graph["example"] = node("ExampleInputs")
-    return "example"
+    """Id of the graph's Example Inputs, added where there are none."""
+    found = (id_ for id_, one in graph.items() if one["class_type"] == f"{_PREFIX}ExampleInputs")
+    id_ = next(found, "example")
+    graph.setdefault(id_, node("ExampleInputs"))
+    return id_

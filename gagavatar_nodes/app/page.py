@@ -25,7 +25,7 @@ from .inputs import picture_input
 from .jobs import Workers
 from .limits import Limits
 from .sessions import Sessions
-from .tabs import animate, live, models, studio, viewer3d
+from .tabs import animate, film, live, models, studio, viewer3d
 from .tabs.parts import MEDIA, tile_styles, tiles
 
 TITLE = "GAGAvatar"
@@ -36,7 +36,7 @@ _ALONE = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this machine can reach."""
 _HEADER = """# GAGAvatar
 One photo becomes a 3D head that any face can drive."""
-_TABS = {"Animate": animate, "Expression studio": studio, "Live": live, "3D": viewer3d, "Models": models}
+_TABS = {"Animate": animate, "Film": film, "Expression studio": studio, "Live": live, "3D": viewer3d, "Models": models}
 _EXAMPLES = {"photo": "Astronaut", "admiral": "Admiral", "pocahontas": "Pocahontas", "franklin": "Franklin"}
 _HINT = "A photo of one face, best from the front with hair and shoulders."
 _PRIVATE = " It stays on this machine."

@@ -120,6 +120,33 @@ def test_a_driving_video_carries_its_length_over(visit):
     assert pixels.std() > 20
 
 
+def test_a_film_takes_another_expression_and_its_files_are_there(visit, tmp_path):
+    from gagavatar_nodes.app.workflows import read_workflow
+    from gagavatar_nodes.media.video_writer import VideoWriter
+
+    path = tmp_path / "film.mp4"
+    driver = asset("example_driver.mp4")
+    with VideoReader(driver) as video, VideoWriter(path, video.fps, video.size, audio_from=driver) as writer:
+        for frame, _ in zip(video, range(12), strict=False):
+            writer.write(frame)
+    page = visit()
+    open_tab(page, "Film")
+    page.wait_for_selector("#film video")
+    page.locator("#film").get_by_role("button", name="Clear").click()
+    drop(page, "#film", path)
+    page.locator("#film-driven-by").get_by_text("Built-in motion").click()
+    page.locator("#film-motion input[value=smile]").check(force=True)
+    page.wait_for_function("() => document.querySelector('#film video')?.duration < 1")
+    page.click("#reexpress")
+    page.wait_for_selector("#film-status:has-text('Done')")
+    made = downloaded(page, "#film-download", tmp_path)
+    with VideoReader(made) as video:
+        assert sum(1 for _ in video) == 12
+        assert video.has_audio  # the film's: a built-in motion has none
+    graph = read_workflow(downloaded(page, "#film-workflow", tmp_path))
+    assert "GAGAvatarReexpressVideo" in {one["class_type"] for one in graph.values()}
+
+
 def test_two_visitors_get_their_own_results(visit):
     one, two = visit(), visit()
     choose(one, "nod")
@@ -217,7 +244,7 @@ def test_the_keyboard_alone_makes_a_video(visit):
 
 def test_pictures_and_fields_have_names(visit):
     page = visit()
-    for tab in ("Animate", "Expression studio", "3D", "Models"):
+    for tab in ("Animate", "Film", "Expression studio", "3D", "Models"):
         page.get_by_role("tab", name=tab, exact=True).click()
         page.wait_for_timeout(1500)
         assert page.evaluate(_NAMELESS) == [], tab
@@ -369,7 +396,7 @@ def test_texts_and_boxes_stand_out_from_what_is_behind_them(visit, theme):
     page = visit()
     page.evaluate("theme => document.body.classList.toggle('dark', theme === 'dark')", theme)
     page.get_by_role("button", name="Settings").click()
-    for tab in ("Animate", "Expression studio", "3D", "Models"):
+    for tab in ("Animate", "Film", "Expression studio", "3D", "Models"):
         open_tab(page, tab)
         page.wait_for_timeout(1000)
         assert page.evaluate(_FAINT) == [], tab

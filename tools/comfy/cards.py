@@ -17,6 +17,8 @@ EDGE, FPS, SECONDS = 288, 10, 2.8
 """Pixels of a card's height, frames a second, and its length: the pack is to stay slim."""
 _QUALITY = 50
 _WIDEST = 2.0
+_VIEW = 0.36
+"""Share of a graph's height that is seen at once where the graph itself is the card."""
 FACES: tuple[dict[str, float | str], ...] = (
     {}, {"smile": 0.9, "brows": 0.3}, {"emotion": "surprised", "yaw": 14}, {"aaa": 0.9, "yaw": 20, "pitch": -6},
     {"emotion": "wink", "yaw": -14}, {"emotion": "sad", "pitch": 8}, {"ooo": 0.8, "gaze": 0.8},
@@ -56,6 +58,15 @@ def expression_frames(server: Any, prompt: dict[str, Any]) -> list[Image.Image]:
             server.run(prompt)
             frames += [Image.open(path).convert("RGB") for path in server.files() if path not in known]
     return frames
+
+
+def pan(picture: Image.Image) -> list[Image.Image]:
+    """Return a view that goes over the upper part of a wide picture, from its left to its right and back."""
+    height = round(picture.height * _VIEW)
+    width = min(round(height * _WIDEST), picture.width)
+    turns = np.linspace(0, 2 * np.pi, round(FPS * SECONDS), endpoint=False)
+    lefts = [round((1 - np.cos(turn)) / 2 * (picture.width - width)) for turn in turns]
+    return [picture.crop((left, 0, left + width, height)) for left in lefts]
 
 
 def _between(before: dict[str, Any], after: dict[str, Any], share: float) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cards import expression_frames, result_frames, save_card
+from cards import expression_frames, pan, result_frames, save_card
 from server import ROOT, Page, Server, browser
 
 GRAPHS = ROOT / "docs" / "graphs"
-GRAPH_WIDTH, NODE_WIDTH, CARD_WIDTH = 1280, 640, 560
+GRAPH_WIDTH, NODE_WIDTH = 1280, 640
 _PAGE_EDGE, _PAGE_FRAMES = 320, 20
 _PAGE_MS = 30_000
 """Until a living page is drawn by software."""
@@ -98,10 +98,9 @@ def picture_graph(server: Server, chromium: Any, graph: Path, screens: Path | No
         page.fit()
         page.page.screenshot(path=str(screens / f"{graph.stem}.png"))
     save(shot(page, None, 30), GRAPHS / f"{graph.stem}.jpg", GRAPH_WIDTH)
-    if run.problems:  # a graph that needs downloaded weights: it is shown itself
-        save(shot(page, None, 30), graph.with_suffix(".jpg"), CARD_WIDTH)
-    else:
-        save_card(card(server, chromium, page, graph, made), graph.with_suffix(".jpg"))
+    # A graph that needs downloaded weights is shown itself.
+    frames = pan(shot(page, None, 30)) if run.problems else card(server, chromium, page, graph, made)
+    save_card(frames, graph.with_suffix(".jpg"))
     for number, kind in page.page.evaluate("app.graph.nodes.map(n => [n.id, n.type])"):
         path = ROOT / "web" / "docs" / "images" / f"{kind}.jpg"
         if kind.startswith("GAGAvatar") and not path.exists():

@@ -37,10 +37,10 @@ def picture_html(image: np.ndarray, alt: str) -> str:
     return f'<img class="live-picture" alt="{html.escape(alt)}" src="data:image/jpeg;base64,{data}">'
 
 
-def tiles(choices: Mapping[str, str], chosen: str, label: str, elem_id: str) -> gr.Radio:
+def tiles(choices: Mapping[str, str], chosen: str, label: str, elem_id: str, visible: bool = True) -> gr.Radio:
     """Return a choice by pictures, `media/<name>.webp` of each name; `choices` are names and their labels."""
     named = [(text, name) for name, text in choices.items()]
-    return gr.Radio(named, value=chosen, label=label, elem_id=elem_id, elem_classes="tiles")
+    return gr.Radio(named, value=chosen, label=label, elem_id=elem_id, elem_classes="tiles", visible=visible)
 
 
 def tile_styles() -> str:
