@@ -20,6 +20,7 @@ _HOLD = 4.0  # of what was seen, against a difference between neighbors
 _LEAST = 0.3  # trust in a difference from which on it counts whole
 _LEAK = 0.03  # of a color between surfaces of two kinds
 _PRIOR = 0.02  # weight of where hair grows on heads, against what was seen
+_GUESS = 0.05  # weight of a likely color, against a difference between neighbors
 _FAINT = 1e-4  # weight of a guess, where there is nothing else
 _STEPS, _TOLERANCE = 300, 1e-3
 
@@ -86,7 +87,7 @@ class Surface:
         hair = self.solve(known[:, None], hold, np.ones(len(self.one)))[:, 0]
         return np.clip((hair - 0.35) / 0.3, 0, 1)
 
-    def colors(self, seen: Sight, twin: Sight, hair: np.ndarray, guess: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    def colors(self, seen: Sight, twin: Sight, hair: np.ndarray, guess: np.ndarray, likely: np.ndarray) -> np.ndarray:
         """Return colors [N, 3] 0..1 of the points.
 
         In the logarithm of the colors, light is carried over without a seam, and detail keeps its contrast in light
@@ -97,7 +98,7 @@ class Surface:
             twin: what differences between neighbors are taken of where `seen` is not sure.
             hair: [N] 0..1, over whose border colors do not spread.
             guess: [N, 3] colors 0..1 of what nothing else is known of.
-            weight: [N] how strongly that counts, against a difference between neighbors.
+            likely: [N] 0..1 how far that and its detail count.
         """
         one, other = self.one, self.other
         known, copied, guessed = (np.log(colors + _BLACK) for colors in (seen.colors, twin.colors, guess))
@@ -107,10 +108,14 @@ class Surface:
         copied = gray + _CHROMA * (copied - gray)
         sure = np.minimum(seen.trust[one], seen.trust[other])
         copy = (1 - sure) * np.minimum(twin.trust[one], twin.trust[other]) * ~border
-        wanted = sure[:, None] * (known[one] - known[other]) + copy[:, None] * (copied[one] - copied[other])
-        wanted /= np.maximum(sure + copy, _LEAST)[:, None]
+        made = np.minimum(likely[one], likely[other]) * (1 - sure - copy).clip(0) * ~border
+        wanted = sum(
+            share[:, None] * (values[one] - values[other])
+            for share, values in ((sure, known), (copy, copied), (made, guessed))
+        )
+        wanted /= np.maximum(sure + copy + made, _LEAST)[:, None]
         joined = np.maximum(1 - (1 - _LEAK) * border, np.clip((sure + copy) / _LEAST, 0, 1))
-        hold, weight = _HOLD * seen.trust**2, weight + _FAINT
+        hold, weight = _HOLD * seen.trust**2, _GUESS * likely + _FAINT
         values = (hold[:, None] * known + weight[:, None] * guessed) / (hold + weight)[:, None]
         return np.clip(np.exp(self.solve(values, hold + weight, joined, wanted)) - _BLACK, 0, 1)
 

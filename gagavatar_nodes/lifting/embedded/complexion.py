@@ -17,7 +17,6 @@ from .regions import Regions
 from .stage import Stage
 
 _EDGE_ON, _HAIR_EDGE_ON = 0.42, 0.1  # cosines to the camera under which a contour's colors are no skin's, no hair's
-_HAIR = 0.05  # weight of a guess of hair, against a difference between neighbors
 
 
 def skin_colors(
@@ -41,7 +40,7 @@ def skin_colors(
     hair = surface.hair(seen, twin, scalp_weight(points, portrait))
     behind = _sample(regions.behind, stage.project(stage.from_canonical(points)))
     guess = regions.jaw + hair[:, None] * (behind - regions.jaw)
-    return surface.colors(seen, twin, hair, guess, _HAIR * hair * (1 - np.maximum(seen.trust, twin.trust)))
+    return surface.colors(seen, twin, hair, guess, hair * (1 - np.maximum(seen.trust, twin.trust)))
 
 
 def _sight(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...face.topology import CHIN, EYE_RINGS, INNER_LIPS, LEFT_EYE_RING, RIGHT_EYE_RING
+from ...face.topology import CHIN, EYE_RINGS, FACE_OVAL, INNER_LIPS, LEFT_EYE_RING, RIGHT_EYE_RING
 from ...types import Portrait
 from .depth import FrontDepth
+from .hair_texture import hair_around
 from .lattice import polygon
 
 _CHROMA_NOISE = 3.0  # CIELAB units that a skin's color may differ beside what the face shows of it
@@ -17,7 +18,10 @@ _LIGHTER, _DARKER = 8.0, 20.0  # than what the face shows
 _OPAQUE = 0.9
 _AROUND = 15 / 512  # of the crop's edge: as far from the face what is not skin is hair
 _FEW = 200  # pixels
+_BARE = (0.35, 0.7)  # share of skin beside the face from which on it may be hair, and it is a bald head's
 _FINE = 6.0  # pixels of a blur's standard deviation: with more there is nothing that fewer pixels do not hold
+_SHADE = 0.85  # of the head's back, over that of the hair around the face
+_FOREHEAD = 10  # landmark at its top
 
 
 @dataclass(frozen=True)
@@ -33,41 +37,46 @@ class Regions:
     jaw: np.ndarray
     """[3] RGB 0..1 of the skin over the chin and the jaw."""
     behind: np.ndarray
-    """[S, S, 3] float32 RGB 0..1 of the head's back: the hair around the face, spread over it and a little darker."""
+    """[S, S, 3] float32 RGB 0..1 of the head's back: the hair around the face continued over it, a little darker."""
 
     @staticmethod
     def of(portrait: Portrait, depth: FrontDepth) -> Regions:
         """Return the regions of a tracked portrait."""
         opaque = portrait.alpha > _OPAQUE
         face = depth.face >= 0
-        skin = _skin(portrait, face & opaque) * opaque
+        lab = _lab(portrait)
+        shown = lab[face & opaque & ~_features(portrait)]
+        skin = _likeness(lab, shown) * opaque
         around = 2 * round(_AROUND * portrait.size / 2) + 1
         beside = opaque & (cv2.dilate(face.astype(np.uint8), np.ones((around, around))) == 0)
+        over = beside & (np.arange(portrait.size)[:, None] < portrait.landmarks[_FOREHEAD, 1])
+        skin *= 1 - ~face * _rather(lab, lab[over], shown)
         eyes = portrait.landmarks[list(LEFT_EYE_RING + RIGHT_EYE_RING), 1].mean()
         lobes = (eyes + portrait.landmarks[CHIN, 1]) / 2
         rows = np.arange(portrait.size)[:, None]
         above = np.clip((lobes - rows) / max(lobes - eyes, 1), 0, 1)
         hair = beside * above
         # Some hair has the color of skin, and a bald head has none: the skull's own skin goes on behind it.
-        doubt = 1 - (hair * skin).sum() / max(hair.sum(), 1e-3)
+        low, high = _BARE
+        doubt = np.clip((high - (hair * skin).sum() / max(hair.sum(), 1e-3)) / (high - low), 0, 1)
         hair = (hair * (1 - doubt * skin)).astype(np.float32)
         color = portrait.crop / np.float32(255)
         lower = face & (skin > 0.5) & (rows > portrait.landmarks[list(INNER_LIPS), 1].mean())
         jaw = np.median(color[lower if lower.any() else face], axis=0)
         head = (opaque * above).astype(np.float32)
-        return Regions(skin.astype(np.float32), face.astype(np.float32), head, jaw, _behind(color, hair))
+        behind = _SHADE * hair_around(color, hair > 0.5, _spread(color, hair), portrait.landmarks[list(FACE_OVAL)])
+        return Regions(skin.astype(np.float32), face.astype(np.float32), head, jaw, behind)
 
 
-def _behind(color: np.ndarray, hair: np.ndarray) -> np.ndarray:
-    spread, total = hair[..., None] * color, hair
-    filled = (color * hair[..., None]).sum((0, 1)) / max(float(hair.sum()), 1e-3) * np.ones_like(color)
-    for share in (1 / 8, 1 / 24, 1 / 128):
-        sigma = share * len(color)
-        weight = _blur(total, sigma)[..., None]
+def _spread(color: np.ndarray, hair: np.ndarray) -> np.ndarray:
+    """[S, S, 3] the color of the hair [S, S] near each pixel."""
+    spread = hair[..., None] * color
+    filled = spread.sum((0, 1)) / max(float(hair.sum()), 1e-3) * np.ones_like(color)
+    for share in (1 / 8, 1 / 24):
+        weight = _blur(hair, share * len(color))[..., None]
         known = np.clip(weight / 0.05, 0, 1)
-        filled += known * (_blur(spread, sigma) / np.maximum(weight, 1e-3) - filled)
-    keep = np.clip(hair, 0, 1)[..., None]
-    return (0.85 * (keep * color + (1 - keep) * filled)).astype(np.float32)
+        filled += known * (_blur(spread, share * len(color)) / np.maximum(weight, 1e-3) - filled)
+    return filled
 
 
 def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -78,16 +87,22 @@ def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / shrink), size, interpolation=cv2.INTER_CUBIC)
 
 
-def _skin(portrait: Portrait, face: np.ndarray) -> np.ndarray:
-    """[S, S] likeness to the colors inside the face, its eyes and mouth left out."""
-    features = np.zeros_like(face)
-    for ring in (*EYE_RINGS, INNER_LIPS):
-        features |= polygon(portrait.landmarks[list(ring), :2], portrait.size) > 0
+def _features(portrait: Portrait) -> np.ndarray:
+    """[S, S] bool: eyes and mouth."""
+    rings = [polygon(portrait.landmarks[list(ring), :2], portrait.size) > 0 for ring in (*EYE_RINGS, INNER_LIPS)]
+    return np.any(rings, axis=0)
+
+
+def _lab(portrait: Portrait) -> np.ndarray:
+    """[S, S, 3] CIELAB, its noise smoothed."""
     lab = cv2.cvtColor(portrait.crop.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lab = cv2.GaussianBlur(lab, (0, 0), portrait.size / 512)
-    shown = lab[face & ~features]
+    return cv2.GaussianBlur(lab, (0, 0), portrait.size / 512)
+
+
+def _likeness(lab: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """[S, S] likeness of colors [S, S, 3] to those of the face, `shown` [N, 3]."""
     if len(shown) < _FEW:
-        return np.ones(face.shape)
+        return np.ones(lab.shape[:2])
     middle = np.median(shown[:, 1:], axis=0)
     near = shown[np.linalg.norm(shown[:, 1:] - middle, axis=1) < 25]
     spread = np.linalg.inv(np.cov(near[:, 1:].T) + _CHROMA_NOISE**2 * np.eye(2))
@@ -97,3 +112,19 @@ def _skin(portrait: Portrait, face: np.ndarray) -> np.ndarray:
     light = lab[..., 0]
     off = np.maximum((low - light) / _DARKER, (light - high) / _LIGHTER).clip(0)
     return np.exp(-np.maximum(far - 3, 0) / 4 - 2 * off**2)
+
+
+def _rather(lab: np.ndarray, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """[S, S] probability that colors [S, S, 3] are of `ones` [N, 3], not of `others` [M, 3]; 0 if there are few."""
+    if min(len(ones), len(others)) < _FEW:
+        return np.zeros(lab.shape[:2])
+    apart = _far(lab, others) - _far(lab, ones)
+    return 1 / (1 + np.exp(-np.clip(apart / 2, -30, 30)))
+
+
+def _far(lab: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """[S, S] minus twice the logarithm of the density of the normal distribution of `samples` [N, 3]."""
+    spread = np.cov(samples.T) + _CHROMA_NOISE**2 * np.eye(3)
+    way = lab - samples.mean(0)
+    far: np.ndarray = ((way @ np.linalg.inv(spread)) * way).sum(-1) + np.linalg.slogdet(spread)[1]
+    return far
