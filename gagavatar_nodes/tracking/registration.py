@@ -36,6 +36,8 @@ _UNLIKE = 16.0
 """Gray levels by which a patch differs that shows something else than it did."""
 _FARTHEST = 6.0
 """Pixels by which a landmark is moved at most."""
+_SAME_SKIN = 0.6
+"""Correlation of the patches, after they are aligned, from which a view of the same person shows enough of the same."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,20 @@ class Registration:
 
     def __call__(self, view: FaceView, points: np.ndarray) -> np.ndarray:
         """Return landmarks [478, 3] of another view, on the skin that they were on in the first one."""
+        shift, _ = self._align(view, points)
+        registered = points.copy()
+        registered[:_SKIN, :2] += shift
+        for ring, iris in zip(EYE_RINGS, IRISES, strict=True):
+            registered[iris, :2] += shift[list(ring)].mean(0)
+        return registered
+
+    def knows(self, view: FaceView, points: np.ndarray) -> bool:
+        """Whether a view of the same person, with landmarks [478, 3], looks like the first one, as after a jump cut."""
+        _, likeness = self._align(view, points)
+        return likeness > _SAME_SKIN
+
+    def _align(self, view: FaceView, points: np.ndarray) -> tuple[np.ndarray, float]:
+        """Pixels [468, 2] of the picture by which landmarks are moved, and how like the first one the view is then."""
         nodes, _ = _mesh()
         start = view.locate(points[:_SKIN, :2])
         turn = _linear_part(self._points[nodes], start[nodes])
@@ -104,12 +120,7 @@ class Registration:
                 wanted = ((hessian * moved[:, None]).sum(-1) + pull).ravel()
                 moved = np.clip((motion @ wanted).reshape(-1, 2), -_FARTHEST, _FARTHEST)
         spread = np.clip(_spread() @ (response @ wanted).reshape(-1, 2), -_FARTHEST, _FARTHEST)
-        shift = spread @ (view.to_picture[:, :2] @ turn).T
-        registered = points.copy()
-        registered[:_SKIN, :2] += shift
-        for ring, iris in zip(EYE_RINGS, IRISES, strict=True):
-            registered[iris, :2] += shift[list(ring)].mean(0)
-        return registered
+        return spread @ (view.to_picture[:, :2] @ turn).T, _correlation(template, template - error)
 
 
 @cache
@@ -167,6 +178,11 @@ def _patches(image: np.ndarray, middles: np.ndarray, offsets: np.ndarray) -> np.
 def _centered(patches: np.ndarray) -> np.ndarray:
     """Patches [K, P] without their means: light changes."""
     return patches - patches.mean(1, keepdims=True)
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Of centered patches [K, P]."""
+    return float((one * other).sum() / max(np.sqrt(np.square(one).sum() * np.square(other).sum()), 1e-6))
 
 
 def _shrink(gray: np.ndarray, level: int) -> np.ndarray:

@@ -12,6 +12,8 @@ PASS_SHARE = 0.6
 """Strength of each of two passes, forward and backward, that smooth as much as one."""
 _DERIVATIVE_CUTOFF = 1.0
 """Hz, of the speed's own low-pass (the paper's default)."""
+_START_SECONDS = 0.1
+"""In which an offset fades: the forward pass has no lag at the start that the backward one could take away."""
 
 
 class OneEuroFilter:
@@ -59,7 +61,8 @@ class OneEuroFilter:
 class BackwardSmoother:
     """The second, backward pass of a filter over what a forward pass has smoothed: it takes the lag away again.
 
-    Runs in blocks with some frames of look-ahead, so that memory does not grow with the video.
+    The first frame stays as it is: others are registered with it (`Registration`), and an offset there would be one of
+    the whole sequence. Runs in blocks with some frames of look-ahead, so that memory does not grow with the video.
     """
 
     _BLOCK, _AHEAD_SECONDS = 64, 1.0
@@ -67,7 +70,9 @@ class BackwardSmoother:
     def __init__(self, fps: float, strength: float) -> None:
         self._filter = OneEuroFilter(fps, strength)
         self._ahead = round(self._AHEAD_SECONDS * fps)
+        self._start = _START_SECONDS * fps
         self._waiting: list[tuple[np.ndarray, float]] = []
+        self._at_start = True
 
     def push(self, points: np.ndarray, size: float) -> list[np.ndarray]:
         """Take the next frame's points [N, C] and the face's size; return the frames that are done, in order."""
@@ -76,10 +81,16 @@ class BackwardSmoother:
 
     def flush(self) -> list[np.ndarray]:
         """Return all waiting frames: the sequence ends or is interrupted here."""
-        return self._run(len(self._waiting))
+        done = self._run(len(self._waiting))
+        self._at_start = True
+        return done
 
     def _run(self, count: int) -> list[np.ndarray]:
         self._filter.reset()
         smoothed = [self._filter(points, size) for points, size in reversed(self._waiting)][::-1]
+        if self._at_start and smoothed:
+            offset = self._waiting[0][0] - smoothed[0]
+            smoothed = [points + offset * np.exp(-i / self._start) for i, points in enumerate(smoothed)]
+            self._at_start = False
         self._waiting = self._waiting[count:]
         return smoothed[:count]

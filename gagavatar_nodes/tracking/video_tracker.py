@@ -73,7 +73,7 @@ class Found:
     interrupted: bool = True
     """What came before does not smooth it,"""
     anew: bool = False
-    """nor is it registered with what came before."""
+    """nor is it registered with what came before, unless it looks the same."""
 
 
 class VideoTracker:
@@ -105,7 +105,7 @@ class VideoTracker:
         self._landmarker = FaceLandmarker()
         self._cuts = CutDetector() if faithful else None
         self._registered = registered
-        self._registration: Registration | None = None  # with the first view since the cut
+        self._registration: Registration | None = None
         self._person = Person(recognizer or bundled_recognizer()) if faithful else None
         self._image = np.zeros((1, 1, 3), np.uint8)
         self._looks: list[tuple[Landmarks, np.ndarray]] = []  # of faces in the last picture
@@ -150,11 +150,9 @@ class VideoTracker:
         """Register and smooth what `find` has found, frame by frame in their order."""
         if found.interrupted:
             self._filter.reset()
-        if found.anew:
-            self._registration = None
         if found.face is None:
             return None
-        points = self._filter(self._register(found.face), found.face.size)
+        points = self._filter(self._register(found.face, found.anew, found.doubtful), found.face.size)
         return TrackedFrame(points, found.face.score, found.new_shot, found.doubtful, found.face.tones)
 
     def _changes(self, image: np.ndarray) -> tuple[bool, int]:
@@ -182,10 +180,16 @@ class VideoTracker:
         self.faded = faded if jumped else 0
         return Found(found, jumped, doubtful, interrupted, anew)
 
-    def _register(self, found: Landmarks) -> np.ndarray:
-        """Return the landmarks [478, 3] where the skin is that they were on in the first view since the cut."""
+    def _register(self, found: Landmarks, anew: bool, doubtful: bool) -> np.ndarray:
+        """Return the landmarks [478, 3] where the skin is that they were on in the first view.
+
+        After a cut (`anew`) that is another view, but for the same person who looks the same.
+        """
         if not self._registered or found.view is None:
             return found.points
+        if anew and self._registration is not None:
+            same = self._person is not None and not doubtful and self._registration.knows(found.view, found.points)
+            self._registration = self._registration if same else None
         if self._registration is None:
             self._registration = Registration(found.view, found.points)
             return found.points

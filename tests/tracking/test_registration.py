@@ -6,8 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
+from gagavatar_nodes import assets
 from gagavatar_nodes.face.topology import EYE_RINGS, INNER_LIPS
+from gagavatar_nodes.media.images import read_image
+from gagavatar_nodes.tracking.face_mesh import FaceView
 from gagavatar_nodes.tracking.faces import choose_face
+from gagavatar_nodes.tracking.registration import Registration
 from gagavatar_nodes.tracking.video_tracker import VideoTracker
 
 SKIN = np.setdiff1d(np.arange(468), [*INNER_LIPS, *EYE_RINGS[0], *EYE_RINGS[1]])
@@ -59,3 +63,29 @@ def test_what_does_not_look_as_before_is_left_to_the_model(portrait):
     plain = choose_face(other).points
     seen = tracker.feed(other).points
     assert np.linalg.norm(seen - plain, axis=1).mean() < 0.02 * np.ptp(plain[:, 1])
+
+
+def test_a_jump_cut_does_not_move_them(portrait):
+    jumped, matrix = moved(portrait.crop, 40.0, 25.0, 3, 1.12)
+    found = {}
+    for registered in (True, False):
+        tracker = VideoTracker(25.0, 0.0, registered=registered)
+        first = tracker.feed(portrait.crop).points[SKIN, :2]
+        after = tracker.find(jumped)
+        assert after.anew
+        true = first @ matrix[:, :2].T + matrix[:, 2]
+        found[registered] = np.linalg.norm(tracker.settle(after).points[SKIN, :2] - true, axis=1).mean()
+    assert found[True] < 0.6 * found[False]
+
+
+def test_what_does_not_look_like_the_first_view_is_not_taken_for_it(portrait):
+    registration = Registration(*seen(portrait.crop))
+    assert registration.knows(*seen(moved(portrait.crop, 9.0, 5.0, -4, 0.95)[0]))
+    assert not registration.knows(*seen(read_image(assets.path("portrait_admiral.jpg")).rgb))
+
+
+def seen(picture: np.ndarray) -> tuple[FaceView, np.ndarray]:
+    """The view of a picture's face, and its landmarks."""
+    face = choose_face(picture)
+    assert face.view is not None
+    return face.view, face.points
