@@ -182,7 +182,7 @@ def _landmarks(film: WatchedFilm, displacements: np.ndarray, index: int) -> np.n
     """[468, 2] where a drawing of the crop's size has the face's landmarks, pixels."""
     stage, points = film.avatar.stage, (film.avatar.canonical + displacements)[:468]
     turned = (points - NECK_PIVOT) @ film.motion.rotation[index].T.astype(np.float64)
-    return stage.project(turned + stage.from_canonical(NECK_PIVOT[None]))[:, :2]
+    return stage.project_weakly(turned + stage.from_canonical(NECK_PIVOT[None]))
 
 
 def _drawn_edge(film: WatchedFilm) -> int:

@@ -96,18 +96,20 @@ class EmbeddedAvatar(AvatarParts):
 
     def rest(self) -> Gaussians:
         """Return the portrait as it was taken."""
-        still = HeadPlacement(self.stage.rotation, 1.0, np.zeros(3))
-        return self.gaussians(np.zeros((LANDMARKS, 3)), np.zeros((2, 2)), still)
+        return self.gaussians(np.zeros((LANDMARKS, 3)), np.zeros((2, 2)), self._still)
 
     def gaussians(self, displacements: np.ndarray, gaze: np.ndarray, placement: HeadPlacement) -> Gaussians:
         """Return the Gaussians in one expression and pose.
 
         Args:
-            displacements: [478, 3] offsets of the canonical landmarks, centimeters.
+            displacements: [478, 3] offsets of the canonical landmarks, centimeters, as the landmark model has them:
+                without perspective.
             gaze: [2, 2] offset of the irises in eye widths, x right and y up.
             placement: pose of the head; its shift moves the head over the torso.
         """
         layer, poser = self.layer, self.poser
+        displacements = displacements + self.stage.foreshortening(self.canonical + displacements, placement)
+        displacements -= self._own_foreshortening
         moved = poser.points + (poser.weights @ self.controls(displacements, gaze)).T
         positions, covariances, shown = poser.pose(moved, placement)
         landmarks = self.canonical + displacements
@@ -132,6 +134,16 @@ class EmbeddedAvatar(AvatarParts):
         light = np.ones(len(self.layer), np.float32)
         light[self.inside] = mouth_shade(opening)
         return light
+
+    @property
+    def _still(self) -> HeadPlacement:
+        """The head as it was taken."""
+        return HeadPlacement(self.stage.rotation, 1.0, np.zeros(3))
+
+    @cached_property
+    def _own_foreshortening(self) -> np.ndarray:
+        """[478, 3] what lies in the lifted portrait already."""
+        return self.stage.foreshortening(self.canonical, self._still)
 
     @cached_property
     def poser(self) -> Poser:

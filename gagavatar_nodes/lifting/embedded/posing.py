@@ -11,7 +11,6 @@ from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
 from ...driving.retarget import HeadPlacement
-from ...face.pose import NECK_PIVOT
 from ...rendering.covariance import UPPER_TRIANGLE, symmetric_matrices, upper_triangles
 from ...types import HEAD_UNITS_PER_CM
 from .binding import CONTROLS, LANDMARKS
@@ -115,9 +114,7 @@ class Poser:
 
     def _place(self, points: np.ndarray, placement: HeadPlacement) -> np.ndarray:
         """[3, N] stage positions: the head turns about the neck, the torso stays."""
-        pivot = self._stage.from_canonical(NECK_PIVOT[None])[0] + placement.shift
-        turn = placement.scale * placement.rotation
-        offset = pivot - turn @ NECK_PIVOT
+        turn, offset = self._stage.head_motion(placement)
         placed: np.ndarray = turn.astype(np.float32) @ points
         placed += offset.astype(np.float32)[:, None]
         placed -= self._rest

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...driving.retarget import HeadPlacement
+from ...face.pose import NECK_PIVOT
 from ...types import FOCAL, HEAD_UNITS_PER_CM, Camera, Portrait
 
 
@@ -54,6 +56,10 @@ class Stage:
         reach = self.scale / (1 - points[:, 2] / self.distance)
         return np.stack([center + points[:, 0] * reach, center - points[:, 1] * reach, points[:, 2]], 1)
 
+    def project_weakly(self, points: np.ndarray) -> np.ndarray:
+        """Pixels [N, 2] of stage points [N, 3] without perspective, as the landmark model sees them."""
+        return (self.size - 1) / 2 + points[:, :2] * [self.scale, -self.scale]
+
     def to_canonical(self, points: np.ndarray) -> np.ndarray:
         """Canonical positions [N, 3] of stage points of the source head."""
         return (points - self.translation) @ self.rotation
@@ -61,3 +67,17 @@ class Stage:
     def from_canonical(self, points: np.ndarray) -> np.ndarray:
         """Stage positions [N, 3] of canonical points of the source head."""
         return points @ self.rotation.T + self.translation
+
+    def head_motion(self, placement: HeadPlacement) -> tuple[np.ndarray, np.ndarray]:
+        """Matrix [3, 3] and offset [3] that take canonical points of the head to the stage."""
+        pivot = self.from_canonical(NECK_PIVOT[None])[0] + placement.shift
+        turn = placement.scale * placement.rotation
+        return turn, pivot - turn @ NECK_PIVOT
+
+    def foreshortening(self, points: np.ndarray, placement: HeadPlacement) -> np.ndarray:
+        """Canonical offsets [N, 3] by which canonical points [N, 3] are seen where a weak perspective has them."""
+        turn, offset = self.head_motion(placement)
+        placed = points @ turn.T + offset
+        placed *= -placed[:, 2:] / self.distance
+        placed[:, 2] = 0
+        return placed @ placement.rotation / placement.scale
