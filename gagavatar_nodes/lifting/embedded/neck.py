@@ -6,6 +6,7 @@ import numpy as np
 from scipy.interpolate import interp1d
 from scipy.ndimage import gaussian_filter1d
 
+from ...easing import smoothstep
 from ...face.topology import CHIN
 from ...types import Portrait
 from .binding import Binding, head_weight, neck_follow
@@ -20,6 +21,7 @@ _AROUND, _ROWS = 64, 40  # nodes
 _REACH_CM = (-6.0, 9.0)  # of the tube, from the chin's height
 _RING_CM = 1.5  # over the chin a neck is narrowest
 _FLARE, _TAPER = 1.2, 0.015  # widest ring over the narrowest; how much narrower a centimeter into the skull
+_SLIM_CM = 1.5  # over which the head's nape is drawn in
 _THICKNESS_CM = 0.03
 _FACING, _NEAR_CM = 0.3, 1.5  # the portrait shows what faces it by that cosine, and is no deeper under the front
 _REACH_SIDE_CM = 0.4  # of its splats
@@ -64,8 +66,20 @@ def _tube(head: np.ndarray, portrait: Portrait) -> np.ndarray:
         x, z, wide, deep = narrow if y > chin + _RING_CM else _ring(skin, y)
         taper = 1 - _TAPER * max(y - chin - _RING_CM, 0)
         wide, deep = min(wide, _FLARE * narrow[2]) * taper, min(deep, _FLARE * narrow[3]) * taper
+        z = max(z, narrow[1] + deep - narrow[3])  # a nape that ran out to the shoulders would end over them in a spur
         rings.append(np.stack([x - wide * np.sin(angle), np.full(_AROUND, y), z - deep * np.cos(angle)], 1))
     return np.concatenate(rings)
+
+
+def slim_nape(points: np.ndarray, head: np.ndarray, portrait: Portrait) -> np.ndarray:
+    """Return points [N, 3] of the head `head` [V, 3], the nape of its neck drawn in to the tube of `neck_layer`."""
+    top = portrait.canonical[CHIN, 1] + _RING_CM
+    x, z, wide, deep = _ring(head[np.unique(skin_triangles())], top)
+    from_middle = points[:, [0, 2]] - [x, z]
+    reach = np.linalg.norm(from_middle / [wide, deep], axis=1)
+    much = smoothstep((top - points[:, 1]) / _SLIM_CM) * smoothstep(-from_middle[:, 1] / _SLIM_CM)
+    from_middle *= (1 + much * (np.minimum(1, 1 / np.maximum(reach, 1e-6)) - 1))[:, None]
+    return np.column_stack([x + from_middle[:, 0], points[:, 1], z + from_middle[:, 1]])
 
 
 def _ring(skin: np.ndarray, y: float) -> tuple[float, float, float, float]:

@@ -16,6 +16,7 @@ from .hair import EARS, SIDE_CM, outer_triangles
 from .head_fit import skin_triangles
 from .layer import Layer, discs
 from .mesh import rasterize_mesh, sample_surface, triangle_areas, vertex_normals
+from .neck import slim_nape
 from .regions import Regions
 from .stage import Stage
 
@@ -51,7 +52,7 @@ def skin_layer(
     pixels = stage.project(stage.from_canonical(points))
     binding = _bind(points, pixels, portrait, depth)
     colors = skin_colors(points, normals, portrait, stage, head, regions)
-    under = _stay_inside(points, points - _SINK_CM * normals, head, portrait)
+    under = _stay_inside(points, slim_nape(points, head, portrait) - _SINK_CM * normals, head, portrait)
     under[:, 2] -= _SOCKET_CM * socket[kept]
     placed, shown = carve(under, portrait, stage, depth, _REACH * _SIGMA * spacing)
     end, fade = _BELOW_CHIN_CM

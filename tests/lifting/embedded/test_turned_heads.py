@@ -12,6 +12,7 @@ from gagavatar_nodes import assets
 from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.face.pose import NECK_PIVOT
+from gagavatar_nodes.face.topology import CHIN
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.media.images import read_image
 from gagavatar_nodes.tracking.portrait import track_portrait
@@ -64,6 +65,14 @@ def test_no_gaps_in_the_face(avatar):
         cv2.fillConvexPoly(face, outline, 1)
         holes.append((alpha[cv2.erode(face, np.ones((9, 9))) > 0] < 0.97).mean())
     assert max(holes) < 0.01
+
+
+def test_the_nape_does_not_run_out_over_the_shoulders(avatar):
+    """Where it ended it would stand over them as a spur."""
+    points = (avatar.layer.points - avatar.canonical[CHIN])[avatar.layer.opacities > 0.5]
+    points = points[np.abs(points[:, 0]) < 4]
+    above, under = (points[(points[:, 1] > low) & (points[:, 1] < low + 1), 2].min() for low in (1, -2))
+    assert under > above - 0.4  # centimeters
 
 
 def test_the_far_cheek_has_the_near_ones_hue(avatar):
