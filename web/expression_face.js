@@ -111,10 +111,18 @@ class Face {
     this.look();
   }
 
+  /** Undo makes nodes anew, but Nodes 2.0 go on showing what the one before had in it. */
+  takePlace() {
+    const { node } = this;
+    if (this.element.isConnected || node.graph !== app.canvas.graph) return;
+    document.querySelector(`[data-node-id="${node.id}"] .gagavatar-face`)?.replaceWith(this.element);
+  }
+
   /** Ask for a picture if something has changed; one at a time, the newest wins. */
   async look() {
     const { node } = this;
     if (!node.graph || this.running) return;
+    this.takePlace();
     this.fold();
     if (!this.isConnected) return this.show("unconnected");
     this.known ??= JSON.parse(sessionStorage.getItem(this.place) ?? "null");

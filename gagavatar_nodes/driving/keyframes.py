@@ -38,7 +38,7 @@ def parse_keys(text: str) -> list[KeyFrame]:
     """Return key frames from lines such as `1.5: happy 0.6, turn 20, jawOpen 0.2`, in the order of their times.
 
     Each names expressions (`macros.EXPRESSIONS`), macros, ARKit weights and angles; a number is its strength or value,
-    1 where there is none. What a line does not name is at rest.
+    1 where there is none; angles want degrees. What a line does not name is at rest.
 
     Raises:
         GagavatarError: a line or a name is not understood, there is none, or there are too many.
@@ -93,7 +93,9 @@ def _key(seconds: float, face: str, number: int) -> KeyFrame:
             near = difflib.get_close_matches(str(name or part.strip()), _KNOWN, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else f" Expressions are {', '.join(EXPRESSIONS)}."
             raise GagavatarError(f"Line {number} of the key frames: there is no '{part.strip()}'.{hint}")
-        value = 1.0 if found is None or found["value"] is None else float(found["value"])
+        if found["value"] is None and name in _TURNS:
+            raise GagavatarError(f"Line {number} of the key frames: '{name}' wants degrees: write '{name} 20'")
+        value = float(found["value"] or 1)
         for key, share in EXPRESSIONS.get(str(name), {str(name): 1.0}).items():
             values[key] = values.get(key, 0.0) + value * share
     return KeyFrame(seconds, *spread(values))
@@ -104,4 +106,5 @@ def _row(key: KeyFrame) -> list[float]:
     return turned + [key.weights.get(name, 0.0) for name in ARKIT_NAMES]
 
 
+_TURNS = (*ANGLES, *(name for name, macro in MACROS.items() if macro.angle))
 _KNOWN = (*EXPRESSIONS, *MACROS, *ANGLES, *ARKIT_NAMES)

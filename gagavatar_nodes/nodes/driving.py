@@ -84,7 +84,7 @@ class ExtractDriving:
                 "images": spec.socket("IMAGE", "The driver as a batch of frames, such as from VideoHelperSuite."),
                 "audio": spec.socket("AUDIO", "Sound to pass on; takes the place of the video's own."),
                 "tracker": spec.socket(spec.TRACKER, "From Load Head Tracker. Without it: embedded."),
-                "person": person_input(),
+                "person": person_input(film=True),
                 "face_order": order_input(),
             },
             "hidden": HIDDEN,

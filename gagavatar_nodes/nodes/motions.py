@@ -164,14 +164,18 @@ class KeyFrames:
                 "keys": spec.paragraph(
                     "0: neutral\n1: happy\n2: surprised 0.8, turn 15\n3: neutral",
                     "Lines of a second and what the face does then: expressions (" + ", ".join(EXPRESSIONS) + "), "
-                    "sliders (" + ", ".join(MACROS) + "), ARKit weights, yaw, pitch, roll; with a number for how much.",
+                    "sliders ("
+                    + ", ".join(MACROS)
+                    + "), ARKit weights, yaw, pitch, roll; with a number for how much, of "
+                    "turns in degrees.",
                 ),
                 "fps": spec.number(FPS, *RATES, "Frames a second.", step=0.001),
                 "loop": spec.switch(False, "Goes back to the first key after the last, so that it can be repeated."),
             },
             "optional": {
                 "motion": spec.socket(
-                    spec.MOTION, "Its head pose is kept and the key frames are added to its expression, at its own fps."
+                    spec.MOTION,
+                    "The key frames are added to its expression and turn its head further, at its length and fps.",
                 )
             },
         }

@@ -19,12 +19,10 @@ def order_input() -> spec.Spec:
     return spec.choice(ORDERS, "How faces are counted: the largest first, or from the picture's left.", advanced=True)
 
 
-def person_input() -> spec.Spec:
-    """Return the input that says by a picture who is meant."""
-    return spec.socket(
-        "IMAGE",
-        "A picture of the person who is meant; it takes the place of face, and is known again after cuts.",
-    )
+def person_input(film: bool = False) -> spec.Spec:
+    """Return the input that says by a picture who is meant, in a picture or a film."""
+    again = ", and is known again after cuts" if film else ""
+    return spec.socket("IMAGE", f"A picture of the person who is meant; it takes the place of face{again}.")
 
 
 def choose_person(person: tensors.Batch | None, face: int, order: str = ORDERS[0]) -> FaceChoice:

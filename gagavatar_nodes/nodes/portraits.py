@@ -51,7 +51,7 @@ class TrackPortrait:
                     "IMAGE", "A picture with a face, best with hair and shoulders. A batch works too."
                 ),
                 "face": spec.whole(
-                    0, 0, FACES - 1, "Which face, where there are several: 0 is the largest, 1 the next."
+                    0, 0, FACES - 1, "Which face, where there are several: 0 is the largest, or leftmost."
                 ),
                 "matting": spec.choice(
                     ["auto", "guided", "none"],

@@ -126,6 +126,23 @@ def test_the_face_follows_a_slider_while_it_is_dragged_and_a_run_gives_what_it_s
     assert difference(before, rendered) > 4
 
 
+def test_the_face_follows_undo(page, editor):
+    show(page)
+    page.page.wait_for_timeout(1500)
+    before, old = picture(page), value(page, "yaw")
+    drag(page, "yaw", editor.is_vue)
+    page.page.wait_for_timeout(1500)
+    assert difference(picture(page), before) > 4
+    page.page.mouse.click(1300, 1250)
+    page.page.keyboard.press("Control+z")
+    page.page.wait_for_function(f"{NODE}.widgets.find(one => one.name === 'yaw').value === {old}")
+    for _ in range(20):
+        page.page.wait_for_timeout(500)
+        if page.page.evaluate(SHOWN) and difference(picture(page), before) < 1:
+            return
+    pytest.fail("the picture stayed as it was")
+
+
 def test_the_face_outlives_a_reload_and_the_button_comes_back_where_it_is_gone(page, editor):
     show(page)
     page.page.wait_for_timeout(800)

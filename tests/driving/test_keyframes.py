@@ -44,6 +44,7 @@ def test_one_key_is_a_still():
     [
         ("", "There is no key frame"),
         ("happy", "Line 1 .* is no time"),
+        ("0: turn", "Line 1 .*write 'turn 20'"),
         ("0: neutral\n1: hapy", "Line 2 .*Did you mean 'happy'"),
         ("0: zzzz", "Expressions are neutral"),
         ("-1: happy", "is no time"),

@@ -75,9 +75,9 @@ HINTS = {
         "keeps the last four faces; after more of them, or a restart, press the button again."
     ),
     "KeyFrames": (
-        "Names without a number are at full strength; `happy 0.5, brows 0.3, yaw -12` is three things at once. What a "
-        "line does not name is at rest. Lines may stand in any order. A line that is not understood is named before "
-        "anything runs."
+        "Names without a number are at full strength, but turns want degrees; `happy 0.5, brows 0.3, yaw -12` is three "
+        "things at once. What a line does not name is at rest. Lines may stand in any order. A line that is not "
+        "understood is named before anything runs."
     ),
     "OrbitCamera": "A photo shows one side: beyond 40 degrees the other side is a guess.",
     "CombineMotions": (
