@@ -93,9 +93,10 @@ def _key(seconds: float, face: str, number: int) -> KeyFrame:
             near = difflib.get_close_matches(str(name or part.strip()), _KNOWN, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else f" Expressions are {', '.join(EXPRESSIONS)}."
             raise GagavatarError(f"Line {number} of the key frames: there is no '{part.strip()}'.{hint}")
-        if found["value"] is None and name in _TURNS:
+        given = None if found is None else found["value"]
+        if given is None and name in _TURNS:
             raise GagavatarError(f"Line {number} of the key frames: '{name}' wants degrees: write '{name} 20'")
-        value = float(found["value"] or 1)
+        value = float(given or 1)
         for key, share in EXPRESSIONS.get(str(name), {str(name): 1.0}).items():
             values[key] = values.get(key, 0.0) + value * share
     return KeyFrame(seconds, *spread(values))

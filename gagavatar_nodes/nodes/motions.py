@@ -164,10 +164,8 @@ class KeyFrames:
                 "keys": spec.paragraph(
                     "0: neutral\n1: happy\n2: surprised 0.8, turn 15\n3: neutral",
                     "Lines of a second and what the face does then: expressions (" + ", ".join(EXPRESSIONS) + "), "
-                    "sliders ("
-                    + ", ".join(MACROS)
-                    + "), ARKit weights, yaw, pitch, roll; with a number for how much, of "
-                    "turns in degrees.",
+                    "sliders (" + ", ".join(MACROS) + "), ARKit weights, yaw, pitch, roll; with a number for how much, "
+                    "in degrees for turns.",
                 ),
                 "fps": spec.number(FPS, *RATES, "Frames a second.", step=0.001),
                 "loop": spec.switch(False, "Goes back to the first key after the last, so that it can be repeated."),
