@@ -25,6 +25,16 @@ def blending_matrix(gaussians: Gaussians, camera: Camera, width: int, height: in
     By the same rules (3D Gaussian Splatting, arXiv 2308.04079, eqs. 3 and 5), but for the Gaussians far outside of the
     view, whose projection is not held fixed. NumPy alone; some seconds for 10^5 Gaussians.
     """
+    covers = coverage_matrix(gaussians, camera, width, height)
+    passed = np.concatenate([[0.0], np.cumsum(np.log1p(-covers.data.astype(np.float64)))])
+    before = np.exp(passed[:-1] - np.repeat(passed[covers.indptr[:-1]], np.diff(covers.indptr)))
+    lit = before * (1 - covers.data) >= _MIN_TRANSMITTANCE
+    covers.data = np.where(lit, covers.data * before, 0).astype(np.float32)
+    return covers
+
+
+def coverage_matrix(gaussians: Gaussians, camera: Camera, width: int, height: int) -> csr_matrix:
+    """Alphas [height * width, N] float32 0..0.99 of each Gaussian alone; in each row the nearest come first."""
     from scipy.sparse import csr_matrix
 
     centers, conics, extents, depths = _project(gaussians, camera, width, height)
@@ -48,15 +58,12 @@ def blending_matrix(gaussians: Gaussians, camera: Camera, width: int, height: in
     alpha = np.repeat(gaussians.opacities[owner], count) * np.exp(np.minimum(exponent, 0))
     drawn = alpha >= _MIN_ALPHA
     splat, pixel = splat[drawn], (row * width + column)[drawn]
-    alpha = np.minimum(alpha[drawn], _MAX_ALPHA)
+    alpha = np.minimum(alpha[drawn], _MAX_ALPHA).astype(np.float32)
 
     by_pixel = np.argsort(pixel.astype(np.int32), kind="stable")
-    splat, pixel, alpha = splat[by_pixel], pixel[by_pixel], alpha[by_pixel].astype(np.float64)
-    starts = np.searchsorted(pixel, np.arange(width * height + 1))
-    passed = np.concatenate([[0.0], np.cumsum(np.log1p(-alpha))])
-    before = np.exp(passed[:-1] - np.repeat(passed[starts[:-1]], np.diff(starts)))
-    weights = np.where(before * (1 - alpha) >= _MIN_TRANSMITTANCE, alpha * before, 0).astype(np.float32)
-    return csr_matrix((weights, splat.astype(np.int32), starts.astype(np.int32)), (width * height, len(gaussians)))
+    starts = np.searchsorted(pixel[by_pixel], np.arange(width * height + 1))
+    columns = splat[by_pixel].astype(np.int32)
+    return csr_matrix((alpha[by_pixel], columns, starts.astype(np.int32)), (width * height, len(gaussians)))
 
 
 def _within(counts: np.ndarray) -> np.ndarray:

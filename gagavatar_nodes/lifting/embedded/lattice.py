@@ -30,6 +30,7 @@ from .stage import Stage
 FACE_DENSITY = 2.0
 """How much denser lattice lines are over the face than beside it."""
 
+_CLEAR = 0.02  # alpha up to which a node is left out
 _THICKNESS_CM = 0.03
 _CLIFF_CM = 3.0  # neighbors that differ more in depth lie on different surfaces
 _BACK_GAP_CM = 0.4
@@ -46,7 +47,7 @@ class Lattice:
     x: np.ndarray
     """[n] pixels."""
     y: np.ndarray
-    """[n] pixels."""
+    """[m] pixels; as many as `x`, unless halved."""
 
     @staticmethod
     def over(portrait: Portrait, density: int) -> Lattice:
@@ -55,13 +56,23 @@ class Lattice:
         low, high = face.min(0), face.max(0)
         return Lattice(*(_lines(portrait.size, density, low[axis], high[axis]) for axis in (0, 1)))
 
+    @property
+    def cells(self) -> np.ndarray:
+        """[m, n, 2] widths and heights in pixels of what is nearest to each node."""
+        return np.stack(np.meshgrid(*(np.diff(_borders(line)) for line in (self.x, self.y))), -1)
+
+    def halved(self, least: float) -> tuple[Lattice, np.ndarray, np.ndarray]:
+        """Return the lattice, lines of more than `least` pixels halved, and which of `x` and of `y` each one was."""
+        (x, column), (y, row) = (_halved(line, least) for line in (self.x, self.y))
+        return Lattice(x, y), column, row
+
     def nodes(self) -> np.ndarray:
-        """[n * n, 2] pixels, row by row."""
+        """[m * n, 2] pixels, row by row."""
         x, y = np.meshgrid(self.x, self.y)
         return np.stack([x.ravel(), y.ravel()], 1)
 
     def sample(self, image: np.ndarray) -> np.ndarray:
-        """Bilinear values [n * n, ...] of an image at the nodes."""
+        """Bilinear values [m * n, ...] of an image at the nodes."""
         x, y = np.meshgrid(self.x.astype(np.float32), self.y.astype(np.float32))
         values = cv2.remap(image.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return values.reshape(x.size, *image.shape[2:])
@@ -77,13 +88,33 @@ def _lines(size: int, count: int, low: float, high: float) -> np.ndarray:
     return np.interp((np.arange(count) + 0.5) / count * total[-1], total, at)
 
 
-def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, cloth: np.ndarray) -> Layer:
-    """Return the front layer: the portrait's own pixels; what is `cloth` [S, S] 0..1 stays with the body."""
+def _borders(line: np.ndarray) -> np.ndarray:
+    """Positions half way between neighboring lines, and as far beyond the outer ones."""
+    inner = (line[1:] + line[:-1]) / 2
+    return np.concatenate([[2 * line[0] - inner[0]], inner, [2 * line[-1] - inner[-1]]])
+
+
+def _halved(line: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    borders = _borders(line)
+    parts = np.where(np.diff(borders) > least, 2, 1)
+    origin = np.repeat(np.arange(len(line)), parts)
+    part = np.arange(len(origin)) - np.repeat(np.cumsum(parts) - parts, parts)
+    share = (part + 0.5) / parts[origin]
+    return borders[origin] * (1 - share) + borders[origin + 1] * share, origin
+
+
+def front_layer(
+    portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, shown: np.ndarray, cloth: np.ndarray
+) -> Layer:
+    """Return a front layer of the lattice's nodes that are `shown` [m * n]: the portrait's own pixels.
+
+    What is `cloth` [S, S] 0..1 stays with the body.
+    """
     nodes, closed = lattice.nodes(), 1 - openings(portrait)
     alpha = lattice.sample(portrait.alpha * closed)
     # Lids and lips must not carry what lies beside them, which would show when they meet.
     colors = estimate_foreground(portrait.crop, cv2.erode(closed, np.ones((3, 3))))
-    kept = np.flatnonzero(alpha > 0.02)
+    kept = np.flatnonzero(shown & (alpha > _CLEAR))
     points = stage.to_canonical(stage.unproject(nodes, lattice.sample(depth.z).astype(float)))[kept]
     binding = _bind(points, nodes[kept], portrait, depth)
     return Layer(
@@ -93,7 +124,7 @@ def front_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: La
         colors=np.clip(lattice.sample(colors) / 255, 0, 1)[kept],
         opacities=lattice_opacity(alpha[kept]).astype(np.float32),
         covariances=_thin(len(kept)),
-        neighbors=_neighbors(kept, len(lattice.x), points, binding),
+        neighbors=_neighbors(kept, lattice, points, binding),
     )
 
 
@@ -130,7 +161,7 @@ def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: 
         colors=coarse.sample(cv2.GaussianBlur(portrait.crop, (0, 0), 1.5) / np.float32(255))[kept],
         opacities=(0.95 * shown[kept]).astype(np.float32),
         covariances=_thin(len(kept)),
-        neighbors=_neighbors(kept, len(coarse.x), backed[kept], binding),
+        neighbors=_neighbors(kept, coarse, backed[kept], binding),
     )
 
 
@@ -188,16 +219,17 @@ def _thin(count: int) -> np.ndarray:
     return np.tile(np.float32(_THICKNESS_CM**2) * np.array([1, 0, 0, 1, 0, 1], np.float32), (count, 1))
 
 
-def _neighbors(kept: np.ndarray, width: int, points: np.ndarray, binding: Binding) -> np.ndarray:
+def _neighbors(kept: np.ndarray, lattice: Lattice, points: np.ndarray, binding: Binding) -> np.ndarray:
     """[N, 4] left, right, upper and lower neighbors on the same surface."""
+    width, height = len(lattice.x), len(lattice.y)
     own = np.arange(len(kept), dtype=np.int32)
-    row_of = np.full(width * width + 1, -1, np.int32)
+    row_of = np.full(width * height + 1, -1, np.int32)
     row_of[kept] = own
     x, y = kept % width, kept // width
     parts = _parting(binding)
     neighbors = np.empty((len(kept), 4), np.int32)
     for k, (dx, dy) in enumerate(((-1, 0), (1, 0), (0, -1), (0, 1))):
-        inside = (x + dx >= 0) & (x + dx < width) & (y + dy >= 0) & (y + dy < width)
+        inside = (x + dx >= 0) & (x + dx < width) & (y + dy >= 0) & (y + dy < height)
         other = row_of[np.where(inside, kept + dx + dy * width, -1)]
         other = np.where(other >= 0, other, own)
         joined = np.abs(points[other, 2] - points[own, 2]) < _CLIFF_CM

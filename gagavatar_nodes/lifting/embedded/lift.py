@@ -19,6 +19,8 @@ from .lids import lid_layer
 from .lip_edges import refine_lips
 from .mouth import mouth_interior
 from .neck import neck_layer
+from .opacities import solve_opacities
+from .outline import fine_nodes
 from .regions import Regions
 from .skin import skin_layer
 from .stage import Stage
@@ -45,7 +47,7 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     lattice = Lattice.over(portrait, density)
     regions = Regions.of(portrait, depth)
     cloth = cloth_beside(portrait, stage, regions)
-    front = front_layer(portrait, stage, depth, lattice, cloth)
+    front = Layer.stack([front_layer(portrait, stage, depth, *nodes, cloth) for nodes in fine_nodes(portrait, lattice)])
     backing = backing_layer(portrait, stage, depth, lattice, cloth)
     neck = neck_layer(portrait, stage, depth, head, regions)
     skin = skin_layer(portrait, stage, depth, grow_hair(head, portrait, stage, depth), regions, SKIN_SPLATS)
@@ -54,5 +56,6 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     lids = lid_layer(portrait, stage)
     layers = [front, backing, neck, skin, lids, *eyes, mouth.layer]
     avatar = EmbeddedAvatar(stage, portrait.canonical, Layer.stack(layers), mouth.fade)
-    hidden = slice(len(front), len(front) + len(backing) + len(neck) + len(skin) + len(lids))
-    return solve_colors(avatar, portrait, np.delete(np.arange(len(avatar)), hidden))
+    hidden = len(backing) + len(neck) + len(skin) + len(lids)
+    avatar = solve_opacities(avatar, portrait, len(front), hidden)
+    return solve_colors(avatar, portrait, np.delete(np.arange(len(avatar)), slice(len(front), len(front) + hidden)))
