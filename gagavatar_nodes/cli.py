@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import platform
 import signal
 import sys
 from collections.abc import Sequence
@@ -127,8 +128,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def run() -> None:
     """Entry point: leaves at once after Ctrl-C or SIGTERM, without waiting for threads that are still at work."""
-    # Products of matrices are small here, and threads that spin while they wait for more take the cores from the rest.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # NumPy's products are small here, and threads that spin while they wait for more take the cores from the rest.
+    if platform.machine() in ("x86_64", "AMD64"):  # elsewhere those of PyTorch are OpenBLAS's as well
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     stop_on_signals()
     for stream in (sys.stdout, sys.stderr):
         # A file's name may hold what the terminal cannot show.

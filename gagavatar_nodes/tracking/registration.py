@@ -70,6 +70,8 @@ class Registration:
         """`points` [478, 3] are the landmarks of `view` in picture pixels."""
         nodes, kernel = _mesh()
         self._points = view.locate(points[:_SKIN, :2])
+        first = self._points[nodes].astype(np.float64)
+        self._affine = np.linalg.pinv(first - first.mean(0))
         self._levels = {}
         shown = view.shows(self._points[nodes])
         for level, _ in _STEPS:
@@ -103,7 +105,7 @@ class Registration:
         """Pixels [468, 2] of the picture by which landmarks are moved, and how like the first one the view is then."""
         nodes, _ = _mesh()
         start = view.locate(points[:_SKIN, :2])
-        turn = _linear_part(self._points[nodes], start[nodes])
+        turn = (self._affine @ start[nodes]).T.astype(np.float32)  # of the affine map that takes one view to the other
         shown = view.shows(start[nodes])
         moved = np.zeros((len(nodes), 2), np.float32)
         for level, iterations in _STEPS:
@@ -194,12 +196,6 @@ def _shrink(gray: np.ndarray, level: int) -> np.ndarray:
 def _on_level(points: np.ndarray, level: int) -> np.ndarray:
     """Points [N, 2] float32 on a level of the pyramid, whose pixels are centered on every second one."""
     return (points * 0.5**level).astype(np.float32)
-
-
-def _linear_part(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """[2, 2] of the affine map that takes points [N, 2] nearest to others."""
-    centered = source - source.mean(0)
-    return np.linalg.lstsq(centered, target - target.mean(0), rcond=None)[0].T
 
 
 def _hessian(slopes: list[np.ndarray]) -> np.ndarray:

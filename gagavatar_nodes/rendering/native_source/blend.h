@@ -237,10 +237,30 @@ static void store_pixel(const Frame *f, size_t pixel, const float *sums, int ste
     if (bad) *problem = BAD_FEATURES;
 }
 
+/* A whole block of three channels on black, as most pictures have. */
+static int store_colors(const Frame *f, size_t pixel, const float *sums, Vec transmittance) {
+    const Vec *channel = (const Vec *)sums, alpha = vec(1.0f) - transmittance, zero = vec(0.0f);
+    for (int row = 0; row < BLOCK_HEIGHT; row++, pixel += f->call->width)
+        for (int i = 0; i < BLOCK_WIDTH; i++) {
+            for (int c = 0; c < 3; c++)
+                f->call->image[3 * (pixel + i) + c] = sums[c * LANES + row * BLOCK_WIDTH + i];
+            f->call->alpha[pixel + i] = alpha[row * BLOCK_WIDTH + i];
+        }
+    return mask_any((channel[0] - channel[0] != zero) | (channel[1] - channel[1] != zero) |
+                    (channel[2] - channel[2] != zero));
+}
+
 static void store_tile(Frame *f, const Tile *tile, const Workspace *w, const float *sums) {
     const int narrow = f->stride <= 4;
+    const int plain = f->call->channels == 3 && !f->call->background && tile->width == TILE && tile->height == TILE;
     int problem = 0;
-    for (int b = 0; b < BLOCKS; b++)
+    for (int b = 0; b < BLOCKS; b++) {
+        if (plain) {
+            const int x = tile->x + b % 4 * BLOCK_WIDTH, y = tile->y + b / 4 * BLOCK_HEIGHT;
+            const float *block = sums + (size_t)b * LANES * 3;
+            if (store_colors(f, (size_t)y * f->call->width + x, block, w->transmittance[b])) problem = BAD_FEATURES;
+            continue;
+        }
         for (int i = 0; i < LANES; i++) {
             const int x = b % 4 * BLOCK_WIDTH + i % BLOCK_WIDTH, y = b / 4 * BLOCK_HEIGHT + i / BLOCK_WIDTH;
             if (x >= tile->width || y >= tile->height) continue;
@@ -249,6 +269,7 @@ static void store_tile(Frame *f, const Tile *tile, const Workspace *w, const flo
             if (narrow) store_pixel(f, pixel, block + i, LANES, transmittance, &problem);
             else store_pixel(f, pixel, block + i * f->stride, 1, transmittance, &problem);
         }
+    }
     report(f, problem);
 }
 

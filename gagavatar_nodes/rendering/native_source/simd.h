@@ -50,17 +50,24 @@ INLINE int mask_any(Mask m) {
 
 /* 2^x for -100 < x <= 0, relative error under 3e-7: minimax polynomial on the fraction, exponent added to the bits. */
 INLINE Vec vec_exp2(Vec x) {
+#if LANES == 16
+    Vec whole = (Vec)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT), f = x - whole;
+#else
     const Vec round_magic = vec(12582912.0f); /* 1.5 * 2^23: adding it leaves the nearest integer in the low bits */
-    Vec shifted = x + round_magic, f = x - (shifted - round_magic);
-    Vec p = vec(1.5353362e-4f);
-    p = p * f + vec(1.3398874e-3f);
-    p = p * f + vec(9.6184373e-3f);
-    p = p * f + vec(5.5503324e-2f);
-    p = p * f + vec(2.4022648e-1f);
-    p = p * f + vec(6.9314720e-1f);
+    Vec whole = x + round_magic, f = x - (whole - round_magic);
+#endif
+    Vec p = vec(1.3276472e-3f);
+    p = p * f + vec(9.6755415e-3f);
+    p = p * f + vec(5.5507133e-2f);
+    p = p * f + vec(2.4022120e-1f);
+    p = p * f + vec(6.9314697e-1f);
     p = p * f + vec(1.0f);
+#if LANES == 16
+    return (Vec)_mm512_scalef_ps((__m512)p, (__m512)whole);
+#else
     /* Unsigned: the bits of `round_magic` leave the lane, as they should. */
-    return (Vec)((Bits)p + ((Bits)shifted << 23));
+    return (Vec)((Bits)p + ((Bits)whole << 23));
+#endif
 }
 
 /* log2 of a positive normal number: exponent plus the atanh series of the mantissa. Vectorizes in a loop. */
