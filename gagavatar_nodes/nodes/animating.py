@@ -63,7 +63,7 @@ class AnimatePortrait:
                     "The head alone, in its own picture, or to the right of the picture and the driving video.",
                 ),
                 "size": spec.whole(
-                    SIZE, *SIZES, "Pixels: the head's square, or the longer edge of the whole picture.", step=8
+                    SIZE, *SIZES, "Pixels: the head's square, or at most the longer edge of the whole picture.", step=8
                 ),
             },
             "optional": {

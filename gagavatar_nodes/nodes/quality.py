@@ -44,7 +44,8 @@ class CompareQuality:
                 "fps": spec.number(FPS, *RATES, "Frames a second of both, for jitter.", step=0.001),
                 "metrics": spec.text(
                     ", ".join(USUAL),
-                    "Names of metrics, or their beginnings, by commas; `gagavatar evaluate --list` tells all.",
+                    "Names of metrics, or their beginnings, by commas; `python custom_nodes/gagavatar evaluate --list` "
+                    "tells all.",
                     advanced=True,
                 ),
             },

@@ -30,7 +30,7 @@ class ReexpressVideo:
     DESCRIPTION = (
         "The face in a film takes the expression of a motion; its head keeps its own pose, and the rest of the picture "
         "stays as it was filmed. With eyes at 0 and a voice's motion it is dubbing. Drawn with the embedded avatar. "
-        "Frames are held in memory; for long films take the command gagavatar reexpress."
+        "Frames are held in memory; for long films take `python custom_nodes/gagavatar reexpress`."
     )
     SEARCH_ALIASES = ("video to video", "dubbing", "lip sync video", "retarget", "edit expression of a video", "v2v")
     RETURN_TYPES = ("VIDEO", "IMAGE", "AUDIO", "STRING", "FLOAT")
