@@ -104,16 +104,34 @@ def _halved(line: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def front_layer(
-    portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: Lattice, shown: np.ndarray, cloth: np.ndarray
+    portrait: Portrait,
+    stage: Stage,
+    depth: FrontDepth,
+    lattices: list[tuple[Lattice, np.ndarray]],
+    cloth: np.ndarray,
 ) -> Layer:
-    """Return a front layer of the lattice's nodes that are `shown` [m * n]: the portrait's own pixels.
+    """Return the front layer, of those nodes of lattices that are used [m * n]: the portrait's own pixels.
 
     What is `cloth` [S, S] 0..1 stays with the body.
     """
-    nodes, closed = lattice.nodes(), 1 - openings(portrait)
-    alpha = lattice.sample(portrait.alpha * closed)
+    closed = 1 - openings(portrait)
     # Lids and lips must not carry what lies beside them, which would show when they meet.
     colors = estimate_foreground(portrait.crop, cv2.erode(closed, np.ones((3, 3))))
+    alpha = portrait.alpha * closed
+    return Layer.stack([_front(portrait, stage, depth, *nodes, cloth, alpha, colors) for nodes in lattices])
+
+
+def _front(
+    portrait: Portrait,
+    stage: Stage,
+    depth: FrontDepth,
+    lattice: Lattice,
+    shown: np.ndarray,
+    cloth: np.ndarray,
+    alpha: np.ndarray,
+    colors: np.ndarray,
+) -> Layer:
+    nodes, alpha = lattice.nodes(), lattice.sample(alpha)
     kept = np.flatnonzero(shown & (alpha > _CLEAR))
     points = stage.to_canonical(stage.unproject(nodes, lattice.sample(depth.z).astype(float)))[kept]
     binding = _bind(points, nodes[kept], portrait, depth)
