@@ -28,12 +28,14 @@ _NOISE = 3.0
 """Gray levels by which a patch's pixels differ from view to view."""
 _DOUBT = 1.0
 """Pixels by which the landmark model errs, standard deviation."""
-_LIPS_DOUBT = 0.2
+_LIPS_DOUBT = 0.4
 """On the lips, where it looks closer, and where the texture changes as a mouth opens."""
 _STRETCH = 0.5
 """Pixels by which the errors of neighboring landmarks differ."""
 _UNLIKE = 16.0
-"""Gray levels by which a patch differs that shows something else than it did."""
+"""Gray levels by which a patch differs that shows something else than it did,"""
+_RELIGHT = 0.35
+"""and, for another light changes strong contrasts by more, the share of the variance of what it showed."""
 _FARTHEST = 6.0
 """Pixels by which a landmark is moved at most."""
 _SAME_SKIN = 0.6
@@ -85,7 +87,8 @@ class Registration:
             hessian = _hessian(slopes)
             response = np.linalg.inv(np.eye(2 * len(nodes)) + _block_diagonal(hessian) @ kernel)
             response, motion = response.astype(np.float32), (kernel @ response).astype(np.float32)
-            self._levels[level] = template, slopes, hessian.astype(np.float32), response, motion
+            usual = _UNLIKE**2 + _RELIGHT * np.square(template).mean(1)
+            self._levels[level] = template, slopes, hessian.astype(np.float32), response, motion, usual
 
     def __call__(self, view: FaceView, points: np.ndarray) -> np.ndarray:
         """Return landmarks [478, 3] of another view, on the skin that they were on in the first one."""
@@ -109,14 +112,14 @@ class Registration:
         shown = view.shows(start[nodes])
         moved = np.zeros((len(nodes), 2), np.float32)
         for level, iterations in _STEPS:
-            template, slopes, hessian, response, motion = self._levels[level]
+            template, slopes, hessian, response, motion, usual = self._levels[level]
             image = _shrink(view.gray, level)
             offsets = (_offsets() @ turn.T).astype(np.float32)
             for _ in range(iterations):
                 seen = _patches(image, _on_level(start[nodes] + moved @ turn.T, level), offsets)
                 error = template - _centered(seen)
                 unlike = np.einsum("kp,kp->k", error, error) / error.shape[1]
-                alike = shown / np.square(1 + unlike / _UNLIKE**2)
+                alike = shown / np.square(1 + unlike / usual)
                 pull = np.stack([np.einsum("kp,kp->k", slope, error) for slope in slopes], 1)
                 pull *= (alike / _NOISE**2)[:, None]
                 wanted = ((hessian * moved[:, None]).sum(-1) + pull).ravel()
