@@ -13,7 +13,9 @@ from scipy.sparse.linalg import cg
 from scipy.spatial import cKDTree
 
 _NEAREST = 8
-_BLACK = 0.1  # added before the logarithm: the noise of dark colors is no detail
+BLACK = 0.1
+"""Added to colors before the logarithm: the noise of dark ones is no detail."""
+
 _CHROMA = 0.5  # share of the mirrored side's changes of hue: in its shade they are half noise
 _LIGHT_STEPS = 40  # between neighbors: around so many to the power of a half, light is smooth
 _HOLD = 4.0  # of what was seen, against a difference between neighbors
@@ -101,7 +103,7 @@ class Surface:
             likely: [N] 0..1 how far that and its detail count.
         """
         one, other = self.one, self.other
-        known, copied, guessed = (np.log(colors + _BLACK) for colors in (seen.colors, twin.colors, guess))
+        known, copied, guessed = (np.log(colors + BLACK) for colors in (seen.colors, twin.colors, guess))
         border = (hair[one] > 0.5) != (hair[other] > 0.5)
         copied = copied - self._light(copied, twin.trust, ~border)
         gray = copied.mean(1, keepdims=True)
@@ -117,7 +119,7 @@ class Surface:
         joined = np.maximum(1 - (1 - _LEAK) * border, np.clip((sure + copy) / _LEAST, 0, 1))
         hold, weight = _HOLD * seen.trust**2, _GUESS * likely + _FAINT
         values = (hold[:, None] * known + weight[:, None] * guessed) / (hold + weight)[:, None]
-        return np.clip(np.exp(self.solve(values, hold + weight, joined, wanted)) - _BLACK, 0, 1)
+        return np.clip(np.exp(self.solve(values, hold + weight, joined, wanted)) - BLACK, 0, 1)
 
     def _light(self, values: np.ndarray, trust: np.ndarray, same: np.ndarray) -> np.ndarray:
         """[N, 3] what of `values` [N, 3] is light: their mean around each point, over the edges `same` [E]."""

@@ -8,7 +8,7 @@ from scipy.ndimage import map_coordinates
 from ...face.topology import FACE_OVAL, INNER_LIPS
 from ...types import Portrait
 from .carving import whole_pixels
-from .completion import Sight, Surface
+from .completion import BLACK, Sight, Surface
 from .hair import scalp_weight
 from .head_fit import skin_triangles
 from .lattice import polygon
@@ -17,6 +17,8 @@ from .regions import Regions
 from .stage import Stage
 
 _EDGE_ON, _HAIR_EDGE_ON = 0.42, 0.1  # cosines to the camera under which a contour's colors are no skin's, no hair's
+_SURE, _TONES = 0.9, 16  # trust in what is seen of skin, and steps of its light
+_GRAY = 0.05  # of a hue's strength, as a logarithm: less is none
 
 
 def skin_colors(
@@ -40,7 +42,29 @@ def skin_colors(
     hair = surface.hair(seen, twin, scalp_weight(points, portrait))
     behind = _sample(regions.behind, stage.project(stage.from_canonical(points)))
     guess = regions.jaw + hair[:, None] * (behind - regions.jaw)
-    return surface.colors(seen, twin, hair, guess, hair * (1 - np.maximum(seen.trust, twin.trust)))
+    colors = surface.colors(seen, twin, hair, guess, hair * (1 - np.maximum(seen.trust, twin.trust)))
+    return as_saturated(colors, seen, hair)
+
+
+def as_saturated(colors: np.ndarray, seen: Sight, hair: np.ndarray) -> np.ndarray:
+    """Return colors [N, 3] 0..1 of skin, where it was not seen no grayer than what was `seen` of it in the same light.
+
+    What is `hair` [N] 0..1 stays. Skin in the shade has more of its hue than skin in the light: detail of the mirrored
+    side, laid on light that burns out, would be gray.
+    """
+    sure = seen.trust * (1 - hair) > _SURE
+    if sure.sum() < _TONES**2:
+        return colors
+    shown, values = (np.log(c + BLACK) for c in (seen.colors[sure], colors))
+    order = np.argsort(shown.mean(1))
+    by_light = [shown[part] for part in np.array_split(order, _TONES)]
+    light = np.array([part.mean() for part in by_light])
+    hues = np.array([np.median(part - part.mean(1, keepdims=True), axis=0) for part in by_light])
+    gray = values.mean(1)
+    hue = np.stack([np.interp(gray, light, channel) for channel in hues.T], 1)
+    share = ((values - gray[:, None]) * hue).sum(1) / np.maximum((hue**2).sum(1), _GRAY**2)
+    lack = np.clip(1 - share, 0, 1) * (1 - seen.trust) * (1 - hair)
+    return np.clip(np.exp(values + lack[:, None] * hue) - BLACK, 0, 1)
 
 
 def _sight(
