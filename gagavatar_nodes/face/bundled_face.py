@@ -71,6 +71,7 @@ def arkit_basis() -> np.ndarray:
     mirrored = [ARKIT_NAMES.index(_other_side(name)) for name in ARKIT_NAMES]
     basis = np.zeros((len(ARKIT_NAMES), 478, 3))
     basis[:, :_SKIN_POINTS] = _mend(offsets, offsets[mirrored])
+    _round_lips(basis)
     for name in _LIPS_TOUCH:
         moved = bundled_neutral() + basis[ARKIT_NAMES.index(name)]
         _close_lips(moved)
@@ -167,6 +168,15 @@ def _close_lips(landmarks: np.ndarray) -> None:
         height = np.abs(points[:, 1] - np.interp(points[:, 0], edge[:, 0], edge[:, 1]))
         share = np.clip(1 - height / 0.8, 0, 1)
         landmarks[list(rows), 1] += sign * share * np.interp(points[:, 0], x, excess, left=0, right=0)
+
+
+def _round_lips(offsets: np.ndarray) -> None:
+    """Let the middle of the lips [..., 478, 3 offsets] go on as beside it: the head's come to a point there."""
+    for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS):
+        columns = np.array(rows).reshape(-1, 4)  # the middle, then from there to each corner
+        left, right = columns[1:5], columns[5:]
+        near, next_ = ((offsets[..., left[k], :] + offsets[..., right[k], :]) / 2 for k in (0, 1))
+        offsets[..., columns[0], :] = (4 * near - next_) / 3  # the parabola's vertex
 
 
 def _shut_lids(blink: np.ndarray, side: int) -> None:

@@ -89,6 +89,14 @@ def test_mouth_close_undoes_the_parting_of_an_open_jaw():
     assert lip_gap(face(jawOpen=1.0, mouthClose=1.0)) < 0.25 * lip_gap(face(jawOpen=1.0))
 
 
+@pytest.mark.parametrize("open_mouth", [{"jawOpen": 1.0}, {"mouthFunnel": 0.8, "jawOpen": 0.25}])
+def test_open_lips_are_round_and_come_to_no_point(open_mouth):
+    lower = face(**open_mouth)[[402, 317, 14, 87, 178], :2]  # the inner edge around its middle
+    slope = np.diff(lower[:, 1]) / np.diff(lower[:, 0])
+    bends = np.abs(np.diff(slope))
+    assert bends[1] < 1.25 * bends[[0, 2]].mean()  # 0.8; 1.7 to 2.8 where it does
+
+
 def test_rolled_lips_stay_closed():
     for name in ("mouthRollLower", "mouthRollUpper"):
         assert lip_gap(face(**{name: 1.0})) < 0.1

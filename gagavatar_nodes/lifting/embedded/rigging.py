@@ -40,7 +40,7 @@ def rig_of(avatar: EmbeddedAvatar) -> Rig:
         controls=layer.binding.controls,
         weights=layer.binding.weights,
         head=layer.head,
-        colors=layer.colors,
+        colors=np.maximum(layer.colors, 0),
         opacities=layer.opacities,
         covariances=layer.covariances,
         neighbors=layer.neighbors[: layer.lattice],
