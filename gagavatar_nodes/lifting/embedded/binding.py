@@ -95,17 +95,18 @@ def head_weight(canonical: np.ndarray, portrait: Portrait, stage: Stage) -> np.n
     """How much points [N, 3] move with the head, 0..1 [N].
 
     1 above the chin, falling smoothly over 9 cm of neck below it to the little that shoulders follow, or less where the
-    crop ends earlier: its lower and side edges must not move.
+    picture ends earlier: its lower and side edges must not move.
     """
     top = portrait.canonical[CHIN, 1] - 0.5
-    edge = stage.to_canonical(stage.unproject(np.array([[portrait.size / 2, portrait.size - 1]]), np.zeros(1)))[0, 1]
+    end = np.flatnonzero((portrait.alpha > 0.5).any(1)).max(initial=0)
+    edge = stage.to_canonical(stage.unproject(np.array([[portrait.size / 2, end]]), np.zeros(1)))[0, 1]
     reach = np.clip(top - edge, *_NECK_REACH_CM)
     below = top - canonical[:, 1]
     beside = np.abs(canonical[:, 0]) - _NECK_HALF_WIDTH_CM
     shoulder = smoothstep(beside / 5.0) * np.clip((below + 1.5) / 2.5, 0, 1)
     neck = smoothstep(1 - below / reach) * (1 - shoulder)
     pixels = stage.project(stage.from_canonical(canonical))[:, :2]
-    inside = np.minimum(pixels, portrait.size - 1 - pixels)[:, 0], portrait.size - 1 - pixels[:, 1]
+    inside = np.minimum(pixels, portrait.size - 1 - pixels)[:, 0], end - pixels[:, 1]
     from_edge = np.minimum(*inside) / stage.scale
     follow = _SHOULDERS * smoothstep((from_edge - _STILL_CM) / (_SHOULDERS_CM - _STILL_CM))
     return (neck + (1 - neck) * follow).astype(np.float32)

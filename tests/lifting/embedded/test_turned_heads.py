@@ -14,6 +14,8 @@ from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.face.pose import NECK_PIVOT
 from gagavatar_nodes.face.topology import CHIN
 from gagavatar_nodes.lifting.embedded import lift_portrait
+from gagavatar_nodes.lifting.embedded.binding import head_weight
+from gagavatar_nodes.lifting.embedded.stage import Stage
 from gagavatar_nodes.media.images import read_image
 from gagavatar_nodes.tracking.portrait import track_portrait
 
@@ -84,3 +86,12 @@ def test_the_far_cheek_has_the_near_ones_hue(avatar):
     cheeks = [np.median(rgb[y - 3 : y + 4, x - 3 : x + 4].reshape(-1, 3), axis=0) for x, y in placed[list(CHEEKS)]]
     one, other = (color / color.sum() for color in cheeks)
     assert np.abs(one - other).max() < 0.12
+
+
+def test_the_lower_edge_of_a_picture_stays_where_it_ends_close_under_the_chin(portrait):
+    stage, end = Stage.of(portrait), int(portrait.landmarks[CHIN, 1]) + 66
+    ended = replace(portrait, alpha=np.where(np.arange(portrait.size)[:, None] <= end, portrait.alpha, 0))
+    pixels = np.column_stack([np.linspace(0, portrait.size - 1, 50), np.full(50, end)])
+    edge = stage.to_canonical(stage.unproject(pixels, np.zeros(50)))
+    assert head_weight(edge, portrait, stage).max() > 0.2  # there the whole picture's neck turns
+    assert head_weight(edge, ended, stage).max() < 0.1
