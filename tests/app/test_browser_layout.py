@@ -112,6 +112,7 @@ def test_left_and_right_go_together_until_they_are_parted(visit):
     studio(page)
     page.get_by_role("button", name="All sliders").click()
     page.locator("#studio-all button", has_text="Eyes").click()
+    page.wait_for_selector("#slider-eyeBlinkLeft input[type=range]")
     assert page.locator("#slider-eyeBlinkRight").count() == 0
     page.evaluate(_MOVE, ["eyeBlinkLeft", "0.7"])
     page.get_by_label("Left and right together").uncheck()
