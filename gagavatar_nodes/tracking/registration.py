@@ -34,7 +34,7 @@ _STRETCH = 0.5
 """Pixels by which the errors of neighboring landmarks differ."""
 _UNLIKE = 16.0
 """Gray levels by which a patch differs that shows something else than it did,"""
-_RELIGHT = 0.35
+_RELIGHT = 0.1
 """and, for another light changes strong contrasts by more, the share of the variance of what it showed."""
 _FARTHEST = 6.0
 """Pixels by which a landmark is moved at most."""
