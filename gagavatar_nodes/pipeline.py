@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from moviepy import VideoClip
     from typing_extensions import Unpack
 
+    from .media.video_reader import VideoReader
     from .reexpression import WatchedFilm
     from .speech.manner import Manner
     from .trackers import OnFrame
@@ -337,8 +338,8 @@ def watch_film(
     from .tracking.reference import film_recognizer
 
     settings = settings or Settings()
-    film_rate(path)
     with VideoReader(path) as video:
+        _refuse_picture(video)
         who, recognizer = _resolve_face(face, settings), film_recognizer(settings)
         return watch(video, smoothing, who, progress, str(path), recognizer, start, end)
 
@@ -352,9 +353,13 @@ def film_rate(path: str | os.PathLike[str]) -> float:
     from .media.video_reader import VideoReader
 
     with VideoReader(path) as video:
-        if video.frame_count == 1:
-            raise MediaError(f"{path} is a single picture: give a film, or animate the picture")
+        _refuse_picture(video)
         return video.fps
+
+
+def _refuse_picture(video: VideoReader) -> None:
+    if video.frame_count == 1:
+        raise MediaError(f"{video.path} is a single picture: give a film, or animate the picture")
 
 
 def reexpress(

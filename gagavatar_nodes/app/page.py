@@ -26,7 +26,7 @@ from .jobs import Workers
 from .limits import Limits
 from .sessions import Sessions
 from .tabs import animate, film, live, models, studio, viewer3d
-from .tabs.parts import MEDIA, tile_styles, tiles
+from .tabs.parts import MEDIA, QUIET, tile_styles, tiles
 
 TITLE = "GAGAvatar"
 _FOLDER = Path(__file__).parent
@@ -84,9 +84,8 @@ def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
                 for name, module in _TABS.items():
                     with gr.Tab(name) as tab:
                         module.build(context, portrait, tab)
-        shown: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-        examples.input(lambda name: context.example(PORTRAITS[name]), examples, portrait, **shown)
-        gr.on([portrait.upload, portrait.clear], lambda: None, None, examples, **shown)
+        examples.input(lambda name: context.example(PORTRAITS[name]), examples, portrait, **QUIET)
+        gr.on([portrait.upload, portrait.clear], lambda: None, None, examples, **QUIET)
 
         def forget(request: gr.Request) -> None:
             sessions.close(request.session_hash)

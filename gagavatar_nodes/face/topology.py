@@ -42,6 +42,7 @@ UPPER_LIP, LOWER_LIP = 13, 14
 """Middle of the inner lips."""
 MOUTH_CORNERS = (61, 291)
 CHIN = 152
+FOREHEAD = 10
 
 FACE_OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148,

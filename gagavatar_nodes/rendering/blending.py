@@ -46,12 +46,12 @@ def coverage_matrix(gaussians: Gaussians, camera: Camera, width: int, height: in
     # The nearest splats first: the rows of their boxes, then the pixels of these.
     nearest = np.argsort(depths, kind="stable").astype(np.int32)
     owner = np.repeat(nearest, span[nearest, 1])
-    line = low[owner, 1] + _within(span[nearest, 1])
+    line = low[owner, 1] + within(span[nearest, 1])
     dy = (centers[owner, 1] - 0.5 - line).astype(np.float32)
     xx, xy, yy = conics[owner].T
     count = span[owner, 0]
     splat, row = np.repeat(owner, count), np.repeat(line, count)
-    column = np.repeat(low[owner, 0], count) + _within(count)
+    column = np.repeat(low[owner, 0], count) + within(count)
     dx = np.repeat((centers[owner, 0] - 0.5).astype(np.float32), count) - column.astype(np.float32)
     exponent = np.repeat(-0.5 * xx, count) * dx - np.repeat(xy * dy, count)
     exponent = exponent * dx - np.repeat(0.5 * yy * dy * dy, count)
@@ -66,7 +66,7 @@ def coverage_matrix(gaussians: Gaussians, camera: Camera, width: int, height: in
     return csr_matrix((alpha[by_pixel], columns, starts.astype(np.int32)), (width * height, len(gaussians)))
 
 
-def _within(counts: np.ndarray) -> np.ndarray:
+def within(counts: np.ndarray) -> np.ndarray:
     """[sum of counts] int32: 0, 1, ... for each of them."""
     ends = np.cumsum(counts)
     return np.arange(ends[-1] if len(ends) else 0, dtype=np.int32) - np.repeat((ends - counts).astype(np.int32), counts)

@@ -10,7 +10,7 @@ from ...driving.builtin import BUILTIN_NAMES
 from ..context import EXAMPLE_DRIVER, EXAMPLE_VOICE, Context
 from ..graphs import Source
 from ..sessions import Session
-from .parts import tiles
+from .parts import QUIET, tiles
 from .settings import BUILTIN, VIDEO, VOICE
 
 _MOTIONS = {name: name.replace("_", " ").capitalize() for name in BUILTIN_NAMES}
@@ -43,13 +43,12 @@ class Driver:
                 label="What is said", placeholder="English; may stay empty", elem_id=f"{prefix}text",
                 info="Where it is known, lips keep to it more closely.",
             )  # fmt: skip
-        shown: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.driven_by.change(
             lambda choice: tuple(gr.update(visible=choice == one) for one in (BUILTIN, VIDEO, VOICE)),
-            self.driven_by, [self._motion, filmed, spoken], **shown,
+            self.driven_by, [self._motion, filmed, spoken], **QUIET,
         )  # fmt: skip
-        drivers.input(lambda _: context.example(EXAMPLE_DRIVER), drivers, self.video, **shown)
-        gr.on([self.video.upload, self.video.clear], lambda: None, None, drivers, **shown)
+        drivers.input(lambda _: context.example(EXAMPLE_DRIVER), drivers, self.video, **QUIET)
+        gr.on([self.video.upload, self.video.clear], lambda: None, None, drivers, **QUIET)
 
     @property
     def inputs(self) -> list[Any]:

@@ -13,6 +13,8 @@ import numpy as np
 
 MEDIA = Path(__file__).parents[1] / "media"
 """Moving thumbnails and the result that plays on arrival, made by tools/make_app_media.py."""
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+"""Of what only changes the page: at once, unseen, and no part of its API."""
 _QUALITY = 88
 _JUST_SHOWN = 200
 """Milliseconds after which the page has the new file behind its button."""

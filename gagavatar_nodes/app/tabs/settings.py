@@ -11,6 +11,7 @@ from ...choices import MODELS, PAGE_BACKGROUND, POSES, SIZE, SMOOTHING, STRENGTH
 from ...settings import Settings, availability
 from ..context import Context
 from ..inputs import picture_input
+from .parts import QUIET
 
 BUILTIN, VIDEO, VOICE = "Built-in motion", "Video or webcam", "Voice"
 COLOR, PICTURE, ORIGINAL, TRANSPARENT = "Color", "Picture", "The portrait's own (head put back)", "Transparent"
@@ -81,13 +82,12 @@ def build(context: Context, driven_by: gr.Radio) -> list[Any]:
                 list(TRACKERS), value="embedded", label="Tracker", info="See the tab Models.", visible=False,
                 elem_id="tracker",
             )  # fmt: skip
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    size.input(None, [size, width, height], [width, height], js=_SIZED, **quiet)
-    size.input(lambda name: gr.update(visible=name == _CUSTOM), size, custom, **quiet)
-    background.input(_for_background, [background, format_], [color, behind, custom, size, format_], **quiet)
+    size.input(None, [size, width, height], [width, height], js=_SIZED, **QUIET)
+    size.input(lambda name: gr.update(visible=name == _CUSTOM), size, custom, **QUIET)
+    background.input(_for_background, [background, format_], [color, behind, custom, size, format_], **QUIET)
     driven_by.change(
         lambda source: [gr.update(visible=source == VIDEO and there) for there in (True, flame, True)],
-        driven_by, [smoothing, tracker, driver_person], **quiet,
+        driven_by, [smoothing, tracker, driver_person], **QUIET,
     )  # fmt: skip
     return [
         width, height, background, color, behind, compare, expression, head_pose, smoothing, seconds, format_, model,

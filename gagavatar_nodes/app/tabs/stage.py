@@ -17,6 +17,7 @@ from ..reports import Report
 from ..sessions import CanceledError, Session
 from ..words import ToldError
 from ..workflows import note_for, to_ui
+from .parts import QUIET
 
 _PLAYED, _PICTURES = (".mp4", ".webm"), (".gif", ".png", ".jpg", ".webp")
 """What browsers show of itself, as a film and as a picture."""
@@ -70,14 +71,13 @@ class Stage:
         self._starters = [button for button, *_ in starts]
         outputs = [self._status, self._preview, self._result, self._download, self._workflow]
         outputs += [*self._starters, self._stop]
-        shown: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         limit = self._context.job_calls
         queued = {"concurrency_id": JOBS, "concurrency_limit": limit, "show_progress": "hidden"}
         for button, run, given, name in starts:
             made = button.click(run, given, outputs, api_name=name, **queued)
-            made.success(self._on_success, None, self._result, **shown)
-            made.failure(self._on_failure, None, outputs, **shown)
-        self._stop.click(self._on_stop, None, [self._status, self._stop], **shown)
+            made.success(self._on_success, None, self._result, **QUIET)
+            made.failure(self._on_failure, None, outputs, **QUIET)
+        self._stop.click(self._on_stop, None, [self._status, self._stop], **QUIET)
 
     def run(
         self, session: Session, make: Callable[[], Graph], done: Callable[[Session, Graph], None] | None = None

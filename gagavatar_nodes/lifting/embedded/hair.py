@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ...easing import smoothstep
-from ...face.topology import CHIN
+from ...face.topology import CHIN, FOREHEAD
 from ...types import Portrait
 from .depth import FrontDepth
 from .head_fit import skin_triangles
@@ -19,7 +19,6 @@ EARS = (234, 454)
 SIDE_CM = 4.0
 """From the middle to where the sides of a head begin."""
 
-_FOREHEAD = 10  # landmark at its top
 _INWARD = 0.5  # cosine to the middle of what is an ear's inner side
 _TURNED_AWAY = 0.3  # sine of the turn from which on the far ear is not seen
 _NAPE_CM = (2.5, 9.0)  # heights over the chin between which the hair of the nape begins
@@ -81,7 +80,7 @@ def _without_hidden_ears(head: np.ndarray, portrait: Portrait, stage: Stage) -> 
 
 def _skull_sides(head: np.ndarray, portrait: Portrait) -> tuple[float, float]:
     """Least and greatest x of the skull over the ears."""
-    skull = head[head[:, 1] > portrait.canonical[_FOREHEAD, 1] - 2, 0]
+    skull = head[head[:, 1] > portrait.canonical[FOREHEAD, 1] - 2, 0]
     return float(skull.min()), float(skull.max())
 
 
@@ -96,7 +95,7 @@ def _scalp(head: np.ndarray, portrait: Portrait) -> np.ndarray:
 def scalp_weight(points: np.ndarray, portrait: Portrait) -> np.ndarray:
     """[N] 0..1 where on the head [N, 3] hair grows: over the forehead and behind the ears, above the nape."""
     marks = portrait.canonical
-    above = smoothstep((points[:, 1] - marks[_FOREHEAD, 1] + 0.5) / 2)
+    above = smoothstep((points[:, 1] - marks[FOREHEAD, 1] + 0.5) / 2)
     behind = smoothstep((marks[list(EARS), 2].mean() - 1.0 - points[:, 2]) / 3)
     low, high = _NAPE_CM
     nape = smoothstep((points[:, 1] - marks[CHIN, 1] - low) / (high - low))

@@ -50,7 +50,7 @@ def hair_around(color: np.ndarray, hair: np.ndarray, plain: np.ndarray, face: np
     strands = cv2.warpPolar(np.clip(color / np.maximum(plain, 0.02), *_CONTRAST) - 1, **unroll)
     strands = cv2.remap(strands, radii.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR)
     strands = strands * (1 - smoothstep((inward - _FADE[0]) / (_FADE[1] - _FADE[0]))[..., None].astype(np.float32))
-    # The first and last angles meet: a row of each beyond the other, so that there is no seam between them.
+    # After the last angle comes the first one again: no seam between them.
     column, row = np.meshgrid(np.arange(size) - middle[0], np.arange(size) - middle[1])
     angle = np.mod(np.arctan2(row, column) / (2 * np.pi), 1) * _ANGLES
     radius = np.hypot(column, row) * (_RADII / reach)
@@ -71,14 +71,12 @@ def _rim(hair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _mirrored(seen: np.ndarray) -> np.ndarray:
     """[A] for each angle itself, or where it is not `seen` [A], the one as far beyond the nearest that is."""
     count = len(seen)
-    around = np.flatnonzero(np.tile(seen, 3))
-    angles = np.arange(count, 2 * count)
+    around, angles = np.flatnonzero(np.tile(seen, 3)), np.arange(count, 2 * count)
     at = np.searchsorted(around, angles)
-    left, right = around[at - 1], around[np.minimum(at, len(around) - 1)]
-    nearest = np.where(angles - left < right - angles, left, right)
-    nearest = np.where(seen, angles, nearest)
-    beyond = 2 * nearest - angles
-    return np.where(np.tile(seen, 3)[beyond % (3 * count)], beyond, nearest) % count
+    before, after = around[at - 1], around[at]
+    nearest = np.where(angles - before < after - angles, before, after)
+    beyond = (2 * nearest - angles) % count
+    return np.where(seen[beyond], beyond, nearest % count)
 
 
 def _evened(edge: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from ...face.topology import (
     eye_openness,
 )
 from ...heads.canonical import canonical_face
+from ...rendering.blending import within
 from ...tracking.foreground import estimate_foreground
 from ...types import Portrait
 from .binding import LANDMARKS, Binding, bind_outside, bind_to_triangles, head_weight, stay_with_body
@@ -98,8 +99,7 @@ def _halved(line: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
     borders = _borders(line)
     parts = np.where(np.diff(borders) > least, 2, 1)
     origin = np.repeat(np.arange(len(line)), parts)
-    part = np.arange(len(origin)) - np.repeat(np.cumsum(parts) - parts, parts)
-    share = (part + 0.5) / parts[origin]
+    share = (within(parts) + 0.5) / parts[origin]
     return borders[origin] * (1 - share) + borders[origin + 1] * share, origin
 
 

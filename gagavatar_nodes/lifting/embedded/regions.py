@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...face.topology import CHIN, EYE_RINGS, FACE_OVAL, INNER_LIPS, LEFT_EYE_RING, RIGHT_EYE_RING
+from ...face.topology import CHIN, EYE_RINGS, FACE_OVAL, FOREHEAD, INNER_LIPS, LEFT_EYE_RING, RIGHT_EYE_RING
 from ...types import Portrait
 from .depth import FrontDepth
 from .hair_texture import hair_around
@@ -21,7 +21,6 @@ _FEW = 200  # pixels
 _BARE = (0.35, 0.7)  # share of skin beside the face from which on it may be hair, and it is a bald head's
 _FINE = 6.0  # pixels of a blur's standard deviation: with more there is nothing that fewer pixels do not hold
 _SHADE = 0.85  # of the head's back, over that of the hair around the face
-_FOREHEAD = 10  # landmark at its top
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,11 @@ class Regions:
         skin = _likeness(lab, shown) * opaque
         around = 2 * round(_AROUND * portrait.size / 2) + 1
         beside = opaque & (cv2.dilate(face.astype(np.uint8), np.ones((around, around))) == 0)
-        over = beside & (np.arange(portrait.size)[:, None] < portrait.landmarks[_FOREHEAD, 1])
+        rows = np.arange(portrait.size)[:, None]
+        over = beside & (rows < portrait.landmarks[FOREHEAD, 1])
         skin *= 1 - ~face * _rather(lab, lab[over], shown)
         eyes = portrait.landmarks[list(LEFT_EYE_RING + RIGHT_EYE_RING), 1].mean()
         lobes = (eyes + portrait.landmarks[CHIN, 1]) / 2
-        rows = np.arange(portrait.size)[:, None]
         above = np.clip((lobes - rows) / max(lobes - eyes, 1), 0, 1)
         hair = beside * above
         # Some hair has the color of skin, and a bald head has none: the skull's own skin goes on behind it.
