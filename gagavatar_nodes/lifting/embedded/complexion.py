@@ -9,6 +9,7 @@ from ...face.topology import FACE_OVAL, INNER_LIPS
 from ...types import Portrait
 from .carving import whole_pixels
 from .completion import BLACK, Sight, Surface
+from .ears import on_ears
 from .hair import scalp_weight
 from .head_fit import skin_triangles
 from .lattice import polygon
@@ -39,11 +40,13 @@ def skin_colors(
     _, _, front = rasterize_mesh(placed, skin_triangles(), size, size)
     seen, twin = (_sight(points * m, normals * m, portrait, stage, front, regions) for m in (1, mirror))
     surface = Surface.of(points, normals)
-    hair = surface.hair(seen, twin, scalp_weight(points, portrait))
+    ear, light = on_ears(points, head)
+    hair = surface.hair(seen, twin, scalp_weight(points, portrait) * (1 - ear))
     behind = _sample(regions.behind, stage.project(stage.from_canonical(points)))
     guess = regions.jaw + hair[:, None] * (behind - regions.jaw)
     colors = surface.colors(seen, twin, hair, guess, hair * (1 - np.maximum(seen.trust, twin.trust)))
-    return as_saturated(colors, seen, hair)
+    folds = (1 - np.maximum(seen.trust, twin.trust)) * (1 - hair) * (light - 1)
+    return as_saturated(colors * (1 + folds)[:, None], seen, hair)
 
 
 def as_saturated(colors: np.ndarray, seen: Sight, hair: np.ndarray) -> np.ndarray:

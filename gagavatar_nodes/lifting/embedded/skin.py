@@ -12,6 +12,7 @@ from .binding import Binding, bind_outside, bind_to_triangles, head_weight, neck
 from .carving import carve, whole_pixels
 from .complexion import skin_colors
 from .depth import FrontDepth
+from .ears import on_ears
 from .hair import EARS, SIDE_CM, outer_triangles
 from .head_fit import skin_triangles
 from .layer import Layer, discs
@@ -28,7 +29,7 @@ _SMOOTHED_OVER, _SMOOTHED = 12, 4  # neighbors and rounds, of normals
 _SIGMA = 0.8  # of a splat, in distances between neighbors
 _EVENING, _PUSH = 15, 0.2  # rounds, and how far each goes
 _PUSHED_BY, _PUSH_REACH = 7, 1.2  # neighbors, and distances between them
-_BACK_DENSITY, _BEHIND_CM = 0.4, 4.0
+_EAR_DENSITY, _BACK_DENSITY, _BEHIND_CM = 2.5, 0.4, 4.0
 _REACH = 1.5  # standard deviations that are seen of a splat
 
 
@@ -38,12 +39,12 @@ def skin_layer(
     """Splats on the head `head` [V, 3] grown to its hair, canonical centimeters; about `count` of them."""
     outer = outer_triangles(head)
     triangles = outer[head[outer][..., 1].mean(1) > portrait.canonical[CHIN, 1] - _BELOW_CHIN_CM[0]]
-    density = _density(head[triangles].mean(1), portrait)
+    density = _density(head[triangles].mean(1), portrait, head)
     face, weights = sample_surface(head, triangles, count, density=density)
     points = (head[triangles[face]] * weights[..., None]).sum(1)
     normals = (vertex_normals(head, outer)[triangles[face]] * weights[..., None]).sum(1)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    spacing = np.sqrt((triangle_areas(head, triangles) * density).sum() / count / _density(points, portrait))
+    spacing = np.sqrt((triangle_areas(head, triangles) * density).sum() / count / _density(points, portrait, head))
     points = _even_out(points, normals, spacing)
     normals = _smooth_sides(points, normals)
 
@@ -68,10 +69,11 @@ def skin_layer(
     )
 
 
-def _density(points: np.ndarray, portrait: Portrait) -> np.ndarray:
-    """[N] 1 in the face, less on the back of the head, which is nothing but smooth."""
+def _density(points: np.ndarray, portrait: Portrait, head: np.ndarray) -> np.ndarray:
+    """[N] 1 in the face, more on the ears, less on the back of the head, which is nothing but smooth."""
     behind = smoothstep((portrait.canonical[list(EARS), 2].mean() - points[:, 2]) / _BEHIND_CM)
-    density: np.ndarray = 1 - (1 - _BACK_DENSITY) * behind
+    ear, _ = on_ears(points, head)
+    density: np.ndarray = np.maximum(1 - (1 - _BACK_DENSITY) * behind, _EAR_DENSITY * ear)
     return density
 
 
