@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +21,7 @@ from .driving.retarget import HeadPlacement, Retargeter
 from .driving.timeline import extend, resample, trim
 from .easing import smoothstep
 from .face.pose import NECK_PIVOT
-from .media.excerpt import Excerpt
+from .media.excerpt import Excerpt, frames_from
 from .rendering.drawing import draw_frames
 from .rendering.stitching import disc
 from .tracking.arcface import similarity
@@ -101,7 +100,7 @@ def watch(
     if part.first:
         motion = replace(motion, times=(motion.clock + part.first / part.fps).astype(np.float32))
     best = best_frame(motion)
-    picture = next(islice(iter(part), best, None))
+    picture = next(frames_from(frames, part.first + best))
     x, y = seen[best].mean(0)
     portrait = track_portrait(picture, face=(float(x), float(y)))
     return WatchedFilm(motion, np.stack(seen), lift_portrait(portrait), best)
@@ -136,23 +135,23 @@ def reexpress(
 ) -> Iterator[np.ndarray]:
     """Yield the watched frames [H, W, 3] uint8 with the driver's expression, up to the end of the shorter of the two.
 
-    A driver that is a single face is held all along. Frames in which the face was not seen come as they are.
+    Frames in which the face was not seen come as they are.
 
     Args:
         frames: of the film, from its beginning.
         film: what `watch` found in them.
-        driver: whose expression is taken, at any rate.
+        driver: whose expression is taken, brought to the film by `as_long`.
         eyes: 0..1 how much of the driver's eyes and brows is taken; 0 leaves those of the film.
         mouth: 0..1 the same of mouth and jaw.
     """
-    motion = replace_parts(film.motion, as_long(driver, film), eyes, mouth)
+    motion = replace_parts(film.motion, driver, eyes, mouth)
     filmed = film.avatar.perform(film.motion, "same", pose="absolute").retargeter
     wanted = filmed.follow(motion)
     edge, size = _drawn_edge(film), film.avatar.stage.size
     seen = film.motion.confidence[: len(motion)] > 0
     moved: deque[np.ndarray] = deque()  # ahead of what is drawn
     drawings = draw_frames(_posed(film, (filmed, wanted), np.flatnonzero(seen).tolist(), moved), edge, edge)
-    watched = islice(frames, round(film.motion.clock[0] * film.motion.fps), None)
+    watched = frames_from(frames, round(film.motion.clock[0] * film.motion.fps))
     for index, frame in zip(range(len(motion)), watched, strict=False):
         if not seen[index]:
             yield frame

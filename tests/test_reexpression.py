@@ -14,7 +14,7 @@ from gagavatar_nodes.face.topology import LOWER_LIP, UPPER_LIP
 from gagavatar_nodes.media.sound import SoundReader
 from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.media.video_writer import VideoWriter
-from gagavatar_nodes.reexpression import best_frame, reexpress
+from gagavatar_nodes.reexpression import as_long, best_frame, reexpress
 from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import ARKIT_NAMES
 
@@ -52,7 +52,8 @@ def lip_gaps(motion):
 
 def made(film, driver, **parts):
     _, frames, watched = film
-    return [frame.copy() for frame in reexpress(frames, watched, replace(driver, fps=watched.motion.fps), **parts)]
+    driver = as_long(replace(driver, fps=watched.motion.fps), watched)
+    return [frame.copy() for frame in reexpress(frames, watched, driver, **parts)]
 
 
 def test_its_own_expression_leaves_a_film_as_it_is(film):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import MediaError
 from ..types import FrameSource
+from .video_reader import VideoReader
 
 
 class Excerpt:
@@ -48,4 +49,10 @@ class Excerpt:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield [H, W, 3] uint8 RGB."""
-        return islice(self._film, self.first, self._stop)
+        frames = frames_from(self._film, self.first)
+        return frames if self._stop is None else islice(frames, self._stop - self.first)
+
+
+def frames_from(film: FrameSource, first: int) -> Iterator[np.ndarray]:
+    """Return the frames of a film from number `first` on."""
+    return film.frames_from(first) if isinstance(film, VideoReader) else islice(film, first, None)

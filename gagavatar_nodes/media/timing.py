@@ -56,26 +56,31 @@ def at_constant_rate(
     fps: float | Fraction,
     last: float | Fraction,
     longest: float = LONGEST_STEP,
+    start: float | None = None,
+    first: int = 0,
 ) -> Iterator[T]:
     """Hold or drop timed frames so that they come `fps` times a second.
 
-    Each frame is shown from the slot nearest to its time until the next frame's slot. At least one is given.
+    Each frame is shown from the slot nearest to its time until the next frame's slot. At least one is given, but for
+    those that are passed over by `first`.
 
     Args:
         frames: time in seconds (None: `last` after the frame before) and frame, in order.
         fps: frames a second.
         last: seconds that the last frame is shown.
         longest: seconds that any other frame may be shown; a longer step in time is a fault and is closed.
+        start: time of slot 0; None is that of the first of `frames`.
+        first: slot of the first frame that is given. Of those before it the last must be among `frames`.
     """
     period, last = 1 / float(fps), float(last)
     origin: float | None = None
     shown: tuple[T] | None = None
-    slot, time = 0, 0.0
+    slot, time = first, 0.0
     for stamp, frame in frames:
         previous = time
         time = previous + last if stamp is None else stamp
         if origin is None:
-            origin = time
+            origin = time if start is None else start
         elif not previous < time <= previous + longest:  # a fault: it follows the frame before
             origin += time - previous - last
         upto = max(slot, _slot(time - origin, period))

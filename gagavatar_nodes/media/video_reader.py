@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ from .animations import Animation
 from .files import readable_file
 from .images import read_image
 from .kinds import media_kind
+from .seeking import packets_before
 from .sniffing import picture_without_reader
 from .streams import (
     apply_display_matrix,
@@ -95,6 +98,7 @@ class VideoReader:
         self.damage = None
         self._max_edge = max_edge
         self._longest = LONGEST_STEP
+        self._start: float | None = None
         self._running: Prefetch[np.ndarray] | None = None
         kind = media_kind(self.path)
         if kind in ("image", "animation"):
@@ -120,10 +124,14 @@ class VideoReader:
         self.close()
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        return self.frames_from(0)
+
+    def frames_from(self, first: int) -> Iterator[np.ndarray]:
+        """Yield the frames from number `first` on. What lies long before them in a video is not decoded."""
         self.close()
         self.damage = None
-        timed = budget.bounded(self._timed_frames(), self.path)
-        frames = at_constant_rate(timed, self._rate, self._last, self._longest)
+        timed = budget.bounded(self._timed_frames(first), self.path)
+        frames = at_constant_rate(timed, self._rate, self._last, self._longest, self._start, first)
         self._running = Prefetch(budget.bounded(frames, self.path, self.fps), _QUEUE)
         return iter(self._running)
 
@@ -144,13 +152,13 @@ class VideoReader:
             rgb = read_image(self.path, self._max_edge).rgb
             self.height, self.width = rgb.shape[:2]
             self._native, self.duration, self._last = DEFAULT_FPS, float(1 / DEFAULT_FPS), 0.0
-            self._timed_frames = lambda: iter([(0.0, rgb)])
+            self._timed_frames = lambda _: iter([(0.0, rgb)])
             return
         animation = Animation(self.path)
         self.width, self.height = _within(animation.width, animation.height, self._max_edge)
         self._native, self.duration = animation.fps, animation.duration
         self._last = animation.duration - animation.times[-1]
-        self._timed_frames = lambda: animation.frames(self._max_edge)
+        self._timed_frames = lambda _: animation.frames(self._max_edge)
 
     def _open_video(self) -> None:
         import av
@@ -175,14 +183,33 @@ class VideoReader:
             bounds.check_size(self.path, width, height)
         self._coded = _within(width, height, self._max_edge)
         self._matrix = display_matrix(first)
+        self._start = first.time
         self.width, self.height = self._coded if self._matrix[0, 0] else self._coded[::-1]
-        self._timed_frames = self._decode  # type: ignore[assignment]
+        self._timed_frames = self._decode_from  # type: ignore[assignment]
 
-    def _decode(self) -> Iterator[tuple[float | None, np.ndarray]]:
+    def _decode_from(self, wanted: int) -> Iterator[tuple[float | None, np.ndarray]]:
+        """Yield times and frames, from the one that frame number `wanted` shows or one before it."""
         import av
 
-        count = expected = 0
-        first = last = None
+        left_out, moment = 0, 0.0
+        if wanted and self._start is not None:
+            moment = self._start + wanted / self.fps
+            with suppress(av.error.FFmpegError):  # a damaged file is decoded as far as that goes
+                left_out = packets_before(self.path, moment, self._longest)
+        frames = self._decode(left_out)
+        head = next(frames, None)
+        if head is not None and not (left_out and (head[0] is None or head[0] > moment)):
+            yield head
+        else:  # the decoder needs more than a key frame
+            frames = self._decode()
+        yield from frames
+
+    def _decode(self, left_out: int = 0) -> Iterator[tuple[float | None, np.ndarray]]:
+        """Yield times and frames without those of the first `left_out` packets."""
+        import av
+
+        count, expected = left_out, 0
+        first, last = self._start if left_out else None, None
         problem = None
         with open_container(self.path) as container:
             stream = moving_picture(container)
@@ -192,7 +219,7 @@ class VideoReader:
             expected = stream.frames
             convert = color_conversion(stream)
             try:
-                for packet in container.demux(stream):
+                for packet in islice(container.demux(stream), left_out, None):
                     frames, fault = _decode_packet(packet)
                     # What comes before the first key frame of a recording that was cut cannot be decoded, nor is it.
                     problem = problem or (fault if count else None)
