@@ -9,7 +9,7 @@ from ...face.topology import FACE_OVAL, INNER_LIPS
 from ...types import Portrait
 from .carving import whole_pixels
 from .completion import BLACK, Sight, Surface
-from .ears import on_ears
+from .ears import hair_over_ears, on_ears
 from .hair import scalp_weight
 from .head_fit import skin_triangles
 from .lattice import polygon
@@ -19,6 +19,7 @@ from .stage import Stage
 
 _EDGE_ON, _HAIR_EDGE_ON = 0.42, 0.1  # cosines to the camera under which a contour's colors are no skin's, no hair's
 _SURE, _TONES = 0.9, 16  # trust in what is seen of skin, and steps of its light
+_HIDDEN_CM = 0.6  # what lies so far behind the front of the head
 _GRAY = 0.05  # of a hue's strength, as a logarithm: less is none
 
 
@@ -41,8 +42,13 @@ def skin_colors(
     seen, twin = (_sight(points * m, normals * m, portrait, stage, front, regions) for m in (1, mirror))
     surface = Surface.of(points, normals)
     ear, light = on_ears(points, head)
+    pixels = stage.project(stage.from_canonical(points))
+    column, row = whole_pixels(pixels[:, :2], size)
+    shown = (pixels[:, 2] > front[row, column] - _HIDDEN_CM) * portrait.alpha[row, column]
+    over = (regions.hair * (1 - np.maximum(regions.face, regions.skin)))[row, column]
+    ear *= 1 - hair_over_ears(points, ear, shown, over)
     hair = surface.hair(seen, twin, scalp_weight(points, portrait) * (1 - ear))
-    behind = _sample(regions.behind, stage.project(stage.from_canonical(points)))
+    behind = _sample(regions.behind, pixels)
     guess = regions.jaw + hair[:, None] * (behind - regions.jaw)
     colors = surface.colors(seen, twin, hair, guess, hair * (1 - np.maximum(seen.trust, twin.trust)))
     folds = (1 - np.maximum(seen.trust, twin.trust)) * (1 - hair) * (light - 1)
@@ -105,7 +111,7 @@ def _visibility(
     column, row = whole_pixels(pixels[:, :2], size)
     edge_on = _EDGE_ON + hair * (_HAIR_EDGE_ON - _EDGE_ON)
     facing = np.clip(((normals @ stage.rotation.T)[:, 2] - edge_on) / 0.3, 0, 1)
-    in_front = pixels[:, 2] > front[row, column] - 0.6
+    in_front = pixels[:, 2] > front[row, column] - _HIDDEN_CM
     mouth = polygon(portrait.landmarks[list(INNER_LIPS), :2], size)[row, column] < 0.1
     return facing * in_front * mouth * (portrait.alpha[row, column] > 0.9)
 

@@ -21,6 +21,7 @@ _ENDS, _SHADED = 0.2, 0.6  # shares of its outline over which it ends, and beyon
 _AROUND, _MOST = 0.35, 160  # heights of the ear that its folds are finer than, and vertices there
 _BRIGHTEST = 1.15
 _NEAREST = 3
+_ENOUGH, _COVERED = 0.3, (0.5, 0.62)  # shares of an ear: to tell what covers it, and of hair over one that is covered
 
 
 def on_ears(points: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -34,6 +35,24 @@ def on_ears(points: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, np.ndarra
     share = 1 / np.maximum(distance, 1e-6)
     ear, light = ((values[nearest] * share).sum(1) / share.sum(1) for values in (ear, light))
     return ear, light
+
+
+def hair_over_ears(points: np.ndarray, ear: np.ndarray, shown: np.ndarray, hair: np.ndarray) -> np.ndarray:
+    """[N] 0..1 whether hair covers the ear on each point's side; if that one is not shown, whether it covers the other.
+
+    Args:
+        points: [N, 3] of the head.
+        ear: [N] 0..1, from `on_ears`.
+        shown: [N] 0..1 whether the portrait shows that place of the head.
+        hair: [N] 0..1 whether it shows hair there.
+    """
+    sides = np.array([points[:, 0] < 0, points[:, 0] >= 0], float)
+    share = sides @ (ear * shown) / np.maximum(sides @ ear, 1e-6)
+    covered = sides @ (ear * shown * hair) / np.maximum(sides @ (ear * shown), 1e-6)
+    covered += (1 - np.clip(share / _ENOUGH, 0, 1)) * (np.average(covered, weights=share + 1e-6) - covered)
+    low, high = _COVERED
+    over: np.ndarray = smoothstep((covered - low) / (high - low)) @ sides
+    return over
 
 
 @cache

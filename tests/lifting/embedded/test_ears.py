@@ -7,7 +7,7 @@ import pytest
 
 from gagavatar_nodes.face.topology import CHIN, FOREHEAD
 from gagavatar_nodes.heads.cc0 import head_mesh
-from gagavatar_nodes.lifting.embedded.ears import on_ears
+from gagavatar_nodes.lifting.embedded.ears import hair_over_ears, on_ears
 from gagavatar_nodes.lifting.embedded.head_fit import skin_triangles
 
 
@@ -37,3 +37,16 @@ def test_only_the_sides_have_ears_and_both_have_the_same(skin):
     assert nothing[1] == pytest.approx(1)
     heights = skin[ear > 0.5, 1]
     assert marks[0, 1] < heights.min() < heights.max() < marks[1, 1]
+
+
+@pytest.mark.parametrize(("shown", "hair", "covered"), [
+    pytest.param((1, 1), (0, 1), (0, 1), id="each as the portrait shows it"),
+    pytest.param((1, 0), (0, 0), (0, 0), id="the far one bare as the near one"),
+    pytest.param((1, 0), (1, 0), (1, 1), id="the far one covered as the near one"),
+    pytest.param((0, 0), (0, 0), (0, 0), id="nothing known"),
+])  # fmt: skip
+def test_hair_over_ears(skin, shown, hair, covered):
+    ear, _ = on_ears(skin, head_mesh().vertices)
+    right = (skin[:, 0] >= 0).astype(int)
+    over = hair_over_ears(skin, ear, np.array(shown)[right], np.array(hair)[right])
+    assert over == pytest.approx(np.array(covered)[right])
