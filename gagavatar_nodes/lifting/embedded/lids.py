@@ -14,6 +14,7 @@ from ...easing import smoothstep
 from ...face.topology import EYE_CORNERS, LID_CREASES, LID_FOLDS, LOWER_LIDS, UPPER_LIDS, eye_openness
 from ...types import Portrait
 from .binding import Binding, Handle
+from .completion import BLACK
 from .layer import Layer, discs
 from .stage import Stage
 
@@ -25,6 +26,9 @@ _BEHIND_CM, _BEFORE_CM = 1.3, 0.12  # from the front layer: folded behind the ey
 _CREASE_FOLLOWS = 0.35  # of the edge's way, see `Retargeter`
 _COMES = (0.15, 0.4)  # shares of the eye closed over which the lid comes forward
 _BARE, _LIGHT = (0.5, 1.6), 80  # heights between which a lid is bare skin, and which percentile of it
+_UNDER_CM = 0.45  # from the lower lid to bare skin
+_GRAIN, _SHARPER = 3.0, 1.6  # splats that its grain is finer than; and stronger, for they blur it
+_HUE, _GRAY = 0.5, 0.05  # share of the skin's hue that gray lids take, and its least strength, as a logarithm
 _SHADE, _LINE = 0.15, 0.45  # bare skin is darker where it curves under, and lashes at least as dark as this
 
 
@@ -69,7 +73,8 @@ def _lid(portrait: Portrait, stage: Stage, side: int, handle: Handle) -> Layer:
     follows = (_CREASE_FOLLOWS + (1 - _CREASE_FOLLOWS) * share)[:, None]
     binding.weights[:, :2] = np.stack([follows * (1 - part), follows * part], -1).reshape(-1, 2)
     binding.weights[:, 2] = 1
-    colors = _colors(portrait, edge, crease, fold, height, share)
+    under = _under(portrait, edge, lower, _STEP_CM * stage.scale, len(height))
+    colors = _colors(portrait, edge, crease, fold, under, height, share)
     return discs(stage.to_canonical(points), binding, colors.reshape(-1, 3), 0.97, _SIGMA_CM)
 
 
@@ -88,25 +93,69 @@ def _rows(lid: float, opening: float, lashes: float, top: float) -> tuple[np.nda
 
 
 def _colors(
-    portrait: Portrait, edge: np.ndarray, crease: np.ndarray, fold: np.ndarray, height: np.ndarray, share: np.ndarray
+    portrait: Portrait,
+    edge: np.ndarray,
+    crease: np.ndarray,
+    fold: np.ndarray,
+    under: np.ndarray,
+    height: np.ndarray,
+    share: np.ndarray,
 ) -> np.ndarray:
-    """[R, U, 3] of rows as `_rows` gives them: the portrait's own at both ends, and bare skin between them."""
+    """[R, U, 3] of rows as `_rows` gives them: the portrait's own at both ends, and bare skin between them.
+
+    Its light is what is seen of the lid; its hue and its grain are those of the skin `under` the eye [R, U, 3] as well.
+    """
     look = np.linspace(*_BARE, 13)
     bare = np.percentile(_at(portrait, edge, crease, fold, look), _LIGHT, axis=0)
     bare = cv2.GaussianBlur(bare[None].astype(np.float32), (0, 0), max(1.0, len(edge) / 12))[0]
+    bare = _with_hue(bare, under)
     own = _at(portrait, edge, crease, fold, np.maximum(height, height[2]))
     own = np.stack([cv2.GaussianBlur(row[None], (0, 0), sigmaX=1.0)[0] for row in own])
     line = np.minimum(own[:3].min(0), _LINE * bare)
-    shaded = bare * (1 - _SHADE * np.square(share))[:, None, None]
+    shaded = bare * (1 - _SHADE * np.square(share))[:, None, None] * _grain(under)
     whole = np.where((share >= 1) | (share <= 0), 1.0, smoothstep(np.abs(2 * share - 1) * 4 - 3))[:, None, None]
     colors = whole * own + (1 - whole) * shaded
     colors[:2] = line
     return colors
 
 
+def _under(portrait: Portrait, edge: np.ndarray, lower: np.ndarray, step: float, rows: int) -> np.ndarray:
+    """[R, U, 3] the skin under the eye, `step` pixels between rows, from below its lashes down."""
+    down = (lower - edge).mean(0)[:2]
+    down = down / max(float(np.hypot(*down)), 1e-6)
+    way = step * (_UNDER_CM / _STEP_CM + np.arange(rows))
+    places = lower[None, :, :2] + way[:, None, None] * down
+    return _pixels(portrait, places)
+
+
+def _with_hue(bare: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """Colors [U, 3] no grayer than `skin` [R, U, 3] would be in their light."""
+    values = np.log(bare + BLACK)
+    gray = values.mean(1, keepdims=True)
+    tones = np.log(np.geomspace(0.02, 4, 50)[:, None] * np.median(skin.reshape(-1, 3), axis=0) + BLACK)
+    light = tones.mean(1)
+    hue = np.stack([np.interp(gray[:, 0], light, tone - light) for tone in tones.T], 1)
+    share = ((values - gray) * hue).sum(1) / np.maximum((hue**2).sum(1), _GRAY**2)
+    lack = _HUE * np.clip(1 - share, 0, 1)[:, None]
+    return np.clip(np.exp(values + lack * hue) - BLACK, 0, 1)
+
+
+def _grain(skin: np.ndarray) -> np.ndarray:
+    """[R, U, 1] light and dark of the fine structure of skin [R, U, 3], around 1."""
+    values = np.log(skin.mean(2) + BLACK)
+    fine = values - cv2.GaussianBlur(values, (0, 0), _GRAIN)
+    usual = 3 * 1.48 * np.median(np.abs(fine))
+    return np.exp(_SHARPER * np.clip(fine, -usual, usual))[..., None]
+
+
 def _at(portrait: Portrait, edge: np.ndarray, crease: np.ndarray, fold: np.ndarray, height: np.ndarray) -> np.ndarray:
     """[R, U, 3] float32 colors of the portrait at heights [R]: edge 0, crease 1, fold 2, rows of pixels [U, 2+]."""
     h = height[:, None, None]
     places = np.where(h < 1, edge + h * (crease - edge), crease + (h - 1) * (fold - crease))[..., :2]
+    return _pixels(portrait, places)
+
+
+def _pixels(portrait: Portrait, places: np.ndarray) -> np.ndarray:
+    """[R, U, 3] float32 colors 0..1 of the portrait at pixels [R, U, 2]."""
     x, y = np.moveaxis(places.astype(np.float32), -1, 0)
     return cv2.remap(portrait.crop, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) / np.float32(255)

@@ -9,8 +9,11 @@ import pytest
 
 from gagavatar_nodes import assets
 from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
+from gagavatar_nodes.face.topology import LEFT_EYE_RING, RIGHT_EYE_RING
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import Handle
+from gagavatar_nodes.lifting.embedded.lids import lid_layer
+from gagavatar_nodes.lifting.embedded.stage import Stage
 from gagavatar_nodes.media.images import read_image
 from gagavatar_nodes.rendering import rasterize
 from gagavatar_nodes.tracking.portrait import track_portrait
@@ -52,3 +55,29 @@ def test_a_blink_draws_lids_over_the_irises(avatar):
     assert irises[2] < 0.3 * irises[1]
     assert lids[0] < 0.05 * lids[2]
     assert lids[2] > irises[0]
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    return track_portrait(read_image(assets.path("portrait_admiral.jpg")).rgb)
+
+
+def lid_colors(portrait, crop: np.ndarray) -> np.ndarray:
+    """[N, 3] of both lids, folded, of the portrait with another crop [S, S, 3]."""
+    return lid_layer(replace(portrait, crop=crop.astype(np.uint8)), Stage.of(portrait)).colors
+
+
+def test_lids_have_the_grain_of_the_skin_around(portrait):
+    crop, noise = np.full_like(portrait.crop, 150), np.random.default_rng(0).normal(0, 12, portrait.crop.shape[:2])
+    even, grainy = (lid_colors(portrait, image) for image in (crop, crop + noise[..., None]))
+    middle = (even > 0.45).all(1)  # no lashes
+    assert even[middle].std() < 0.05
+    assert (grainy - even)[middle].std() > 0.4 * 12 / 255
+
+
+def test_lids_in_gray_shade_have_the_hue_of_skin(portrait):
+    eyes = portrait.landmarks[list(LEFT_EYE_RING + RIGHT_EYE_RING), 1]
+    crop = np.full_like(portrait.crop, (190, 140, 110))
+    crop[int(eyes.min() - 40) : int(eyes.max())] = 120
+    red, _, blue = lid_colors(portrait, crop).mean(0)
+    assert 0.05 < red - blue < 80 / 255
