@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from ...face.topology import FACE_OVAL, INNER_LIPS
+from ...easing import smoothstep
+from ...face.topology import CHIN, FACE_OVAL, INNER_LIPS
 from ...types import Portrait
 from .carving import whole_pixels
 from .completion import BLACK, Sight, Surface
@@ -17,7 +18,8 @@ from .mesh import rasterize_mesh
 from .regions import Regions
 from .stage import Stage
 
-_EDGE_ON, _HAIR_EDGE_ON = 0.42, 0.1  # cosines to the camera under which a contour's colors are no skin's, no hair's
+_EDGE_ON, _SEEN_ASLANT = 0.42, 0.1  # cosines to the camera under which a contour's colors are no skin's, no hair's
+_UNDERSIDE_CM, _UNDERSIDE = 2.0, (0.1, 0.5)  # over the chin the jaw has one, where it faces down by these cosines
 _SURE, _TONES = 0.9, 16  # trust in what is seen of skin, and steps of its light
 _HIDDEN_CM = 0.6  # what lies so far behind the front of the head
 _GRAY = 0.05  # of a hue's strength, as a logarithm: less is none
@@ -49,9 +51,14 @@ def skin_colors(
     ear *= 1 - hair_over_ears(points, ear, shown, over)
     hair = surface.hair(seen, twin, scalp_weight(points, portrait) * (1 - ear))
     behind = _sample(regions.behind, pixels)
-    guess = regions.jaw + hair[:, None] * (behind - regions.jaw)
-    colors = surface.colors(seen, twin, hair, guess, hair * (1 - np.maximum(seen.trust, twin.trust)))
-    folds = (1 - np.maximum(seen.trust, twin.trust)) * (1 - hair) * (light - 1)
+    low, high = _UNDERSIDE
+    under = smoothstep((-normals[:, 1] - low) / (high - low))
+    under *= smoothstep(1 - (points[:, 1] - portrait.canonical[CHIN, 1]) / _UNDERSIDE_CM) * (1 - hair)
+    skin = regions.jaw + under[:, None] * (regions.under - regions.jaw)
+    unknown = 1 - np.maximum(seen.trust, twin.trust)
+    guess = skin + hair[:, None] * (behind - skin)
+    colors = surface.colors(seen, twin, hair, guess, np.maximum(hair, under) * unknown)
+    folds = unknown * (1 - hair) * (light - 1)
     return as_saturated(colors * (1 + folds)[:, None], seen, hair)
 
 
@@ -81,9 +88,12 @@ def _sight(
 ) -> Sight:
     """Return what the portrait shows of points [N, 3] of the head, whose depth is `front` [S, S]."""
     pixels = stage.project(stage.from_canonical(points))
-    bare, hair = _sample(np.stack([np.maximum(regions.face, regions.skin), regions.hair], 2), pixels).T
+    bare = np.maximum(regions.face, regions.skin)
+    bare, hair, throat = _sample(
+        np.stack([np.maximum(bare, regions.throat), regions.hair, regions.throat], 2), pixels
+    ).T
     hair *= (1 - bare) * (1 - _in_face(points, portrait))
-    trust = _visibility(normals, pixels, portrait, stage, front, hair)
+    trust = _visibility(normals, pixels, portrait, stage, front, np.maximum(hair, throat))
     # Beside the face, shade and what hangs before the skin are none of its colors.
     trust *= np.maximum(bare, hair)
     return Sight(trust, _sample(portrait.crop / np.float32(255), pixels), hair)
@@ -101,15 +111,15 @@ def _in_face(points: np.ndarray, portrait: Portrait) -> np.ndarray:
 
 
 def _visibility(
-    normals: np.ndarray, pixels: np.ndarray, portrait: Portrait, stage: Stage, front: np.ndarray, hair: np.ndarray
+    normals: np.ndarray, pixels: np.ndarray, portrait: Portrait, stage: Stage, front: np.ndarray, aslant: np.ndarray
 ) -> np.ndarray:
     """[N] 0..1 how well the source view shows each point: facing the camera, in front, inside the matte, no opening.
 
-    What is `hair` [N] may be seen from its side as well.
+    What is `aslant` [N] 0..1 may be seen from its side as well: hair, and the jaw's underside.
     """
     size = portrait.size
     column, row = whole_pixels(pixels[:, :2], size)
-    edge_on = _EDGE_ON + hair * (_HAIR_EDGE_ON - _EDGE_ON)
+    edge_on = _EDGE_ON + aslant * (_SEEN_ASLANT - _EDGE_ON)
     facing = np.clip(((normals @ stage.rotation.T)[:, 2] - edge_on) / 0.3, 0, 1)
     in_front = pixels[:, 2] > front[row, column] - _HIDDEN_CM
     mouth = polygon(portrait.landmarks[list(INNER_LIPS), :2], size)[row, column] < 0.1

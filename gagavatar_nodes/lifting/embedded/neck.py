@@ -27,7 +27,7 @@ _FACING, _NEAR_CM = 0.3, 1.5  # the portrait shows what faces it by that cosine,
 _REACH_SIDE_CM = 0.4  # of its splats
 _COLUMN_CM = np.array([5.0, 1.5])  # under the chin
 _SPREAD, _ENOUGH = 4, 6  # nodes
-_SHADE_CM, _JAW_SHADE = 2.5, 0.8  # over the chin the neck is in the jaw's shade
+_SHADE_CM = 2.5  # over the chin the neck is in the jaw's shade
 
 
 def neck_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.ndarray, regions: Regions) -> Layer:
@@ -109,7 +109,7 @@ def _colors(points: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDe
 
     shown = known.sum(1) > _ENOUGH
     top = points.reshape(_ROWS, _AROUND, 3)[:, 0, 1] > portrait.canonical[CHIN, 1] + _SHADE_CM
-    around[top & ~shown] = _JAW_SHADE * regions.jaw
+    around[top & ~shown] = regions.under
     rows = np.flatnonzero(shown | top)
     filled = interp1d(rows, around[rows], axis=0, bounds_error=False, fill_value=(around[rows[0]], around[rows[-1]]))
     return filled(np.arange(_ROWS)).reshape(-1, 3)

@@ -12,6 +12,7 @@ from ...types import Portrait
 from .depth import FrontDepth
 from .hair_texture import hair_around
 from .lattice import polygon
+from .throat import throat_of
 
 _CHROMA_NOISE = 3.0  # CIELAB units that a skin's color may differ beside what the face shows of it
 _LIGHTER, _DARKER = 8.0, 20.0  # than what the face shows
@@ -35,6 +36,10 @@ class Regions:
     """[S, S] float32 0..1 beside the face and above the lobes of the ears."""
     jaw: np.ndarray
     """[3] RGB 0..1 of the skin over the chin and the jaw."""
+    throat: np.ndarray
+    """[S, S] float32 0..1 how much the pixels under the jaw are like its skin in the shade."""
+    under: np.ndarray
+    """[3] RGB 0..1 of the jaw's underside."""
     behind: np.ndarray
     """[S, S, 3] float32 RGB 0..1 of the head's back: the hair around the face continued over it, a little darker."""
 
@@ -64,7 +69,8 @@ class Regions:
         jaw = np.median(color[lower if lower.any() else face], axis=0)
         head = (opaque * above).astype(np.float32)
         behind = _SHADE * hair_around(color, hair > 0.5, _spread(color, hair), portrait.landmarks[list(FACE_OVAL)])
-        return Regions(skin.astype(np.float32), face.astype(np.float32), head, jaw, behind)
+        throat, under = throat_of(color, opaque & ~face, jaw, portrait)
+        return Regions(skin.astype(np.float32), face.astype(np.float32), head, jaw, throat, under, behind)
 
 
 def _spread(color: np.ndarray, hair: np.ndarray) -> np.ndarray:
