@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -96,6 +96,28 @@ def avatar(portrait):
     from gagavatar_nodes.lifting.embedded import lift_portrait
 
     return lift_portrait(portrait, 148)
+
+
+@pytest.fixture(scope="session")
+def _lifted() -> dict[tuple[int, ...], Any]:
+    return {}
+
+
+@pytest.fixture
+def lifted_once(_lifted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A portrait that a test of this session has lifted is not lifted again, for tests of what comes after that."""
+    from gagavatar_nodes.lifting import embedded
+
+    lift = embedded.lift_portrait
+
+    def lift_portrait(portrait, density=embedded.DENSITY):
+        arrays = (portrait.picture, portrait.crop, portrait.alpha, portrait.crop_to_picture, portrait.landmarks)
+        key = density, *(hash(array.tobytes()) for array in arrays)
+        if key not in _lifted:
+            _lifted[key] = lift(portrait, density)
+        return _lifted[key]
+
+    monkeypatch.setattr(embedded, "lift_portrait", lift_portrait)
 
 
 @pytest.fixture(scope="session")

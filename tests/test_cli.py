@@ -16,6 +16,7 @@ from PIL import Image
 from gagavatar_nodes import assets
 from media_files import encode_video, gradient, read_frames, read_tone
 
+pytestmark = pytest.mark.usefixtures("lifted_once")
 EXAMPLE_PORTRAIT = assets.path("example_portrait.jpg")
 HEAVY = {"torch", "cv2", "onnxruntime", "scipy", "av", "gradio", "numpy", "PIL"}
 

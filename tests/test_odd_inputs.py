@@ -24,6 +24,7 @@ from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.types import ARKIT_NAMES, Motion
 from odd_inputs import KINDS
 
+pytestmark = pytest.mark.usefixtures("lifted_once")
 SIZE, GAP = 64, 4
 """Pixels of a panel, and between panels."""
 BLUE = "#00a0ff"

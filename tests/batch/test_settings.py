@@ -30,7 +30,7 @@ def _clip(path):
 
 
 def test_voices_dubbing_and_layouts_are_as_the_command_makes_them(
-    gagavatar, voice, short_driver, tmp_path, monkeypatch
+    gagavatar, lifted_once, voice, short_driver, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("GAGAVATAR_THREADS", "1")  # encoders work as they do in workers
     driver = str(short_driver)

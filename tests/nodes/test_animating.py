@@ -7,6 +7,7 @@ import torch
 from gagavatar_nodes.errors import FaceError, GagavatarError
 from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS, animating
 
+pytestmark = pytest.mark.usefixtures("lifted_once")
 NODE = NODE_CLASS_MAPPINGS["GAGAvatarAnimatePortrait"]
 
 

@@ -6,6 +6,8 @@ import torch
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS
 
+pytestmark = pytest.mark.usefixtures("lifted_once")
+
 
 def test_frames_take_the_expression_and_their_number_is_that_of_the_shorter(run, photo, motion):
     film = photo.repeat(4, 1, 1, 1)

@@ -12,6 +12,7 @@ from gagavatar_nodes.speech.sound import Sound
 from media_files import encode_video, gradient
 from spoken import DATA, SPEECH, lip_gap, weight
 
+pytestmark = pytest.mark.usefixtures("lifted_once")
 PORTRAIT = assets.path("example_portrait.jpg")
 
 
