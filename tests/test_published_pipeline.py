@@ -22,6 +22,7 @@ from gagavatar_nodes.errors import FaceError, FileFormatError, GagavatarError, W
 from gagavatar_nodes.heads.flame import evaluate
 from gagavatar_nodes.lifting.gagavatar import PortraitGaussians
 from gagavatar_nodes.lifting.gagavatar.avatar import fit_square, lift_portrait
+from gagavatar_nodes.lifting.gagavatar.backbone import Backbone
 from gagavatar_nodes.lifting.gagavatar.models import get_models
 from gagavatar_nodes.nodes.performing import CoarsePerformance
 from gagavatar_nodes.pipeline import Look
@@ -66,6 +67,22 @@ def weights(tmp_path_factory) -> Path:
 def model(weights):
     """Kept, so that the commands of this module share one network."""
     return get_models(Settings(weights=str(weights)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept_features():
+    """What the backbone, which takes seconds, makes of a picture is kept: its weights are one and the same here."""
+    kept, forward = {}, Backbone.forward
+
+    def once(self, image):
+        key = hash(image.cpu().numpy().tobytes())
+        if key not in kept:
+            kept[key] = forward(self, image)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Backbone, "forward", once)
+        yield kept
 
 
 @pytest.fixture(scope="module")
@@ -405,7 +422,7 @@ class HeadStub(torch.nn.Module):
 
 
 def test_the_published_tracker_is_unpacked_and_drives_both_models_and_fits_portraits(
-    gagavatar, short_driver, published, avatar_file, seen, weights, tmp_path, monkeypatch
+    gagavatar, short_driver, published, avatar_file, seen, weights, kept_features, tmp_path, monkeypatch
 ):
     import tarfile
 
@@ -444,6 +461,7 @@ def test_the_published_tracker_is_unpacked_and_drives_both_models_and_fits_portr
 
     (tmp_path / "GAGAvatar.safetensors").symlink_to(weights / "GAGAvatar.safetensors")
     settings = Settings(weights=str(tmp_path), portrait_tracker="emica")
+    monkeypatch.setattr(Backbone, "forward", lambda *_: next(iter(kept_features.values())))  # not looked at here
     avatar = lift_portrait(seen, get_models(settings), settings.portrait_tracker)
     assert avatar.portrait.notes["portrait_tracker"] == "emica"
     view = avatar.frame_portrait(seen)

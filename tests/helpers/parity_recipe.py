@@ -9,6 +9,7 @@ import gzip
 import json
 import math
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,12 @@ def _shared(key: str) -> str:
 
 def tracker_state_dict(name: str) -> dict:
     """A full state dict of the EMICA, landmark or matting network by the recipe, with sensible batch statistics."""
+    return dict(_tracker_tensors(name))
+
+
+@cache
+def _tracker_tensors(name: str) -> dict:
+    """Drawn once: millions of normal values take their time."""
     import torch
 
     state = {}
