@@ -78,14 +78,14 @@ def tooth_likeness(portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
     """[S, S] 0..1 each: how like teeth pixels are, which are lighter and paler than lips, and how dark."""
     cheeks = cheek_color(portrait)
     exposure = np.clip(_EXPOSED / max(float(cheeks.mean()), 1e-3), 1, 4)
-    lab = _lab(portrait.crop / 255.0 * exposure)
+    lab = lab_of(portrait.crop / 255.0 * exposure)
     inner, outer = (polygon(portrait.landmarks[list(ring), :2], portrait.size) for ring in (INNER_LIPS, OUTER_LIPS))
     lips = (outer > 0.5) & (inner < 0.01)
     lip = np.median(lab[lips], axis=0) if lips.any() else np.array([50.0, 20.0, 12.0])
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     paler = np.hypot(*lip[1:]) - chroma
     score = (lab[..., 0] - lip[0]) / _LIGHTER + np.clip(paler, -30, 30) / _PALER
-    skin = _lab(cheeks[None, None] * exposure)[0, 0]
+    skin = lab_of(cheeks[None, None] * exposure)[0, 0]
     dark = smoothstep((_DARK * skin[0] - lab[..., 0]) / 12 + 0.5)
     low, high = _TOOTH
     tooth = smoothstep((score - low) / (high - low)) * (1 - dark)
@@ -93,6 +93,6 @@ def tooth_likeness(portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
     return tooth, dark
 
 
-def _lab(color: np.ndarray) -> np.ndarray:
+def lab_of(color: np.ndarray) -> np.ndarray:
     """CIELAB [H, W, 3] of RGB 0..1, which may be beyond."""
     return cv2.cvtColor(np.clip(color, 0, 1).astype(np.float32), cv2.COLOR_RGB2LAB)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from .lips import LOWER_CURVE, UPPER_CURVE, between_lips, curve
 from .own_mouth import own_mouth
 from .stage import Stage
 from .teeth import LOWER, UPPER, arch_layer
+from .tones import portrait_tones
 
 _JAW = (18, 199, 200)
 """Landmarks of skin that lies close on the jaw."""
@@ -32,6 +33,7 @@ _MOUTH_CM, _SIZES = 4.7, (0.85, 1.12)  # a mean mouth's width, and teeth's sizes
 _UPPER_SHOWN_CM, _LOWER_SUNK_CM = 0.4, 0.05  # of teeth, under the resting upper lip and under the lower one's edge
 _UPPER_DEPTH_CM, _LOWER_DEPTH_CM = 0.65, 0.9
 _CLEARANCE_CM = 0.45  # between lips and teeth
+_CAVITY_REACH = 1.08  # of the way from the mouth's middle to its corners
 _UNROLLED = (0.08, 0.03)  # shares of the opening over which lower and upper lip show their inner sides
 _LIP_EDGE = 4 / 512  # of the crop's edge, from the inner lips, where their inner sides' color begins
 
@@ -81,7 +83,8 @@ def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
         (_inner_lips(portrait, lip), (opening, 0.25)),
     ]
     fade = np.concatenate([np.tile(f, (len(layer), 1)) for layer, f in parts]).astype(np.float32)
-    return Mouth(Layer.stack([layer for layer, _ in parts]), fade)
+    layer = Layer.stack([layer for layer, _ in parts])
+    return Mouth(replace(layer, colors=portrait_tones(portrait)(layer.colors)), fade)
 
 
 def mouth_handles(canonical: np.ndarray, displacements: np.ndarray) -> np.ndarray:
@@ -135,8 +138,7 @@ def _light(portrait: Portrait) -> np.ndarray:
     bright = max(cheeks.mean() / full, _white_of_eyes(portrait) / _REFERENCE_WHITE)
     # Of skin's hue only what no skin has in white light is the light's.
     cast = np.clip(blue / np.clip(blue, *_SKIN_BLUE), 0.7, 1.2)
-    gray = 1 - np.clip(np.ptp(cheeks) / max(cheeks.max(), 1e-3) / 0.12, 0, 1)  # a picture without colors
-    tint = np.array([1.0, np.sqrt(cast), cast]) * (1 + gray * (_ENAMEL.mean() / _ENAMEL - 1))
+    tint = np.array([1.0, np.sqrt(cast), cast])
     return np.clip(bright, 0.2, 1.05) * tint / tint.mean()
 
 
@@ -205,14 +207,20 @@ def _tongue(edge: np.ndarray, size: float, light: np.ndarray) -> Layer:
 
 def _cavity(marks: np.ndarray, light: np.ndarray) -> Layer:
     """Return a bag behind everything, higher than the mouth is open, dark in its middle and red at its rim."""
-    half = abs(marks[308, 0] - marks[78, 0]) / 2
-    across, up = (g.ravel() for g in np.mgrid[-1.1:1.11:0.06, -1:1.01:0.07])
-    x = marks[[78, 308], 0].mean() + across * half
+    left, right = np.sort(marks[[78, 308], 0])
+    # Even steps along the wall: the far one of a turned head is seen through the corner of its mouth.
+    angle, up = (g.ravel() for g in np.meshgrid(np.linspace(-np.pi / 2, np.pi / 2, 49), np.arange(-1, 1.01, 0.07)))
+    across = _CAVITY_REACH * np.sin(angle)
+    x = (left + right) / 2 + across * (right - left) / 2
     lips = np.minimum(*(curve(marks[list(lip)], x, 2) for lip in (LOWER_CURVE, UPPER_CURVE)))
     # Closed at its sides: from there a turned head would show the cheeks' skin from behind.
-    depth = lips - 0.55 - 1.9 * np.sqrt(np.clip(1 - np.square(across / 1.1), 0, 1))
-    points = np.stack([x, np.zeros_like(up), depth], 1)
-    weights = np.stack([np.ones_like(up), up * np.sqrt(1 - (across / 1.2) ** 2)], 1)
-    rim = smoothstep(np.hypot(across, 1.1 * up) / 1.1)[:, None]
+    depth = lips - 0.75 - 1.7 * np.cos(angle)
+    aside = np.clip(np.abs(across), 0, 1)  # its sides go with the corners
+    corner = np.where(across < 0, *np.array([78, 308])[np.argsort(marks[[78, 308], 0])])
+    points = np.stack([x, aside * marks[corner, 1], depth], 1)
+    height = up * np.sqrt(1 - np.square(across / (1.1 * _CAVITY_REACH)))
+    binding = Binding.to([Handle.CAVITY, Handle.CAVITY_HEIGHT], np.stack([1 - aside, height], 1))
+    binding.controls[:, 2], binding.weights[:, 2] = corner, aside
+    rim = smoothstep(np.hypot(angle / (np.pi / 2), up) / 1.1)[:, None]
     colors = (_THROAT + rim * (_RIM - _THROAT)) * light
-    return discs(points, Binding.to([Handle.CAVITY, Handle.CAVITY_HEIGHT], weights), colors, 0.98, 0.13)
+    return discs(points, binding, colors, 0.98, 0.13)

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
+from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.face.pose import NECK_PIVOT
 from gagavatar_nodes.face.topology import INNER_LIPS, OUTER_LIPS
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import Handle
 from gagavatar_nodes.lifting.embedded.lattice import polygon
 from gagavatar_nodes.lifting.embedded.lip_edges import refine_lips
+from gagavatar_nodes.lifting.embedded.tones import portrait_tones
 from gagavatar_nodes.rendering import rasterize
 from gagavatar_nodes.tracking.portrait import track_portrait
 from gagavatar_nodes.tracking.video import track_video
@@ -22,16 +24,19 @@ from gagavatar_nodes.types import ARKIT_NAMES
 
 SIZE = 384
 LAUGH = {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "mouthUpperUpLeft": 0.4, "mouthUpperUpRight": 0.4}
-JAWS = ({"jawOpen": 0.0}, {"jawOpen": 0.3}, {"jawOpen": 0.6}, {"jawOpen": 1.0}, LAUGH, {**LAUGH, "jawOpen": 0.4})
+WIDE = {"jawOpen": 1.0}
+JAWS = ({"jawOpen": 0.0}, {"jawOpen": 0.3}, {"jawOpen": 0.6}, WIDE, LAUGH, {**LAUGH, "jawOpen": 0.4}, WIDE)
+YAWS = np.radians([0, 0, 0, 0, 0, 0, 28])
 
 
 class Face:
-    """A lifted portrait under `JAWS`, each looked at from the front."""
+    """A lifted portrait under `JAWS`, turned by `YAWS`."""
 
     def __init__(self, portrait) -> None:
         self.avatar = lift_portrait(portrait, 256)
         table = np.array([[frame.get(name, 0.0) for name in ARKIT_NAMES] for frame in JAWS])
-        self.performance = self.avatar.perform(add_arkit(neutral_motion(len(JAWS)), table))
+        turned = replace(neutral_motion(len(JAWS)), rotation=rotation_of(YAWS, 0 * YAWS))
+        self.performance = self.avatar.perform(add_arkit(turned, table))
         self.drawings = [(rgb.copy(), alpha.copy()) for rgb, alpha in self.performance.frames(SIZE, SIZE)]
 
     def between(self, index: int, ring: tuple[int, ...] = INNER_LIPS) -> np.ndarray:
@@ -117,6 +122,28 @@ def test_the_throat_is_darker_than_the_lips_soft_and_not_black(face):
 def test_no_holes_within_the_lips_at_any_opening(face):
     for index, (_, alpha) in enumerate(face.drawings):
         assert alpha[face.between(index, OUTER_LIPS)].min() > 0.97, JAWS[index]
+
+
+def test_a_turned_head_shows_no_skin_through_the_far_corner_of_its_mouth(closed):
+    gaussians = closed.performance.gaussians(6)
+    behind_lips = gaussians.opacities.copy()
+    behind_lips[: closed.avatar.inside.start] = 0
+    alone = replace(gaussians, opacities=behind_lips)
+    covered = rasterize(alone, closed.performance.camera(6), SIZE, SIZE)[1]
+    inside = cv2.erode(closed.between(6).astype(np.uint8), np.ones((3, 3))) > 0
+    assert (covered[inside] < 0.8).mean() < 0.01
+
+
+def test_a_mouth_drawn_into_a_picture_of_one_hue_has_that_hue(portrait):
+    drawn = np.array([[0.6, 0.3, 0.3], [0.9, 0.88, 0.8], [0.1, 0.03, 0.03]])
+    np.testing.assert_array_equal(portrait_tones(portrait)(drawn), drawn)
+    gray = np.repeat(portrait.crop.mean(-1, keepdims=True), 3, -1)
+    assert np.ptp(portrait_tones(replace(portrait, crop=gray.astype(np.uint8)))(drawn), axis=1).max() < 0.01
+    dark, light = np.array([40, 24, 12]), np.array([242, 226, 190])
+    sepia = (dark + gray / 255 * (light - dark)).round().astype(np.uint8)
+    toned = portrait_tones(replace(portrait, crop=sepia))(drawn)
+    assert (np.diff(toned, axis=1) < 0).all()
+    assert np.abs((toned - drawn) @ [0.21, 0.72, 0.07]).max() < 0.05  # as light as it was
 
 
 def test_what_a_half_open_mouth_shows_does_not_stand_in_a_wider_one(smiling):
