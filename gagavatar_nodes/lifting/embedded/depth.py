@@ -11,6 +11,7 @@ from scipy.ndimage import distance_transform_edt
 from ...face.topology import CHIN
 from ...heads.canonical import canonical_face
 from ...types import Portrait
+from .cut import whole_matte
 from .head_fit import skin_triangles
 from .mesh import rasterize_mesh
 from .stage import Stage
@@ -49,7 +50,7 @@ def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDept
     in_head = cv2.erode(np.isfinite(head_z).astype(np.uint8), np.ones((9, 9))) > 0
     in_head &= rows < _below_chin(portrait, stage, _NECK_CM)
     middle = float(stage.from_canonical(np.array([[0, 0, MIDDLE_PLANE_CM]]))[0, 2])
-    edge = _distance_to_edge(portrait.alpha) / scale
+    edge = _distance_to_edge(whole_matte(portrait)) / scale
     shell = _shell(portrait, stage, edge, middle)
     # Hair lies over the head: above the chin the outer one of the two surfaces is seen.
     hair = in_head & (rows < _below_chin(portrait, stage, 0))

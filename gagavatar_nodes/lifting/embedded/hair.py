@@ -8,6 +8,7 @@ from scipy.spatial import cKDTree
 from ...easing import smoothstep
 from ...face.topology import CHIN, FOREHEAD
 from ...types import Portrait
+from .cut import cut_off, whole_matte
 from .depth import FrontDepth
 from .head_fit import skin_triangles
 from .mesh import vertex_normals
@@ -42,7 +43,10 @@ def grow_hair(head: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDe
     outline = np.flatnonzero((np.abs(facing) < _EDGE_ON) & (scalp > 0.1))
     if not len(outline):
         return head
-    thickness = _outside(points[outline], normals[outline], portrait, stage, depth)
+    thickness, seen = _outside(points[outline], normals[outline], portrait, stage, depth)
+    if seen.any() and not seen.all():  # what the picture cuts off is at least as thick as what it shows of it
+        beside = _near_mean(points[outline[~seen]], points[outline[seen]], thickness[seen])
+        thickness[~seen] = np.maximum(thickness[~seen], beside)
     known, sources = [thickness], [points[outline]]
     front = np.flatnonzero((facing >= _EDGE_ON) & (scalp > 0.1))
     if len(front):
@@ -105,16 +109,19 @@ def scalp_weight(points: np.ndarray, portrait: Portrait) -> np.ndarray:
 
 def _outside(
     points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDepth
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """[N] centimeters from points on the head's outline [N, 3] along their normals to the edge of the matte.
+
+    And [N] whether the picture shows that edge, and does not cut it off.
 
     An ear that stands off is no hair, unless hair reaches farther than it.
     """
     (column, row), inside = _inside(points, normals, portrait, stage)
+    cut = cut_off(portrait)[row, column].reshape(inside.shape) & inside
     bare = np.cumprod(depth.bare[row, column].reshape(inside.shape), axis=0)
-    hair, ear = _STEP_CM * inside.sum(0), _STEP_CM * bare.sum(0)
+    hair, ear = _STEP_CM * (inside & ~cut).sum(0), _STEP_CM * bare.sum(0)
     low, high = _OVER_EARS_CM
-    return np.where(ear < _EAR_CM, hair, hair * np.clip((hair - ear - low) / (high - low), 0, 1))
+    return np.where(ear < _EAR_CM, hair, hair * np.clip((hair - ear - low) / (high - low), 0, 1)), ~cut.any(0)
 
 
 def _inside(points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
@@ -126,7 +133,7 @@ def _inside(points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: 
     ways = points + steps[:, None, None] * normals
     pixels = stage.project(stage.from_canonical(ways.reshape(-1, 3)))[:, :2]
     column, row = np.clip(np.round(pixels), 0, portrait.size - 1).astype(int).T
-    inside = np.cumprod((portrait.alpha[row, column] > 0.5).reshape(len(steps), -1), axis=0)
+    inside = np.cumprod((whole_matte(portrait)[row, column] > 0.5).reshape(len(steps), -1), axis=0)
     return np.stack([column, row]), inside
 
 

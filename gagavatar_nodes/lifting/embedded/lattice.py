@@ -169,7 +169,7 @@ def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: 
     face = (depth.face[row, column] >= 0) | (coarse.sample(openings(portrait)) > 0.02)
     over_chin = front[:, 1] > portrait.canonical[CHIN, 1] + _CHIN_CM
     step = np.diff(coarse.x).max()
-    core = coarse.sample(opaque_core(portrait, step).astype(np.float32)) > 0.5
+    core = coarse.sample(opaque_core(portrait.alpha, step).astype(np.float32)) > 0.5
     kept = np.flatnonzero(core & (shown > 0) & ~(face & over_chin))
     binding = _bind(front[kept], nodes[kept], portrait, depth)
     return Layer(
@@ -183,10 +183,10 @@ def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: 
     )
 
 
-def opaque_core(portrait: Portrait, pixels: float) -> np.ndarray:
-    """[S, S] bool where the matte is opaque `pixels` around: what lies behind must not fill its soft edge."""
+def opaque_core(matte: np.ndarray, pixels: float) -> np.ndarray:
+    """[S, S] bool where the matte [S, S] is opaque `pixels` around: what lies behind must not fill its soft edge."""
     # A ragged edge would gather what is drawn in to it on its points.
-    even = cv2.GaussianBlur((portrait.alpha > 0.9).astype(np.float32), (0, 0), 0.008 * portrait.size)
+    even = cv2.GaussianBlur((matte > 0.9).astype(np.float32), (0, 0), 0.008 * len(matte))
     opaque = np.pad((even > 0.5).astype(np.uint8), 1, mode="edge")
     return cv2.distanceTransform(opaque, cv2.DIST_L2, 5)[1:-1, 1:-1] > pixels
 

@@ -13,6 +13,7 @@ from ...rendering import rasterize
 from ...rendering.blending import coverage_matrix
 from ...types import Gaussians, Portrait
 from .avatar import EmbeddedAvatar
+from .cut import cut_off
 from .lattice import polygon
 from .least_squares import least_squares
 
@@ -41,10 +42,11 @@ def solve_opacities(avatar: EmbeddedAvatar, portrait: Portrait, front: int, hidd
     # A face is opaque up to its outline, of which a matte is less sure than the landmarks are.
     face = polygon(portrait.landmarks[list(FACE_OVAL), :2], size)
     alpha = np.maximum(portrait.alpha, cv2.dilate(face, np.ones((3, 3))))
-    free = np.flatnonzero(_around_edge(alpha, _NEAR)[row, column])
-    band = _around_edge(alpha, _BAND).ravel()
+    missing = cut_off(portrait)
+    free = np.flatnonzero((_around_edge(alpha, _NEAR) & ~missing)[row, column])
+    band = (_around_edge(alpha, _BAND) & ~missing).ravel()
     # What lies outside of the matte altogether was modeled beyond the picture's end.
-    outside = np.flatnonzero(cv2.dilate(alpha, np.ones((3, 3)))[row, column] < _CLEAR)
+    outside = np.flatnonzero(cv2.dilate(alpha, np.ones((3, 3)))[row, column] + missing[row, column] < _CLEAR)
     others, opacities = rest.opacities.copy(), avatar.layer.opacities.copy()
     opacities[outside] = 0
     others[outside] = others[free] = 0
