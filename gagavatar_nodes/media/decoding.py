@@ -27,6 +27,7 @@ CODE_POINTS = "code_points"
 """Key of a picture's `info` for transfer characteristics and primaries that its file names, see `code_points`."""
 _HDR = (PQ, HLG)
 _ORIENTATION, _EXIF, _INTEROP, _COLOR_SPACE, _UNCALIBRATED = 0x0112, 0x8769, 0xA005, 0xA001, 0xFFFF  # of EXIF
+_PHOTOMETRIC, _YCBCR = 0x0106, 6  # of TIFF
 _WHITES = tuple(float((1 << bits) - 1) for bits in (10, 12, 14, 16))
 _SAME = 0.05
 """Share by which a PNG's exponent may differ from sRGB's without a conversion."""
@@ -134,10 +135,22 @@ def container_white(values: np.ndarray) -> float:
     return float(next((white for white in _WHITES if most <= white), most))
 
 
-def widen(image: Image.Image, file: Path) -> Image.Image:
+def decode(image: Image.Image, file: Path) -> Image.Image:
+    """Decode an opened picture, by OpenCV where Pillow cannot or would lose by it."""
+    import cv2
+
+    if _is_raw_ycbcr(image):
+        plain = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_UNCHANGED)
+        if plain is not None and plain.ndim == 3:
+            return _instead_of(image, cv2.cvtColor(plain[..., :3], cv2.COLOR_BGR2RGB))
+    wide = _widen(image, file)
+    image.load()
+    return wide
+
+
+def _widen(image: Image.Image, file: Path) -> Image.Image:
     """Decode color of 16 bits that Pillow's own decoding to 8 bits spoils: HDR, and values that fill less of them."""
     import cv2
-    from PIL import Image
 
     if not image.tile or ";16" not in str(image.tile[0][3]) or image.mode not in ("RGB", "RGBA"):
         return image
@@ -153,9 +166,25 @@ def widen(image: Image.Image, file: Path) -> Image.Image:
     values = np.clip(deep * (255 / white) + 0.5, 0, 255).astype(np.uint8)
     if points is not None:
         values[..., :3] = _by_code_points(deep[..., :3], points)
-    wide = Image.fromarray(values)
-    wide.info = {key: value for key, value in image.info.items() if key != CODE_POINTS}
-    return wide
+    return _instead_of(image, values)
+
+
+def _is_raw_ycbcr(image: Image.Image) -> bool:
+    return (
+        image.format == "TIFF"
+        and bool(image.tile)
+        and image.tile[0][0] == "raw"
+        and image.tag_v2.get(_PHOTOMETRIC) == _YCBCR  # type: ignore[attr-defined]
+    )
+
+
+def _instead_of(image: Image.Image, values: np.ndarray) -> Image.Image:
+    """Return decoded values as a picture with what `image` tells of itself, but for colors that are applied."""
+    from PIL import Image
+
+    decoded = Image.fromarray(values)
+    decoded.info = {key: value for key, value in image.info.items() if key != CODE_POINTS}
+    return decoded
 
 
 def _limit(image: Image.Image, max_edge: int) -> Image.Image:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import MediaError
-from .decoding import PILLOW_ERRORS, flatten, note_colors, shrink_on_load, upright, widen
+from .decoding import PILLOW_ERRORS, decode, flatten, note_colors, shrink_on_load, upright
 from .files import atomic_output, readable_file
 from .sniffing import is_heic, not_a_picture
 
@@ -61,9 +61,7 @@ def read_image(path: str | os.PathLike[str], max_edge: int = MAX_EDGE) -> Pictur
             full = image.size
             shrink_on_load(image, max_edge)
             check_size(file, image, full)
-            wide = widen(image, file)
-            image.load()
-            rgb, alpha = flatten(upright(wide), max_edge)
+            rgb, alpha = flatten(upright(decode(image, file)), max_edge)
     except MediaError:
         raise
     except PILLOW_ERRORS as error:

@@ -92,6 +92,18 @@ def test_fewer_bits_than_their_container_are_not_dark(tmp_path, name, bits):
     assert np.abs(read_image(tmp_path / name).rgb.astype(int) - shades[..., :1]).max() <= 1
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@pytest.mark.parametrize("compression", [None, "tiff_deflate", "jpeg"])
+def test_a_tiff_of_luma_and_chroma_has_its_colors(tmp_path, compression):
+    shades = gradient(64, 80)
+    upside_down = Image.fromarray(np.ascontiguousarray(shades[::-1, ::-1])).convert("YCbCr")
+    path = save(tmp_path / "a.tif", upside_down, compression=compression, tiffinfo={0x0112: 3})
+    assert np.abs(read_image(path).rgb.astype(int) - shades).max() <= 12
+    path.write_bytes(path.read_bytes()[:-9000] if compression is None else path.read_bytes()[:-900])
+    with pytest.raises(MediaError, match="is damaged"):
+        read_image(path)
+
+
 def test_a_png_of_linear_light_is_encoded(tmp_path):
     info = PngInfo()
     info.add(b"gAMA", (100000).to_bytes(4, "big"))
