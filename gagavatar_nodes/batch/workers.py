@@ -151,10 +151,6 @@ class Processes:
         """See `Workers`."""
         return [one for slot in self._slots for one in slot.held]
 
-    def processes(self) -> list[int]:
-        """Return the process numbers of the workers that run."""
-        return [slot.process.pid for slot in self._slots if slot.process is not None and slot.process.pid is not None]
-
     def start(self, slot: Slot, task: Task) -> None:
         """See `Workers`."""
         assert isinstance(slot, _ProcessSlot)

@@ -35,11 +35,11 @@ def _variants(name: str) -> tuple[Variant, Variant]:
     return (
         Variant(
             f"identity.{name}", f"identity, {title}", f"cosine of the embeddings by {title} of the result and of the "
-            "portrait", source, "", "higher", _similarity(embed), instrument=make, needs_truth=False,
+            "portrait", source, "", "higher", _similarity(embed), instrument=make,
         ),
         Variant(
             f"drift.{name}", f"identity drift, {title}", f"mean identity.{name} of the first second minus that of the "
-            "last", "this program", "", "lower", of_tracks=_drift(name), instrument=make, needs_truth=False,
+            "last", "this program", "", "lower", of_tracks=_drift(name), instrument=make,
         ),
     )  # fmt: skip
 

@@ -55,7 +55,7 @@ _FRAMES = f"pixels for {WINDOW} frames"
 VARIANTS = (
     Variant(
         "jitter.landmarks478", "jitter", f"{_STILL}{_FRAMES}; pixels of a picture 512 wide", "this program", "px",
-        "lower", of_tracks=_of_result, needs_truth=False,
+        "lower", of_tracks=_of_result,
     ),
     Variant(
         "jitter.ratio.landmarks478", "jitter over the driver's", "the same, where the driver is still, over the "

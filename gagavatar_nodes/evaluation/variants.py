@@ -48,8 +48,6 @@ class Variant:
     protocols: tuple[str, ...] = PROTOCOLS
     instrument: Maker | None = None
     """What must be there."""
-    needs_truth: bool = True
-    """False: the result alone, and the portrait, are looked at."""
 
 
 class Instruments:
