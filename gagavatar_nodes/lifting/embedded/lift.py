@@ -52,10 +52,10 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     neck = neck_layer(portrait, stage, depth, head, regions)
     skin = skin_layer(portrait, stage, depth, grow_hair(head, portrait, stage, depth), regions, SKIN_SPLATS)
     mouth = mouth_interior(portrait, stage)
-    eyes = eye_layers(portrait, stage)
+    whites, eyes = eye_layers(portrait, stage)
     lids = lid_layer(portrait, stage)
-    layers = [front, backing, neck, skin, lids, *eyes, mouth.layer]
+    layers = [front, backing, neck, skin, lids, whites, eyes, mouth.layer]
     avatar = EmbeddedAvatar(stage, portrait.canonical, Layer.stack(layers), mouth.fade)
-    hidden = len(backing) + len(neck) + len(skin) + len(lids)
+    hidden = len(backing) + len(neck) + len(skin) + len(lids) + len(whites)
     avatar = solve_opacities(avatar, portrait, len(front), hidden)
     return solve_colors(avatar, portrait, np.delete(np.arange(len(avatar)), slice(len(front), len(front) + hidden)))
