@@ -67,6 +67,15 @@ class Lattice:
         (x, column), (y, row) = (_halved(line, least) for line in (self.x, self.y))
         return Lattice(x, y), column, row
 
+    def pixels(self, size: int) -> tuple[Lattice, np.ndarray]:
+        """Return the lattice of the corners between a crop's pixels, and in which node's cell each one lies.
+
+        Of the four splats around a pixel one is in front; one on the pixel itself would be hidden by those beside it.
+        """
+        at = np.arange(size) + 0.5
+        column, row = (np.searchsorted(_borders(line)[1:-1], at) for line in (self.x, self.y))
+        return Lattice(at, at), (row[:, None] * len(self.x) + column).ravel()
+
     def nodes(self) -> np.ndarray:
         """[m * n, 2] pixels, row by row."""
         x, y = np.meshgrid(self.x, self.y)

@@ -10,6 +10,7 @@ from .avatar import EmbeddedAvatar
 from .cloth import cloth_beside
 from .colors import solve_colors
 from .depth import front_depth
+from .detail import fine_nodes
 from .eyes import eye_layers
 from .hair import grow_hair
 from .head_fit import fit_head
@@ -20,7 +21,6 @@ from .lip_edges import refine_lips
 from .mouth import mouth_interior
 from .neck import neck_layer
 from .opacities import solve_opacities
-from .outline import fine_nodes
 from .regions import Regions
 from .skin import skin_layer
 from .stage import Stage

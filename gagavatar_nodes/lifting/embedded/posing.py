@@ -88,6 +88,7 @@ class Poser:
         tangents = self._tangent(self._rest, 0), self._tangent(self._rest, 1)
         normals = np.cross(*(np.stack(t, 1) for t in tangents))  # type: ignore[call-overload]
         normals *= np.sign(normals[:, 2:]) / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        _spread_normals(normals, self._rest[:2, : self._lattice].T)
         low, high = _STEEP
         steep = np.flatnonzero(normals[:, 2] < high)
         gap = self._gap(steep, normals[steep], layer)
@@ -161,6 +162,13 @@ class Poser:
         before, after = self._rest[:, self._sides[::2]], self._rest[:, self._sides[1::2]]
         lengths = np.linalg.norm(after - before, axis=0) * factors
         return factors, np.square(_MOST_STRETCH * lengths).astype(np.float32)
+
+
+def _spread_normals(normals: np.ndarray, places: np.ndarray) -> None:
+    """Fill in normals [L, 3] that are 0, of splats without neighbors on both axes: those of the nearest, [L, 2]."""
+    known = normals.any(1)
+    if known.any() and not known.all():
+        normals[~known] = normals[known][cKDTree(places[known]).query(places[~known])[1]]
 
 
 def _sparse(layer: Layer) -> csr_matrix:

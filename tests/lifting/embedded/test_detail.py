@@ -1,4 +1,4 @@
-"""The drawing's outline is as sharp as the matte: strands of known alpha are drawn as they are."""
+"""The drawing at rest is as sharp as the portrait: strands of known alpha, and detail finer than the lattice."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from gagavatar_nodes.face.topology import FACE_OVAL
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.rendering import rasterize
 
@@ -43,3 +44,17 @@ def test_strands_and_the_pictures_end_are_drawn_as_sharp_as_the_matte(with_stran
 
 def test_strands_cost_few_splats(with_strands, portrait):
     assert len(lift_portrait(with_strands, 148)) < len(lift_portrait(portrait, 148)) + 12_000
+
+
+def test_hatching_of_the_face_is_drawn_with_a_bounded_number_of_splats(portrait):
+    rng, size = np.random.default_rng(0), portrait.size
+    face = cv2.fillPoly(np.zeros((size, size), np.uint8), [portrait.landmarks[list(FACE_OVAL), :2].astype(np.int32)], 1)
+    marks = np.zeros((size, size), np.float32)
+    for x, y, dx, dy in rng.uniform((0, 0, -9, -9), (size, size, 9, 9), (2500, 4)):
+        cv2.line(marks, (int(x), int(y)), (int(x + dx), int(y + dy)), float(rng.choice([-70, 70])), 1)
+    crop = np.clip(portrait.crop + marks[..., None] * face[..., None], 0, 255).astype(np.uint8)
+    avatar = lift_portrait(replace(portrait, crop=crop))
+    drawn, _ = rasterize(avatar.rest(), avatar.camera(), size, size)
+    error = np.square(np.asarray(drawn) - crop / 255)[face > 0].mean()
+    assert -10 * np.log10(error) > 31.5
+    assert len(avatar) < len(lift_portrait(portrait)) + 15_000
