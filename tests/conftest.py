@@ -1,4 +1,4 @@
-"""Puts this folder on the import path, keeps the numeric libraries to one thread, and makes what many tests use.
+"""Keeps the numeric libraries to one thread, refuses modules of one name, and makes what many tests use.
 
 Results and builds go to a cache of the session: the user's stays as it is.
 """
