@@ -17,7 +17,7 @@ _NECK_HALF_WIDTH_CM = 6.5
 _NECK_REACH_CM = (4.0, 9.0)
 _SHOULDERS, _STILL_CM, _SHOULDERS_CM = 0.08, 1.5, 6.5  # what they follow of the head; not by the crop's edges
 _NECK_BACK_CM, _NECK_TOP_CM = (-4.0, -8.0), (6.0, 1.0)  # depths, and heights over the chin, between which it begins
-_NECK_TWIST = 0.5
+_NECK_TWIST, _NECK_TWIST_CM = 0.5, 5.0  # of the head's turn, reached so far over a collar
 
 
 class Handle(IntEnum):
@@ -117,11 +117,15 @@ def stay_with_body(head: np.ndarray, cloth: np.ndarray) -> np.ndarray:
     return (head + cloth * (np.minimum(head, _SHOULDERS) - head)).astype(np.float32)
 
 
-def neck_follow(canonical: np.ndarray, portrait: Portrait) -> np.ndarray:
-    """Share 0..1 [N] of `head_weight` that the back of the neck, under the ears, takes: it turns about its own axis."""
+def neck_follow(canonical: np.ndarray, portrait: Portrait, collar: np.ndarray) -> np.ndarray:
+    """Share 0..1 [N] of `head_weight` that the back of the neck, under the ears, takes: it turns about its own axis.
+
+    In the collar, which is as high as `collar` [N] in canonical centimeters, it stays.
+    """
     front, back = _NECK_BACK_CM
     behind = smoothstep((front - canonical[:, 2]) / (front - back))
     ear, jaw = _NECK_TOP_CM
     under = smoothstep((portrait.canonical[CHIN, 1] + ear - canonical[:, 1]) / (ear - jaw))
-    share: np.ndarray = 1 - (1 - _NECK_TWIST) * behind * under
+    twist = _NECK_TWIST * smoothstep((canonical[:, 1] - collar) / _NECK_TWIST_CM)
+    share: np.ndarray = 1 - (1 - twist) * behind * under
     return share.astype(np.float32)

@@ -10,41 +10,82 @@ from ...easing import smoothstep
 from ...face.topology import CHIN
 from ...types import Portrait
 from .binding import Binding, head_weight, neck_follow
-from .carving import carve
+from .carving import carve, whole_pixels
 from .depth import FrontDepth
 from .head_fit import skin_triangles
 from .layer import Layer
 from .regions import Regions
 from .stage import Stage
+from .throat import like_shade
 
 _AROUND, _ROWS = 64, 40  # nodes
 _REACH_CM = (-6.0, 9.0)  # of the tube, from the chin's height
 _RING_CM = 1.5  # over the chin a neck is narrowest
 _FLARE, _TAPER = 1.2, 0.015  # widest ring over the narrowest; how much narrower a centimeter into the skull
-_SLIM_CM = 1.5  # over which the head's nape is drawn in
+_SLIM_CM = 1.5  # of height, over which the head's nape is drawn in
 _THICKNESS_CM = 0.03
 _FACING, _NEAR_CM = 0.3, 1.5  # the portrait shows what faces it by that cosine, and is no deeper under the front
 _REACH_SIDE_CM = 0.4  # of its splats
 _COLUMN_CM = np.array([5.0, 1.5])  # under the chin
 _SPREAD, _ENOUGH = 4, 6  # nodes
+_THROAT_CM = (-0.5, 2.5)  # under the chin a throat's width is seen
+_SLENDER, _LIKELY = 0.7, 0.85  # least width of a neck, and where too little of it is seen
+_HIGHEST_CM, _ACROSS_CM = 3.0, 8.0  # of a collar over the chin, and from one side's height to the other's
 _SHADE_CM = 2.5  # over the chin the neck is in the jaw's shade
 
 
 def neck_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.ndarray, regions: Regions) -> Layer:
     """Return the tube of the neck on the bare fitted head `head` [V, 3], canonical centimeters."""
-    points = _tube(head, portrait)
+    width = neck_width(head, portrait, stage, regions)
+    points = _tube(head, portrait, width)
+    collar = collar_height(points, head, portrait, stage, regions, width)
     level = np.minimum(points, [np.inf, portrait.canonical[CHIN, 1], np.inf])  # the tube's top does not bend
     carved, shown = carve(points, portrait, stage, depth, _REACH_SIDE_CM)
     shown *= _whole_columns(points, shown, portrait)
     return Layer(
         points=carved.astype(np.float32),
         binding=Binding.free(len(points)),
-        head=head_weight(points, portrait, stage) * neck_follow(level, portrait),
+        head=head_weight(points, portrait, stage) * neck_follow(level, portrait, collar),
         colors=_colors(points, portrait, stage, depth, regions).astype(np.float32),
         opacities=(0.98 * shown).astype(np.float32),
         covariances=np.tile(np.float32(_THICKNESS_CM**2) * np.array([1, 0, 0, 1, 0, 1], np.float32), (len(points), 1)),
         neighbors=_neighbors(),
     )
+
+
+def neck_width(head: np.ndarray, portrait: Portrait, stage: Stage, regions: Regions) -> float:
+    """Return the width of the neck that a portrait shows over that of the fitted head's, no greater than 1.
+
+    The less the head faces the camera, the less does the throat's width tell.
+    """
+    _, _, half, _ = _ring(head[np.unique(skin_triangles())], portrait.canonical[CHIN, 1] + _RING_CM, 1.0)
+    row = portrait.landmarks[CHIN, 1] + stage.scale * np.array(_THROAT_CM)
+    low, high = np.clip(np.round(row), 0, portrait.size).astype(int)
+    wide = (regions.throat[low:high] > 0.5).sum(1)
+    if not len(wide) or wide.max() < _ENOUGH:
+        return _LIKELY
+    shown = float(np.percentile(wide, 90)) / (2 * half * stage.scale)
+    sure = float(smoothstep((stage.rotation[2, 2] - 0.8) / 0.15))
+    return _LIKELY + sure * (float(np.clip(shown, _SLENDER, 1)) - _LIKELY)
+
+
+def collar_height(
+    points: np.ndarray, head: np.ndarray, portrait: Portrait, stage: Stage, regions: Regions, width: float
+) -> np.ndarray:
+    """[N] canonical height of what is worn around the neck, beside points [N, 3]; far below them if it is bare.
+
+    Seen from the front a collar stands at both sides of the neck: from its lower end up to there is no skin.
+    """
+    tube = _tube(head, portrait, width).reshape(_ROWS, _AROUND, 3)[:, [_AROUND // 4, -_AROUND // 4]]
+    top = portrait.canonical[CHIN, 1] + _HIGHEST_CM
+    tube = tube[tube[:, 0, 1] < top][::-1]
+    column, row = whole_pixels(stage.project(stage.from_canonical(tube.reshape(-1, 3)))[:, :2], portrait.size)
+    color = portrait.crop[row, column] / np.float32(255)
+    worn = (portrait.alpha[row, column] > 0.5) & (like_shade(color, regions.jaw) < 0.3)
+    worn &= np.maximum(regions.skin, regions.face)[row, column] < 0.3
+    more = np.cumsum(worn.reshape(-1, 2) - 0.5, axis=0)
+    rims = np.where(more.max(0) > 0, tube[more.argmax(0), [0, 1], 1], tube[0, :, 1] - _HIGHEST_CM - _REACH_CM[1])
+    return rims[0] + smoothstep(0.5 + points[:, 0] / _ACROSS_CM) * (rims[1] - rims[0])
 
 
 def _whole_columns(points: np.ndarray, shown: np.ndarray, portrait: Portrait) -> np.ndarray:
@@ -55,15 +96,15 @@ def _whole_columns(points: np.ndarray, shown: np.ndarray, portrait: Portrait) ->
     return np.tile(np.clip(3 * there - 2, 0, 1), _ROWS)
 
 
-def _tube(head: np.ndarray, portrait: Portrait) -> np.ndarray:
+def _tube(head: np.ndarray, portrait: Portrait, width: float) -> np.ndarray:
     """[_ROWS * _AROUND, 3] rings from the top down, each from the nape over the left side around."""
     skin = head[np.unique(skin_triangles())]
     chin = portrait.canonical[CHIN, 1]
-    narrow = _ring(skin, chin + _RING_CM)
+    narrow = _ring(skin, chin + _RING_CM, width)
     angle = 2 * np.pi * np.arange(_AROUND) / _AROUND
     rings = []
     for y in chin + np.linspace(_REACH_CM[1], _REACH_CM[0], _ROWS):
-        x, z, wide, deep = narrow if y > chin + _RING_CM else _ring(skin, y)
+        x, z, wide, deep = narrow if y > chin + _RING_CM else _ring(skin, y, width)
         taper = 1 - _TAPER * max(y - chin - _RING_CM, 0)
         wide, deep = min(wide, _FLARE * narrow[2]) * taper, min(deep, _FLARE * narrow[3]) * taper
         z = max(z, narrow[1] + deep - narrow[3])  # a nape that ran out to the shoulders would end over them in a spur
@@ -71,25 +112,26 @@ def _tube(head: np.ndarray, portrait: Portrait) -> np.ndarray:
     return np.concatenate(rings)
 
 
-def slim_nape(points: np.ndarray, head: np.ndarray, portrait: Portrait) -> np.ndarray:
+def slim_nape(points: np.ndarray, head: np.ndarray, portrait: Portrait, width: float) -> np.ndarray:
     """Return points [N, 3] of the head `head` [V, 3], the nape of its neck drawn in to the tube of `neck_layer`."""
     top = portrait.canonical[CHIN, 1] + _RING_CM
-    x, z, wide, deep = _ring(head[np.unique(skin_triangles())], top)
+    x, z, wide, deep = _ring(head[np.unique(skin_triangles())], top, width)
     from_middle = points[:, [0, 2]] - [x, z]
     reach = np.linalg.norm(from_middle / [wide, deep], axis=1)
-    much = smoothstep((top - points[:, 1]) / _SLIM_CM) * smoothstep(-from_middle[:, 1] / _SLIM_CM)
+    much = smoothstep((top - points[:, 1]) / _SLIM_CM) * smoothstep(1 - 2 * from_middle[:, 1] / deep)
     from_middle *= (1 + much * (np.minimum(1, 1 / np.maximum(reach, 1e-6)) - 1))[:, None]
     return np.column_stack([x + from_middle[:, 0], points[:, 1], z + from_middle[:, 1]])
 
 
-def _ring(skin: np.ndarray, y: float) -> tuple[float, float, float, float]:
-    """Middle x and z, half width and half depth of the neck at a height."""
+def _ring(skin: np.ndarray, y: float, width: float) -> tuple[float, float, float, float]:
+    """Middle x and z, half width and half depth of the neck at a height; `width` is over the fitted head's."""
     near = skin[np.abs(skin[:, 1] - max(y, skin[:, 1].min() + 1)) < 1]  # the bundled head ends in the neck
     behind = near[near[:, 2] < -3]
     half = float(np.ptp(behind[:, 0]) / 2)
     back = float(behind[:, 2].min())
     deep = min((-2.0 - back) / 2, 1.1 * half)
-    return float((behind[:, 0].max() + behind[:, 0].min()) / 2), back + deep, half, deep
+    before = back + 2 * deep  # there the throat stays
+    return float((behind[:, 0].max() + behind[:, 0].min()) / 2), before - width * deep, width * half, width * deep
 
 
 def _colors(points: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDepth, regions: Regions) -> np.ndarray:

@@ -17,7 +17,7 @@ from .hair import EARS, SIDE_CM, outer_triangles
 from .head_fit import skin_triangles
 from .layer import Layer, discs
 from .mesh import rasterize_mesh, sample_surface, triangle_areas, vertex_normals
-from .neck import slim_nape
+from .neck import collar_height, neck_width, slim_nape
 from .regions import Regions
 from .stage import Stage
 
@@ -53,9 +53,11 @@ def skin_layer(
     pixels = stage.project(stage.from_canonical(points))
     binding = _bind(points, pixels, portrait, depth)
     colors = skin_colors(points, normals, portrait, stage, head, regions)
-    under = _stay_inside(points, slim_nape(points, head, portrait) - _SINK_CM * normals, head, portrait)
+    width = neck_width(head, portrait, stage, regions)
+    under = _stay_inside(points, slim_nape(points, head, portrait, width) - _SINK_CM * normals, head, portrait)
     under[:, 2] -= _SOCKET_CM * socket[kept]
     placed, shown = carve(under, portrait, stage, depth, _REACH * _SIGMA * spacing)
+    collar = collar_height(points, head, portrait, stage, regions, width)
     end, fade = _BELOW_CHIN_CM
     shown *= np.clip((points[:, 1] - portrait.canonical[CHIN, 1] + end) / fade, 0, 1)
     return discs(
@@ -65,7 +67,7 @@ def skin_layer(
         0.99 * shown,
         sigma=_SIGMA * spacing,
         normals=normals,
-        head=head_weight(points, portrait, stage) * neck_follow(points, portrait),
+        head=head_weight(points, portrait, stage) * neck_follow(points, portrait, collar),
     )
 
 

@@ -1,0 +1,51 @@
+"""The neck stands in what is worn around it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gagavatar_nodes.face.topology import CHIN
+from gagavatar_nodes.lifting.embedded.binding import neck_follow
+from gagavatar_nodes.lifting.embedded.depth import front_depth
+from gagavatar_nodes.lifting.embedded.head_fit import fit_head
+from gagavatar_nodes.lifting.embedded.neck import collar_height
+from gagavatar_nodes.lifting.embedded.regions import Regions
+from gagavatar_nodes.lifting.embedded.stage import Stage
+
+SKIN, CLOTH = (205, 150, 125), (20, 40, 120)
+SIDES = np.array([[-5.0, 0.0, -7.5], [5.0, 0.0, -7.5]])  # of the neck, canonical centimeters
+
+
+def heights(portrait, left: float, right: float) -> np.ndarray:
+    """Collars over the chin at both sides, of a portrait all of skin and cloth: that ends at these heights."""
+    stage = Stage.of(portrait)
+    at = SIDES * [1, 0, 1] + np.array([[0, left, 0], [0, right, 0]]) + [0, portrait.canonical[CHIN, 1], 0]
+    ends = stage.project(stage.from_canonical(at))[:, 1]
+    row, column = np.mgrid[: portrait.size, : portrait.size]
+    worn = row > np.where(column < portrait.landmarks[CHIN, 0], *ends)
+    crop = np.where(worn[..., None], CLOTH, SKIN).astype(np.uint8)
+    painted = replace(portrait, crop=crop, alpha=np.ones_like(portrait.alpha))
+    head = fit_head(painted.canonical)
+    regions = Regions.of(painted, front_depth(painted, stage, head))
+    return collar_height(SIDES, head, painted, stage, regions, 0.9) - painted.canonical[CHIN, 1]
+
+
+def test_a_collar_is_as_high_as_it_is_seen_beside_the_neck(portrait):
+    assert heights(portrait, 1.5, -2.0) == pytest.approx([1.5, -2.0], abs=0.8)
+
+
+def test_a_bare_neck_has_none(portrait):
+    assert (heights(portrait, -90, -90) < -8).all()
+
+
+def test_the_nape_stays_in_a_collar_and_turns_over_it(portrait):
+    chin = portrait.canonical[CHIN, 1]
+    nape = np.array([[0.0, chin + height, -12.0] for height in (-2, 0, 2, 6)])
+    share = neck_follow(nape, portrait, np.full(len(nape), chin))
+    assert share[:2] == pytest.approx([0, 0], abs=0.01)
+    assert (np.diff(share) >= 0).all()
+    assert 0.05 < share[2] < 0.5
+    assert share[3] == pytest.approx(1)
