@@ -24,6 +24,7 @@ _SPREAD, _FAITH = 0.7, 0.03  # iris radii over which the white goes on, and what
 _BRIGHT = 3.0  # how much more its bright places count, by which lashes and their shadows do not spread
 _SHADE, _SHADE_UNDER, _SHADE_OVER = 0.45, 0.1, 0.16  # of the upper lid: darkness, and eye widths of it in the portrait
 _CORNER = (0.4, 0.52)  # eye widths from the middle over which what lids hide turns into their own color
+_DIM = 0.75  # of their light that falls there
 
 
 def eye_layers(portrait: Portrait, stage: Stage) -> tuple[Layer, Layer]:
@@ -99,7 +100,7 @@ def _textures(
     own = soft * smoothstep((distance - _LIMB + 0.15) / 0.3)
     white = white + own[..., None] * (color - white)
     # Beside the corners lie the lids themselves, not more of the ball.
-    lids = cv2.GaussianBlur(color.astype(np.float32), (0, 0), 0.04 * width)
+    lids = np.minimum(_DIM * cv2.GaussianBlur(color.astype(np.float32), (0, 0), 0.04 * width), white)
     beside = smoothstep((np.abs(_along(ring, nodes)) / width - _CORNER[0]) / (_CORNER[1] - _CORNER[0])) * (1 - soft)
     white = white + beside[..., None] * (lids - white)
     return cv2.GaussianBlur(white.astype(np.float32), (0, 0), 0.8), whole, alpha
