@@ -30,7 +30,7 @@ class State:
         return State(*(getattr(self, f.name)[part] for f in fields(self)))
 
     def moved(self, step: np.ndarray) -> State:
-        """Return the state after a step [T, K + 9 + 3 + 3], columns as in `FaceModel.linearized`."""
+        """Return the state after a step [T, K + 9 + 3 + 3], columns as in `FaceModel.linearize`."""
         k = self.codes.shape[1]
         turn = rotation_of(step[:, k + JOINTS : -3])
         return State(
