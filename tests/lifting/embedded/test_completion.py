@@ -71,6 +71,18 @@ def test_light_is_carried_over_without_a_seam(ball):
     assert np.abs(np.log(colors[far].mean(0) / colors[hidden].mean(0))).max() < 0.35
 
 
+def test_light_is_not_mirrored_at_the_mid_line(ball):
+    """It falls off toward the middle: the hidden side must not rise again beyond it as the mirrored one does."""
+    colors = completed(ball)
+    plain = (ball[:, 2] > 0.3) & (spots(ball) < 0.01)
+    rise = {}
+    for side in (-1, 1):
+        near, far = (plain & (np.abs(side * ball[:, 0] - x) < 0.05) for x in (0.05, 0.45))
+        rise[side] = colors[far].mean() - colors[near].mean()
+    assert rise[1] > 0.08
+    assert rise[-1] < 0.55 * rise[1]  # 0.35 today
+
+
 def test_what_is_not_trusted_has_no_part(ball):
     assert np.abs(completed(ball, 0.0) - completed(ball, 1.0)).max() < 1e-6
 

@@ -9,8 +9,11 @@ import pytest
 
 from gagavatar_nodes.face.topology import CHIN
 from gagavatar_nodes.lifting.embedded.binding import neck_follow
+from gagavatar_nodes.lifting.embedded.complexion import skin_colors
 from gagavatar_nodes.lifting.embedded.depth import front_depth
+from gagavatar_nodes.lifting.embedded.hair import outer_triangles
 from gagavatar_nodes.lifting.embedded.head_fit import fit_head
+from gagavatar_nodes.lifting.embedded.mesh import vertex_normals
 from gagavatar_nodes.lifting.embedded.neck import collar_height
 from gagavatar_nodes.lifting.embedded.regions import Regions
 from gagavatar_nodes.lifting.embedded.stage import Stage
@@ -21,6 +24,11 @@ SIDES = np.array([[-5.0, 0.0, -7.5], [5.0, 0.0, -7.5]])  # of the neck, canonica
 
 def heights(portrait, left: float, right: float) -> np.ndarray:
     """Collars over the chin at both sides, of a portrait all of skin and cloth: that ends at these heights."""
+    painted, stage, head, regions = dressed(portrait, left, right)
+    return collar_height(SIDES, head, painted, stage, regions, 0.9) - painted.canonical[CHIN, 1]
+
+
+def dressed(portrait, left: float, right: float):
     stage = Stage.of(portrait)
     at = SIDES * [1, 0, 1] + np.array([[0, left, 0], [0, right, 0]]) + [0, portrait.canonical[CHIN, 1], 0]
     ends = stage.project(stage.from_canonical(at))[:, 1]
@@ -29,8 +37,7 @@ def heights(portrait, left: float, right: float) -> np.ndarray:
     crop = np.where(worn[..., None], CLOTH, SKIN).astype(np.uint8)
     painted = replace(portrait, crop=crop, alpha=np.ones_like(portrait.alpha))
     head = fit_head(painted.canonical)
-    regions = Regions.of(painted, front_depth(painted, stage, head))
-    return collar_height(SIDES, head, painted, stage, regions, 0.9) - painted.canonical[CHIN, 1]
+    return painted, stage, head, Regions.of(painted, front_depth(painted, stage, head))
 
 
 def test_a_collar_is_as_high_as_it_is_seen_beside_the_neck(portrait):
@@ -39,6 +46,19 @@ def test_a_collar_is_as_high_as_it_is_seen_beside_the_neck(portrait):
 
 def test_a_bare_neck_has_none(portrait):
     assert (heights(portrait, -90, -90) < -8).all()
+
+
+def test_completed_skin_has_no_cloths_color(portrait):
+    """Blue up to the chin all around: neither the jaw's underside nor the nape above it turns blue."""
+    painted, stage, head, regions = dressed(portrait, 0.5, 0.5)
+    triangles = outer_triangles(head)
+    used = np.unique(triangles)
+    points, normals = head[used], vertex_normals(head, triangles)[used]
+    colors = skin_colors(points, normals, painted, stage, head, regions)
+    skin = points[:, 1] > painted.canonical[CHIN, 1] - 0.5
+    hue = colors[skin] - colors[skin].mean(1, keepdims=True)
+    assert (hue[:, 0] > 0).mean() > 0.98
+    assert np.median(hue, axis=0) == pytest.approx(np.array(SKIN) / 255 - np.mean(SKIN) / 255, abs=0.05)
 
 
 def test_the_nape_stays_in_a_collar_and_turns_over_it(portrait):
