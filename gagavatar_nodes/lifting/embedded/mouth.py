@@ -35,6 +35,8 @@ _UPPER_DEPTH_CM, _LOWER_DEPTH_CM = 0.65, 0.9
 _CLEARANCE_CM = 0.45  # between lips and teeth
 _CAVITY_REACH = 1.08  # of the way from the mouth's middle to its corners
 _UNROLLED = (0.08, 0.03)  # shares of the opening over which lower and upper lip show their inner sides
+_SHADOW_ROWS = (0.15, 0.35, 0.5, 0.65, 0.76, 0.86, 0.95)  # shares of the opening, from the lower lip
+_SHADE = (0.22, 0.3)  # opacities of the shadow under the upper lip, and in the corners
 _LIP_EDGE = 4 / 512  # of the crop's edge, from the inner lips, where their inner sides' color begins
 
 
@@ -81,6 +83,7 @@ def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
         (arch_layer(LOWER, lower_edge, size, _behind(marks, LOWER_CURVE), 0.9 * enamel, gum), (opening + 0.2, 0.3)),
         (_tongue(lower_edge, size, light), (opening + 0.2, 0.5)),
         (_inner_lips(portrait, lip), (opening, 0.25)),
+        (_shadow(marks, light), (opening, 0.35)),
     ]
     fade = np.concatenate([np.tile(f, (len(layer), 1)) for layer, f in parts]).astype(np.float32)
     layer = Layer.stack([layer for layer, _ in parts])
@@ -176,6 +179,18 @@ def _inner_lips(portrait: Portrait, color: np.ndarray) -> Layer:
         shade = (0.85 - 0.5 * turn)[:, None] * (1 + np.array([0.06, -0.1, -0.1]) * turn[:, None])
         layers.append(discs(points, binding, np.clip(start * shade, 0, 1), 0.95 * (1 - 0.75 * turn), 0.07))
     return Layer.stack(layers)
+
+
+def _shadow(marks: np.ndarray, light: np.ndarray) -> Layer:
+    """Return the shadow of the lips before teeth and tongue: soft, under the upper one and in the corners."""
+    left, right = np.sort(marks[[78, 308], 0])
+    x, share = (g.ravel() for g in np.meshgrid(np.arange(left + 0.1, right, 0.1), _SHADOW_ROWS))
+    points, binding = between_lips(marks, x, share)
+    points[:, 2] -= _CLEARANCE_CM - 0.02
+    aside = np.abs(2 * x - left - right) / (right - left)
+    under = smoothstep((share - 0.6) / 0.4)
+    opacities = np.maximum(_SHADE[0] * under, _SHADE[1] * aside**3)
+    return discs(points, binding, np.tile(_THROAT * light, (len(x), 1)), opacities, 0.1)
 
 
 def _beside(portrait: Portrait, lip: tuple[int, ...], x: np.ndarray) -> np.ndarray:

@@ -106,6 +106,23 @@ def test_a_laugh_shows_a_row_of_teeth_with_gaps_between_them(closed):
     assert red > blue
 
 
+def test_teeth_lie_in_the_shadow_of_the_upper_lip(closed):
+    """What stands before them darkens them toward it, and hides none."""
+    gaussians, camera = closed.performance.gaussians(5), closed.performance.camera(5)
+    binding, depth = closed.avatar.layer.binding, closed.avatar.layer.points[:, 2]
+    lit = gaussians.features.mean(1)
+    teeth = (binding.controls[:, 0] == Handle.UPPER_TEETH) & (binding.weights[:, 0] > 0)
+    veil = (gaussians.opacities > 0.02) & (gaussians.opacities < 0.35) & (lit < 0.15)
+    veil[: closed.avatar.inside.start] = False
+    assert veil.sum() > 50
+    assert np.median(depth[veil]) > np.median(depth[teeth])
+    bare = replace(gaussians, opacities=np.where(veil, 0, gaussians.opacities).astype(np.float32))
+    without = rasterize(bare, camera, SIZE, SIZE)[0].mean(-1)
+    shade = (closed.drawings[5][0].mean(-1) / np.maximum(without, 1e-3))[closed.between(5)]
+    assert np.percentile(shade, 5) < 0.88
+    assert np.median(shade) > 0.95
+
+
 def test_the_throat_is_darker_than_the_lips_soft_and_not_black(face):
     rgb, _ = face.drawings[3]
     inside, outside = face.between(3), face.between(3, OUTER_LIPS)
