@@ -7,7 +7,6 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from ...types import Portrait
-from .cut import whole_matte
 from .depth import FrontDepth
 from .lattice import opaque_core
 from .stage import Stage
@@ -28,7 +27,7 @@ def carve(
     """
     staged = stage.from_canonical(points)
     pixels = stage.project(staged)[:, :2]
-    inside = opaque_core(whole_matte(portrait), float(np.mean(reach)) * stage.scale)
+    inside = opaque_core(depth.matte, float(np.mean(reach)) * stage.scale)
     distance, nearest = distance_transform_edt(~inside, return_indices=True)
     u, v = whole_pixels(pixels, portrait.size)
     outside = np.maximum(distance[v, u] / stage.scale - reach, 0)

@@ -43,23 +43,35 @@ def skin_colors(
     _, _, front = rasterize_mesh(placed, skin_triangles(), size, size)
     seen, twin = (_sight(points * m, normals * m, portrait, stage, front, regions) for m in (1, mirror))
     surface = Surface.of(points, normals)
-    ear, light = on_ears(points, head)
     pixels = stage.project(stage.from_canonical(points))
-    column, row = whole_pixels(pixels[:, :2], size)
-    shown = (pixels[:, 2] > front[row, column] - _HIDDEN_CM) * portrait.alpha[row, column]
-    over = (regions.hair * (1 - np.maximum(regions.face, regions.skin)))[row, column]
-    ear *= 1 - hair_over_ears(points, ear, shown, over)
-    hair = surface.hair(seen, twin, scalp_weight(points, portrait) * (1 - ear))
+    ear, light = on_ears(points, head)
+    bare = ear * (1 - _hair_over_ears(points, ear, pixels, front, portrait, regions))
+    hair = surface.hair(seen, twin, scalp_weight(points, portrait) * (1 - bare))
     behind = _sample(regions.behind, pixels)
-    low, high = _UNDERSIDE
-    under = smoothstep((-normals[:, 1] - low) / (high - low))
-    under *= smoothstep(1 - (points[:, 1] - portrait.canonical[CHIN, 1]) / _UNDERSIDE_CM) * (1 - hair)
+    under = _underside(points, normals, portrait) * (1 - hair)
     skin = regions.jaw + under[:, None] * (regions.under - regions.jaw)
     unknown = 1 - np.maximum(seen.trust, twin.trust)
     guess = skin + hair[:, None] * (behind - skin)
     colors = surface.colors(seen, twin, hair, guess, np.maximum(hair, under) * unknown)
     folds = unknown * (1 - hair) * (light - 1)
     return as_saturated(colors * (1 + folds)[:, None], seen, hair)
+
+
+def _hair_over_ears(
+    points: np.ndarray, ear: np.ndarray, pixels: np.ndarray, front: np.ndarray, portrait: Portrait, regions: Regions
+) -> np.ndarray:
+    """[N] `hair_over_ears` of points [N, 3] at `pixels` [N, 3] of the crop, over a head of depth `front` [S, S]."""
+    column, row = whole_pixels(pixels[:, :2], portrait.size)
+    shown = (pixels[:, 2] > front[row, column] - _HIDDEN_CM) * portrait.alpha[row, column]
+    hair = (regions.hair * (1 - np.maximum(regions.face, regions.skin)))[row, column]
+    return hair_over_ears(points, ear, shown, hair)
+
+
+def _underside(points: np.ndarray, normals: np.ndarray, portrait: Portrait) -> np.ndarray:
+    """[N] 0..1 whether points [N, 3] with normals [N, 3] are on the jaw's underside."""
+    low, high = _UNDERSIDE
+    down = smoothstep((-normals[:, 1] - low) / (high - low))
+    return down * smoothstep(1 - (points[:, 1] - portrait.canonical[CHIN, 1]) / _UNDERSIDE_CM)
 
 
 def as_saturated(colors: np.ndarray, seen: Sight, hair: np.ndarray) -> np.ndarray:
@@ -71,15 +83,23 @@ def as_saturated(colors: np.ndarray, seen: Sight, hair: np.ndarray) -> np.ndarra
     sure = seen.trust * (1 - hair) > _SURE
     if sure.sum() < _TONES**2:
         return colors
-    shown, values = (np.log(c + BLACK) for c in (seen.colors[sure], colors))
+    shown, gray = np.log(seen.colors[sure] + BLACK), np.log(colors + BLACK).mean(1)
     order = np.argsort(shown.mean(1))
     by_light = [shown[part] for part in np.array_split(order, _TONES)]
     light = np.array([part.mean() for part in by_light])
     hues = np.array([np.median(part - part.mean(1, keepdims=True), axis=0) for part in by_light])
-    gray = values.mean(1)
     hue = np.stack([np.interp(gray, light, channel) for channel in hues.T], 1)
-    share = ((values - gray[:, None]) * hue).sum(1) / np.maximum((hue**2).sum(1), _GRAY**2)
-    lack = np.clip(1 - share, 0, 1) * (1 - seen.trust) * (1 - hair)
+    return no_grayer(colors, hue, (1 - seen.trust) * (1 - hair))
+
+
+def no_grayer(colors: np.ndarray, hue: np.ndarray, much: np.ndarray | float) -> np.ndarray:
+    """Return colors [N, 3] 0..1 with what they lack of `hue` [N, 3], by `much` [N] 0..1 of it.
+
+    A hue is what a color's channels differ by from their mean, as logarithms of the colors and `BLACK`.
+    """
+    values = np.log(colors + BLACK)
+    share = ((values - values.mean(1, keepdims=True)) * hue).sum(1) / np.maximum((hue**2).sum(1), _GRAY**2)
+    lack = np.clip(1 - share, 0, 1) * much
     return np.clip(np.exp(values + lack[:, None] * hue) - BLACK, 0, 1)
 
 

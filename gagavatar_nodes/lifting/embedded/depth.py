@@ -37,6 +37,8 @@ class FrontDepth:
     """[S, S] landmark triangle under each pixel, -1 outside the face."""
     bare: np.ndarray
     """[S, S] bool: the bare head, without its hair, is under the pixel."""
+    matte: np.ndarray
+    """[S, S] float32 0..1 the matte, gone on over what the picture cuts off of the head."""
 
 
 def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDepth:
@@ -50,7 +52,8 @@ def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDept
     in_head = cv2.erode(np.isfinite(head_z).astype(np.uint8), np.ones((9, 9))) > 0
     in_head &= rows < _below_chin(portrait, stage, _NECK_CM)
     middle = float(stage.from_canonical(np.array([[0, 0, MIDDLE_PLANE_CM]]))[0, 2])
-    edge = _distance_to_edge(whole_matte(portrait)) / scale
+    matte = whole_matte(portrait)
+    edge = _distance_to_edge(matte) / scale
     shell = _shell(portrait, stage, edge, middle)
     # Hair lies over the head: above the chin the outer one of the two surfaces is seen.
     hair = in_head & (rows < _below_chin(portrait, stage, 0))
@@ -70,7 +73,7 @@ def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDept
     z = np.where(in_face, z, behind + (z - behind) * np.sqrt(rim * (2 - rim)))
     smooth = cv2.GaussianBlur(z, (0, 0), 0.28 * scale)
     blend = np.clip(inside / (0.8 * _FEATHER_CM), 0, 1)
-    return FrontDepth(blend * z + (1 - blend) * smooth, face, in_head | in_face)
+    return FrontDepth(blend * z + (1 - blend) * smooth, face, in_head | in_face, matte)
 
 
 def _beside_face(in_face: np.ndarray, face_z: np.ndarray, scale: float, middle: float) -> np.ndarray:

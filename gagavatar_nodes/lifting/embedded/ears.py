@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 from ...easing import smoothstep
 from ...face.topology import CHIN, FOREHEAD
 from ...heads.cc0 import head_mesh
+from .carving import whole_pixels
 from .head_fit import skin_triangles
 from .mesh import rasterize_mesh, vertex_normals
 
@@ -96,7 +97,7 @@ def _reached(points: np.ndarray, triangles: np.ndarray, way: np.ndarray, height:
     scale = (_PIXELS - 1) / np.ptp(seen[triangles][..., :2], axis=(0, 1)).max()
     pixels = np.column_stack([(seen - low)[:, :2] * scale, seen[:, 2]])
     _, _, front = rasterize_mesh(pixels, triangles, _PIXELS, _PIXELS)
-    column, row = np.clip(np.round(pixels[:, :2]), 0, _PIXELS - 1).astype(int).T
+    column, row = whole_pixels(pixels[:, :2], _PIXELS)
     return pixels[:, 2] > front[row, column] - _DEEPER * height
 
 

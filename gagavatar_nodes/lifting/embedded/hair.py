@@ -8,7 +8,8 @@ from scipy.spatial import cKDTree
 from ...easing import smoothstep
 from ...face.topology import CHIN, FOREHEAD
 from ...types import Portrait
-from .cut import cut_off, whole_matte
+from .carving import whole_pixels
+from .cut import cut_off
 from .depth import FrontDepth
 from .head_fit import skin_triangles
 from .mesh import vertex_normals
@@ -51,13 +52,13 @@ def grow_hair(head: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDe
     front = np.flatnonzero((facing >= _EDGE_ON) & (scalp > 0.1))
     if len(front):
         staged = stage.from_canonical(points[front])
-        column, row = np.clip(np.round(stage.project(staged)[:, :2]), 0, portrait.size - 1).astype(int).T
+        column, row = whole_pixels(stage.project(staged)[:, :2], portrait.size)
         known.append(np.clip((depth.z[row, column] - staged[:, 2]) * facing[front], 0, _THICKEST_CM))
         sources.append(points[front])
     grown = head.copy()
     spread = _near_mean(points, np.concatenate(sources), np.concatenate(known))
     # What the portrait hides lies inside of the matte as well.
-    _, room = _inside(points, normals, portrait, stage)
+    _, room = _inside(points, normals, stage, depth)
     spread = np.minimum(spread, _STEP_CM * room.sum(0))
     spread = np.minimum(spread, _near_mean(points, points, spread))
     grown[used] += (scalp * spread)[:, None] * normals
@@ -116,7 +117,7 @@ def _outside(
 
     An ear that stands off is no hair, unless hair reaches farther than it.
     """
-    (column, row), inside = _inside(points, normals, portrait, stage)
+    (column, row), inside = _inside(points, normals, stage, depth)
     cut = cut_off(portrait)[row, column].reshape(inside.shape) & inside
     bare = np.cumprod(depth.bare[row, column].reshape(inside.shape), axis=0)
     hair, ear = _STEP_CM * (inside & ~cut).sum(0), _STEP_CM * bare.sum(0)
@@ -124,7 +125,7 @@ def _outside(
     return np.where(ear < _EAR_CM, hair, hair * np.clip((hair - ear - low) / (high - low), 0, 1)), ~cut.any(0)
 
 
-def _inside(points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+def _inside(points: np.ndarray, normals: np.ndarray, stage: Stage, depth: FrontDepth) -> tuple[np.ndarray, np.ndarray]:
     """Pixels [2, K * N] of K steps from points [N, 3] along their normals, and [K, N] whether they are in the matte.
 
     All steps up to that one are.
@@ -132,8 +133,8 @@ def _inside(points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: 
     steps = np.arange(0, _THICKEST_CM, _STEP_CM)
     ways = points + steps[:, None, None] * normals
     pixels = stage.project(stage.from_canonical(ways.reshape(-1, 3)))[:, :2]
-    column, row = np.clip(np.round(pixels), 0, portrait.size - 1).astype(int).T
-    inside = np.cumprod((whole_matte(portrait)[row, column] > 0.5).reshape(len(steps), -1), axis=0)
+    column, row = whole_pixels(pixels, len(depth.matte))
+    inside = np.cumprod((depth.matte[row, column] > 0.5).reshape(len(steps), -1), axis=0)
     return np.stack([column, row]), inside
 
 

@@ -15,6 +15,7 @@ from ...face.topology import EYE_CORNERS, LID_CREASES, LID_FOLDS, LOWER_LIDS, UP
 from ...types import Portrait
 from .binding import Binding, Handle
 from .completion import BLACK
+from .complexion import no_grayer
 from .layer import Layer, discs
 from .stage import Stage
 
@@ -28,7 +29,7 @@ _COMES = (0.15, 0.4)  # shares of the eye closed over which the lid comes forwar
 _BARE, _LIGHT = (0.5, 1.6), 80  # heights between which a lid is bare skin, and which percentile of it
 _UNDER_CM = 0.45  # from the lower lid to bare skin
 _GRAIN, _SHARPER = 3.0, 1.6  # splats that its grain is finer than; and stronger, for they blur it
-_HUE, _GRAY = 0.5, 0.05  # share of the skin's hue that gray lids take, and its least strength, as a logarithm
+_HUE = 0.5  # share of the skin's hue that gray lids take
 _SHADE, _LINE = 0.15, 0.45  # bare skin is darker where it curves under, and lashes at least as dark as this
 
 
@@ -130,14 +131,11 @@ def _under(portrait: Portrait, edge: np.ndarray, lower: np.ndarray, step: float,
 
 def _with_hue(bare: np.ndarray, skin: np.ndarray) -> np.ndarray:
     """Colors [U, 3] no grayer than `skin` [R, U, 3] would be in their light."""
-    values = np.log(bare + BLACK)
-    gray = values.mean(1, keepdims=True)
+    gray = np.log(bare + BLACK).mean(1)
     tones = np.log(np.geomspace(0.02, 4, 50)[:, None] * np.median(skin.reshape(-1, 3), axis=0) + BLACK)
     light = tones.mean(1)
-    hue = np.stack([np.interp(gray[:, 0], light, tone - light) for tone in tones.T], 1)
-    share = ((values - gray) * hue).sum(1) / np.maximum((hue**2).sum(1), _GRAY**2)
-    lack = _HUE * np.clip(1 - share, 0, 1)[:, None]
-    return np.clip(np.exp(values + lack * hue) - BLACK, 0, 1)
+    hue = np.stack([np.interp(gray, light, tone - light) for tone in tones.T], 1)
+    return no_grayer(bare, hue, _HUE)
 
 
 def _grain(skin: np.ndarray) -> np.ndarray:
