@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 from ...types import Portrait
 from .depth import FrontDepth
 from .lattice import opaque_core
+from .pixels import whole_pixels
 from .stage import Stage
 
 _UNDER_CM = 0.1  # at least, from the front layer
@@ -45,8 +46,3 @@ def carve(
     carved = stage.unproject(pixels, staged[:, 2] + back)
     left = np.maximum(distance[v, u] / stage.scale - reach, 0)
     return stage.to_canonical(carved), np.clip(2 - outside / _DRAWN_IN_CM, 0, 1) * np.clip(1 - left / _LEFT_CM, 0, 1)
-
-
-def whole_pixels(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Columns and rows [2, N] of the pixels at [N, 2]."""
-    return np.clip(np.round(pixels), 0, size - 1).astype(int).T

@@ -8,13 +8,12 @@ from scipy.ndimage import map_coordinates
 from ...easing import smoothstep
 from ...face.topology import CHIN, FACE_OVAL, INNER_LIPS
 from ...types import Portrait
-from .carving import whole_pixels
 from .completion import BLACK, Sight, Surface
 from .ears import hair_over_ears, on_ears
 from .hair import scalp_weight
 from .head_fit import skin_triangles
-from .lattice import polygon
 from .mesh import rasterize_mesh
+from .pixels import polygon, whole_pixels
 from .regions import Regions
 from .stage import Stage
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from ...face.topology import FACE_OVAL
 from ...types import Portrait
-from .lattice import Lattice, openings, polygon
+from .lattice import Lattice, openings
+from .pixels import polygon
 from .posing import SIGMA
 
 _FINEST = 1.7  # pixels of room from which a lattice line is halved

@@ -10,9 +10,9 @@ from scipy.spatial import cKDTree
 from ...easing import smoothstep
 from ...face.topology import CHIN, FOREHEAD
 from ...heads.cc0 import head_mesh
-from .carving import whole_pixels
 from .head_fit import skin_triangles
 from .mesh import rasterize_mesh, vertex_normals
+from .pixels import whole_pixels
 
 _DIRECTIONS, _PIXELS = 32, 96  # of light, and edge of the view from each
 _ABOVE, _BEFORE = 0.5, 0.5  # how much more light comes from there

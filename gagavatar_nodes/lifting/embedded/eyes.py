@@ -10,8 +10,8 @@ from ...face.topology import EYE_RINGS, IRISES
 from ...types import Portrait
 from .binding import Binding, Handle
 from .irises import Iris, find_iris, iris_alpha, iris_texture
-from .lattice import polygon
 from .layer import Layer, discs
+from .pixels import polygon
 from .stage import Stage
 
 _NODES_ACROSS = 64  # splats over an eye's box; more than the picture's pixels adds nothing

@@ -8,11 +8,11 @@ from scipy.spatial import cKDTree
 from ...easing import smoothstep
 from ...face.topology import CHIN, FOREHEAD
 from ...types import Portrait
-from .carving import whole_pixels
 from .cut import cut_off
 from .depth import FrontDepth
 from .head_fit import skin_triangles
 from .mesh import vertex_normals
+from .pixels import whole_pixels
 from .stage import Stage
 
 EARS = (234, 454)

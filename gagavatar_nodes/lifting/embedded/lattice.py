@@ -25,6 +25,7 @@ from .binding import LANDMARKS, Binding, bind_outside, bind_to_triangles, head_w
 from .depth import FrontDepth
 from .layer import Layer
 from .mesh import barycentric
+from .pixels import polygon, whole_pixels
 from .posing import SIGMA
 from .stage import Stage
 
@@ -171,7 +172,7 @@ def backing_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, lattice: 
     nodes, z = coarse.nodes(), coarse.sample(depth.z).astype(float)
     front = stage.to_canonical(stage.unproject(nodes, z))
     backed = stage.to_canonical(stage.unproject(nodes, z - _BACK_GAP_CM))
-    column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
+    column, row = whole_pixels(nodes, portrait.size)
     rise = (front[:, 1] - portrait.canonical[CHIN, 1] - _BACK_END_CM) / _BACK_FADE_CM
     shown = np.where(depth.bare[row, column], np.clip(1 - rise, 0, 1), 1)
     # Behind the face are the skin layer and the mouth's inside, which a backing so close would cover.
@@ -213,16 +214,8 @@ def openings(portrait: Portrait) -> np.ndarray:
     return mask
 
 
-def polygon(points: np.ndarray, size: int, supersampling: int = 4) -> np.ndarray:
-    """Antialiased coverage [size, size] 0..1 of a polygon [K, 2] in pixels."""
-    mask = np.zeros((size * supersampling,) * 2, np.uint8)
-    corners = np.round((points + 0.5) * supersampling - 0.5).astype(np.int32)
-    cv2.fillPoly(mask, [corners], 255)
-    return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-
-
 def _bind(points: np.ndarray, nodes: np.ndarray, portrait: Portrait, depth: FrontDepth) -> Binding:
-    column, row = np.clip(np.round(nodes), 0, portrait.size - 1).astype(int).T
+    column, row = whole_pixels(nodes, portrait.size)
     face = depth.face[row, column]
     binding = bind_outside(points, portrait.canonical)
     inside = np.flatnonzero(face >= 0)

@@ -11,8 +11,8 @@ from scipy.ndimage import gaussian_filter1d
 from ...easing import smoothstep
 from ...face.topology import INNER_LIPS, OUTER_LIPS
 from ...types import Portrait
-from .lattice import polygon
 from .lips import LOWER_CURVE, UPPER_CURVE
+from .pixels import polygon
 
 FEW = 40
 """Pixels between the lips; fewer show nothing."""

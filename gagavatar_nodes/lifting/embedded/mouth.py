@@ -11,11 +11,11 @@ from ...easing import smoothstep
 from ...face.topology import EYE_RINGS, INNER_LIPS, IRISES, LOWER_LIP, OUTER_LIPS, UPPER_LIP
 from ...types import Portrait
 from .binding import Binding, Handle
-from .lattice import polygon
 from .layer import Layer, discs
 from .lip_edges import cheek_color
 from .lips import LOWER_CURVE, UPPER_CURVE, between_lips, curve
 from .own_mouth import own_mouth
+from .pixels import polygon, whole_pixels
 from .stage import Stage
 from .teeth import LOWER, UPPER, arch_layer
 from .tones import portrait_tones
@@ -198,7 +198,7 @@ def _beside(portrait: Portrait, lip: tuple[int, ...], x: np.ndarray) -> np.ndarr
     size = portrait.size
     edge = portrait.landmarks[list(lip), :2].astype(float)
     edge[:, 1] += (1 if lip is LOWER_CURVE else -1) * _LIP_EDGE * size
-    column, row = np.clip(np.round(edge), 0, size - 1).astype(int).T
+    column, row = whole_pixels(edge, size)
     colors = cv2.GaussianBlur(portrait.crop, (0, 0), _LIP_EDGE * size / 2)[row, column] / 255.0
     marks = portrait.canonical[list(lip), 0]
     order = np.argsort(marks)

@@ -10,10 +10,11 @@ from ...easing import smoothstep
 from ...face.topology import CHIN
 from ...types import Portrait
 from .binding import Binding, head_weight, neck_follow
-from .carving import carve, whole_pixels
+from .carving import carve
 from .depth import FrontDepth
 from .head_fit import skin_triangles
 from .layer import Layer
+from .pixels import whole_pixels
 from .regions import Regions
 from .stage import Stage
 from .throat import like_shade
@@ -137,7 +138,7 @@ def _ring(skin: np.ndarray, y: float, width: float) -> tuple[float, float, float
 def _colors(points: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDepth, regions: Regions) -> np.ndarray:
     """[N, 3] what the portrait shows of the neck, row by row around it; over that the skin of the jaw in its shade."""
     staged = stage.from_canonical(points)
-    column, row = np.clip(np.round(stage.project(staged)[:, :2]), 0, portrait.size - 1).astype(int).T
+    column, row = whole_pixels(stage.project(staged)[:, :2], portrait.size)
     rings = staged.reshape(_ROWS, _AROUND, 3)
     outward = rings - rings.mean(1, keepdims=True)
     facing = (outward[..., 2] > _FACING * np.linalg.norm(outward, axis=2)).ravel()

@@ -14,8 +14,8 @@ from ...rendering.blending import coverage_matrix
 from ...types import Gaussians, Portrait
 from .avatar import EmbeddedAvatar
 from .cut import cut_off
-from .lattice import polygon
 from .least_squares import least_squares
+from .pixels import polygon, whole_pixels
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -38,7 +38,7 @@ def solve_opacities(avatar: EmbeddedAvatar, portrait: Portrait, front: int, hidd
     """
     rest, camera, size = avatar.rest(), avatar.camera(), portrait.size
     pixels = avatar.stage.project(avatar.stage.from_canonical(avatar.layer.points[: front + hidden]))[:, :2]
-    column, row = np.clip(np.round(pixels), 0, size - 1).astype(int).T
+    column, row = whole_pixels(pixels, size)
     # A face is opaque up to its outline, of which a matte is less sure than the landmarks are.
     face = polygon(portrait.landmarks[list(FACE_OVAL), :2], size)
     alpha = np.maximum(portrait.alpha, cv2.dilate(face, np.ones((3, 3))))

@@ -13,10 +13,10 @@ from ...face.topology import INNER_LIPS
 from ...tracking.foreground import estimate_foreground
 from ...types import Portrait
 from .binding import Binding, Handle
-from .lattice import polygon
 from .layer import Layer, discs
 from .lip_edges import FEW, tooth_likeness
 from .lips import UPPER_CURVE, between_lips, curve, share_between
+from .pixels import polygon
 from .stage import Stage
 
 _APART = 0.6  # likeness to teeth under which rows of teeth part

@@ -11,7 +11,7 @@ from ...face.topology import CHIN, EYE_RINGS, FACE_OVAL, FOREHEAD, INNER_LIPS, L
 from ...types import Portrait
 from .depth import FrontDepth
 from .hair_texture import hair_around
-from .lattice import polygon
+from .pixels import polygon
 from .throat import throat_of
 
 _CHROMA_NOISE = 3.0  # CIELAB units that a skin's color may differ beside what the face shows of it

@@ -9,7 +9,7 @@ from ...easing import smoothstep
 from ...face.topology import CHIN, EYE_RINGS, INNER_LIPS, LEFT_EYE_RING, LOWER_LIP, RIGHT_EYE_RING
 from ...types import Portrait
 from .binding import Binding, bind_outside, bind_to_triangles, head_weight, neck_follow
-from .carving import carve, whole_pixels
+from .carving import carve
 from .complexion import skin_colors
 from .depth import FrontDepth
 from .ears import on_ears
@@ -18,6 +18,7 @@ from .head_fit import skin_triangles
 from .layer import Layer, discs
 from .mesh import rasterize_mesh, sample_surface, triangle_areas, vertex_normals
 from .neck import collar_height, neck_width, slim_nape
+from .pixels import whole_pixels
 from .regions import Regions
 from .stage import Stage
 
@@ -153,7 +154,7 @@ def _bind(points: np.ndarray, pixels: np.ndarray, portrait: Portrait, depth: Fro
     from ...heads.canonical import canonical_face
     from .mesh import barycentric
 
-    column, row = np.clip(np.round(pixels[:, :2]), 0, portrait.size - 1).astype(int).T
+    column, row = whole_pixels(pixels[:, :2], portrait.size)
     face = np.where(points[:, 2] > depth_limit(portrait), depth.face[row, column], -1)
     binding = bind_outside(points, portrait.canonical)
     inside = np.flatnonzero(face >= 0)

@@ -9,8 +9,8 @@ import numpy as np
 
 from ...face.topology import FACE_OVAL
 from ...types import Portrait
-from .lattice import polygon
 from .lip_edges import lab_of
+from .pixels import polygon
 
 _REDUCED = 4  # of the crop's edge: grain and the codec's errors do not count
 _ONE_HUE = (2.2, 3.2)

@@ -14,8 +14,8 @@ from gagavatar_nodes.face.pose import NECK_PIVOT
 from gagavatar_nodes.face.topology import INNER_LIPS, OUTER_LIPS
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import Handle
-from gagavatar_nodes.lifting.embedded.lattice import polygon
 from gagavatar_nodes.lifting.embedded.lip_edges import refine_lips
+from gagavatar_nodes.lifting.embedded.pixels import polygon
 from gagavatar_nodes.lifting.embedded.tones import portrait_tones
 from gagavatar_nodes.rendering import rasterize
 from gagavatar_nodes.tracking.portrait import track_portrait

@@ -1,0 +1,19 @@
+"""Pixels of a picture: which one a place lies on, and how far a polygon covers each."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def whole_pixels(places: np.ndarray, size: int) -> np.ndarray:
+    """Columns and rows [2, N] of the pixels of a square picture that are nearest to places [N, 2]."""
+    return np.clip(np.round(places), 0, size - 1).astype(int).T
+
+
+def polygon(points: np.ndarray, size: int, supersampling: int = 4) -> np.ndarray:
+    """Antialiased coverage [size, size] 0..1 of a polygon [K, 2] in pixels."""
+    mask = np.zeros((size * supersampling,) * 2, np.uint8)
+    corners = np.round((points + 0.5) * supersampling - 0.5).astype(np.int32)
+    cv2.fillPoly(mask, [corners], 255)
+    return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
