@@ -21,7 +21,7 @@ from .driving.retarget import HeadPlacement, Retargeter
 from .driving.timeline import extend, resample, trim
 from .easing import smoothstep
 from .face.pose import NECK_PIVOT
-from .media.excerpt import Excerpt, frames_from
+from .media.excerpt import Excerpt
 from .rendering.drawing import draw_frames
 from .rendering.stitching import disc
 from .tracking.arcface import similarity
@@ -100,7 +100,7 @@ def watch(
     if part.first:
         motion = replace(motion, times=(motion.clock + part.first / part.fps).astype(np.float32))
     best = best_frame(motion)
-    picture = next(frames_from(frames, part.first + best))
+    picture = next(part.frames_from(best))
     x, y = seen[best].mean(0)
     portrait = track_portrait(picture, face=(float(x), float(y)))
     return WatchedFilm(motion, np.stack(seen), lift_portrait(portrait), best)
@@ -151,7 +151,7 @@ def reexpress(
     seen = film.motion.confidence[: len(motion)] > 0
     moved: deque[np.ndarray] = deque()  # ahead of what is drawn
     drawings = draw_frames(_posed(film, (filmed, wanted), np.flatnonzero(seen).tolist(), moved), edge, edge)
-    watched = frames_from(frames, round(film.motion.clock[0] * film.motion.fps))
+    watched = frames.frames_from(round(film.motion.clock[0] * film.motion.fps))
     for index, frame in zip(range(len(motion)), watched, strict=False):
         if not seen[index]:
             yield frame

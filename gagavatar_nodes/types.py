@@ -189,6 +189,10 @@ class FrameSource(Protocol):
         """Yield [H, W, 3] uint8 RGB, upright and of one size."""
         ...
 
+    def frames_from(self, first: int) -> Iterator[np.ndarray]:
+        """Yield the frames from number `first` on, without decoding all those before it where that can be had."""
+        ...
+
 
 @dataclass(frozen=True)
 class Motion:

@@ -40,7 +40,11 @@ class PictureFolder:
         return len(self._files)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return (read_image(file).rgb for file in self._files)
+        return self.frames_from(0)
+
+    def frames_from(self, first: int) -> Iterator[np.ndarray]:
+        """Yield the pictures from number `first` on."""
+        return (read_image(file).rgb for file in self._files[first:])
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..errors import MediaError
 from ..types import FrameSource
-from .video_reader import VideoReader
 
 
 class Excerpt:
@@ -49,10 +48,10 @@ class Excerpt:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield [H, W, 3] uint8 RGB."""
-        frames = frames_from(self._film, self.first)
-        return frames if self._stop is None else islice(frames, self._stop - self.first)
+        return self.frames_from(0)
 
-
-def frames_from(film: FrameSource, first: int) -> Iterator[np.ndarray]:
-    """Return the frames of a film from number `first` on."""
-    return film.frames_from(first) if isinstance(film, VideoReader) else islice(film, first, None)
+    def frames_from(self, first: int) -> Iterator[np.ndarray]:
+        """Yield the frames from number `first` of the part on."""
+        first += self.first
+        frames = self._film.frames_from(first)
+        return frames if self._stop is None else islice(frames, max(self._stop - first, 0))

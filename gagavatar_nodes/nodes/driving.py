@@ -169,7 +169,11 @@ class PictureBatch:
         self._images = images
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return tensors.rgb_frames(self._images)
+        return self.frames_from(0)
+
+    def frames_from(self, first: int) -> Iterator[np.ndarray]:
+        """Yield the pictures from number `first` on."""
+        return tensors.rgb_frames(self._images[first:])
 
 
 class _Tracking:

@@ -34,6 +34,7 @@ def test_pictures_come_in_the_order_of_their_names(folder):
         assert frames.size == (12, 8)
         assert frames.frame_count == 3
         assert [int(frame[0, 0, 0]) for frame in frames] == [0, 1, 2]
+        assert [int(frame[0, 0, 0]) for frame in frames.frames_from(1)] == [1, 2]
 
 
 def test_protocols(folder):

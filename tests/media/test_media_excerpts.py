@@ -68,6 +68,16 @@ def test_what_is_long_before_a_part_is_not_decoded(tmp_path, monkeypatch):
     assert len(shown) < COUNT - 80 + 3 * GROUP
 
 
+def test_a_part_of_a_part_lies_in_it(tmp_path):
+    with VideoReader(film(tmp_path / "a.mkv")) as video:
+        whole = [frame.copy() for frame in video]
+        part = Excerpt(Excerpt(video, 1, 3), 0.4, 9)
+        for first, count in ((0, 40), (7, 33), (50, 0)):
+            frames = list(part.frames_from(first))
+            assert len(frames) == count
+            assert all(np.array_equal(one, other) for one, other in zip(frames, whole[35 + first :], strict=False))
+
+
 def test_a_film_that_was_cut_off_says_so_of_its_later_part_too(tmp_path):
     path = film(tmp_path / "a.mkv")
     data = path.read_bytes()
