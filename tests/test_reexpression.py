@@ -51,9 +51,10 @@ def lip_gaps(motion):
 
 
 def made(film, driver, **parts):
-    _, frames, watched = film
+    path, _, watched = film
     driver = as_long(replace(driver, fps=watched.motion.fps), watched)
-    return [frame.copy() for frame in reexpress(frames, watched, driver, **parts)]
+    with VideoReader(path) as video:
+        return [frame.copy() for frame in reexpress(video, watched, driver, **parts)]
 
 
 def test_its_own_expression_leaves_a_film_as_it_is(film):
@@ -114,7 +115,8 @@ def test_a_single_face_is_held_all_along(film):
 def test_a_part_of_a_film_is_that_part(film):
     path, frames, _ = film
     part = pipeline.watch_film(path, start=7 / 25, end=12 / 25)
-    results = list(reexpress(frames, part, part.motion))
+    with VideoReader(path) as video:
+        results = [frame.copy() for frame in reexpress(video, part, part.motion)]
     assert len(results) == 5
     for frame, result in zip(frames[7:12], results, strict=True):
         assert np.abs(frame.astype(int) - result).max() <= 1
