@@ -44,6 +44,7 @@ _AWAKE, _WIDE = 0.3, 0.42  # usual openness of eyes, and that of eyes opened wid
 _LIPS_CLOSED_CM = 0.03  # inner-lip distance that the tracker reads on closed lips
 _PRESSED, _PRESSED_CM, _PRESSED_UNTIL_CM = 0.1, 0.02, 0.1  # lips taken open overlap when they close: they are soft
 _FULLER = 0.6  # share of their inner edges' way that the lips' outer edges take when they close
+_MISREAD_NEAR = 1.5  # an opening misread at the reference was, around it, up to this many times that mistake
 _UPPER_COMES_CM = (0.3, 1.5)  # openings
 _SIZES = (0.7, 1.15)  # of a mouth against the driver's: a smile makes it wider, not made to open farther
 _WIDE_CM = (2.4, 4.2)  # openings beyond the first are slowed down, none reaches the second
@@ -236,7 +237,10 @@ class Retargeter:
             return wanted - min(_PRESSED * max(own - wanted, 0), _PRESSED_CM) * _fading(
                 wanted, (0.0, _PRESSED_UNTIL_CM)
             )
-        return own + driver - rest if driver > rest else max(own * driver / rest, 0)
+        # Where the portrait's lips were found elsewhere than the tracker read them, that is a mistake at this moment.
+        misread = own - rest
+        near = 1 - abs(driver - rest) / max(_MISREAD_NEAR * abs(misread), 1e-6)
+        return max(driver + misread * max(near, 0), 0)
 
 
 def _aperture(canonical: np.ndarray) -> float:

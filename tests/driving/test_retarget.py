@@ -48,6 +48,20 @@ def test_a_face_at_rest_leaves_a_portrait_at_rest_alone():
     assert (placement.scale, placement.shift.tolist()) == (1.0, [0, 0, 0])
 
 
+def test_an_opening_misread_at_the_reference_alone_does_not_make_all_others_smaller():
+    """Where the portrait's lips were found to be nearer to each other than the tracker read them there."""
+    motion = performed(*({"jawOpen": 0.02 * k} for k in range(30)))
+    read = motion.neutral + motion.deltas.astype(np.float64)
+    own = read[12].copy()
+    own[LOWER_LIP, 1] += 0.3 * gap(own)
+    source = Retargeter(motion, own, "same")
+    shown = np.array([gap(own + source.displacements(k)) for k in range(len(motion))])
+    assert shown[12] == pytest.approx(gap(own), abs=0.02)
+    assert (np.diff(shown) > -0.005).all()
+    far = [1, 3, 22, 28]
+    assert np.abs(shown - [gap(face) for face in read])[far].max() < 0.05
+
+
 @pytest.mark.parametrize("reference", ["auto", "same"])
 def test_self_reenactment_returns_the_drivers_own_landmarks(driver_motion, reference):
     index = 40
