@@ -39,6 +39,7 @@ _SHUT = 0.25  # share of the open eye's openness that the tracker still reads on
 _WIDEST = 1.3  # most of the open eye's openness that counts
 _LOWER_LIDS = 0.3  # share of the way on which they come up to meet the upper ones
 _LID_SHARE = 0.35  # of the lids' own differences that another person keeps; the rest comes from the openness
+_FOLLOWS = (0.75, 0.5, 0.3, 0.1)  # shares of an iris' rise and fall that upper and lower lid, crease and fold take
 _SHUT_MODEL = 0.15  # the same where the lids' motion is made of ARKit weights, which shut the bundled face at 1
 _AWAKE, _WIDE = 0.3, 0.42  # usual openness of eyes, and that of eyes opened wide
 _LIPS_CLOSED_CM = 0.03  # inner-lip distance that the tracker reads on closed lips
@@ -125,7 +126,7 @@ class Retargeter:
         """[478, 3] offsets of the portrait's canonical landmarks at a frame, centimeters."""
         driver = self.motion.neutral + self.motion.deltas[index].astype(np.float64)
         moved = driver - self._rest
-        self._set_lids(moved, driver)
+        self._set_lids(moved, driver, self.gaze(index)[:, 1])
         self._set_mouth(moved, driver)
         return moved
 
@@ -176,15 +177,21 @@ class Retargeter:
         position = position * (motion.scale[index] / self._rest_scale)
         return position * [1, 1, 0]
 
-    def _set_lids(self, moved: np.ndarray, driver: np.ndarray) -> None:
-        change = self._lid_openness(_lid_curve(eye_openness(driver) / self._open, self._shut)) - self._own_lids
+    def _set_lids(self, moved: np.ndarray, driver: np.ndarray, rise: np.ndarray) -> None:
+        """Set the lids in landmarks' offsets [478, 3]: as open as the driver's, and going with irises that `rise` [2]."""
+        openness = _lid_curve(eye_openness(driver) / self._open, self._shut)
+        change = self._lid_openness(openness) - self._own_lids
+        own_share = 1.0 if self._same else _LID_SHARE
+        # Where little is seen of an iris, its place tells nothing.
+        rise = (1 - own_share) * rise * np.clip(openness / _CLOSING, 0, 1)
         profile = np.sin(np.pi * np.arange(1, 8) / 8) ** 0.7
         for side in (0, 1):
             outer, inner = EYE_CORNERS[side]
             width = np.linalg.norm(self.canonical[outer] - self.canonical[inner])
             rows = [UPPER_LIDS[side], LOWER_LIDS[side], LID_CREASES[side], LID_FOLDS[side]]
-            for row in rows:
-                moved[list(row)] *= 1.0 if self._same else _LID_SHARE
+            for row, follows in zip(rows, _FOLLOWS, strict=True):
+                moved[list(row)] *= own_share
+                moved[list(row), 1] += follows * rise[side] * width * profile
             # What the kept share does to the opening already must not count twice.
             gaps = (self.canonical + moved)[list(rows[0])] - (self.canonical + moved)[list(rows[1])]
             opening = np.linalg.norm(gaps[3])

@@ -14,8 +14,6 @@ from ..types import ARKIT_NAMES, HEAD_UNITS_PER_CM, Camera, Gaussians
 
 BALL = 0.62
 """Radius of an eyeball in eye widths."""
-GAZE_RISE = 0.6
-"""Share of a vertical glance that moves the iris; the lids follow the rest."""
 SIGMA = 0.5
 """Standard deviation of a lattice Gaussian in distances between its neighbors."""
 MOST_STRETCH = 2.5
@@ -194,7 +192,7 @@ def control_offsets(rig: Rig, pose: RigPose) -> np.ndarray:
 def _glance(eye: Eye, change: np.ndarray, rotation: np.ndarray) -> np.ndarray:
     """[3] offset of an iris that goes round its ball; the balls face the source camera."""
     seen = np.clip(eye.own + change, eye.low, eye.high)
-    aside = np.append((seen - eye.own) * eye.width * [1, GAZE_RISE], 0) @ rotation.T
+    aside = np.append((seen - eye.own) * eye.width, 0) @ rotation.T
     aside[2] = (_depth(eye.own) - _depth(seen)) * eye.width
     return aside @ rotation
 

@@ -36,6 +36,7 @@ _LIPS_TOUCH = (
     "mouthRollLower",
     "mouthRollUpper",
 )  # targets that turn the inner lips in, out of sight, but do not part them
+_RAISED, _LIDS_FOLLOW = 1.4, (0.75, 0.5)  # of the targets' eyeballs; shares of it that upper and lower lids go along
 _SUBJECT_SIDES = ("Right", "Left")  # of the image's left and right eye
 _EYEBALLS = (RIGHT_EYE, LEFT_EYE)
 
@@ -62,8 +63,8 @@ _IRIS_POINTS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]
 def arkit_basis() -> np.ndarray:
     """[52, 478, 3] float64 canonical landmark offsets at weight 1 of each of `ARKIT_NAMES`, centimeters.
 
-    Offsets of the skin come from the bundled head's targets; irises follow the eyeballs in the eyeLook targets; the
-    eyeBlink targets shut the lids of `bundled_neutral` exactly.
+    Offsets of the skin come from the bundled head's targets; irises follow the eyeballs in the eyeLook targets, and
+    lids them as people's do when they look up; the eyeBlink targets shut the lids of `bundled_neutral` exactly.
     """
     mesh, (to_canonical, _, _) = head_mesh(), _align()
     rest = mesh.landmarks(mesh.vertices)
@@ -81,6 +82,7 @@ def arkit_basis() -> np.ndarray:
         for index, name in enumerate(ARKIT_NAMES):
             if name.startswith("eyeLook") and name.endswith(subject):
                 basis[index, IRISES[side], :2] = _eyeball_turn(side, name)
+        _look_up(basis[ARKIT_NAMES.index(f"eyeLookUp{subject}")], side)
     basis.setflags(write=False)
     return basis
 
@@ -184,6 +186,15 @@ def _shut_lids(blink: np.ndarray, side: int) -> None:
     rest = bundled_neutral()
     upper, lower = list(UPPER_LIDS[side]), list(LOWER_LIDS[side])
     blink[upper, 1:] = (rest[lower] + blink[lower] - rest[upper])[:, 1:]
+
+
+def _look_up(look: np.ndarray, side: int) -> None:
+    """Turn an eye [478, 3 offsets of a look up] as far as people do: the target's lower lid rises, its upper hardly."""
+    look[IRISES[side]] *= _RAISED
+    rise, profile = look[IRISES[side].start, 1], np.sin(np.pi * np.arange(1, 8) / 8) ** 0.7
+    for row, follows in zip((UPPER_LIDS[side], LOWER_LIDS[side]), _LIDS_FOLLOW, strict=True):
+        look[list(row), 1] = follows * rise * profile
+    look[list(EYE_CORNERS[side])] = 0
 
 
 def _eyeball(side: int) -> np.ndarray:

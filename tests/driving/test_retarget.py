@@ -13,7 +13,15 @@ from gagavatar_nodes.driving.retarget import Retargeter
 from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.face.bundled_face import bundled_neutral
 from gagavatar_nodes.face.pose import NECK_PIVOT
-from gagavatar_nodes.face.topology import LOWER_LIDS, LOWER_LIP, MOUTH_CORNERS, UPPER_LIDS, UPPER_LIP, eye_openness
+from gagavatar_nodes.face.topology import (
+    LOWER_LIDS,
+    LOWER_LIP,
+    MOUTH_CORNERS,
+    UPPER_LIDS,
+    UPPER_LIP,
+    eye_openness,
+    eye_widths,
+)
 from gagavatar_nodes.types import ARKIT_NAMES, Motion
 
 
@@ -129,6 +137,22 @@ def test_sleepy_eyes_open_wide(gaping):
     steps = np.diff(openness, axis=0)
     assert (steps > -1e-6).all()
     assert (steps < 0.1).all()
+
+
+def test_lids_follow_irises_that_look_up_and_down(gaping):
+    looks = [{}] + [{f"eyeLook{way}Left": 1.0, f"eyeLook{way}Right": 1.0} for way in ("Up", "Down")]
+    source = Retargeter(performed(*looks), gaping)
+    ahead, up, down = (gaping + source.displacements(i) for i in range(3))
+    for side, (upper, lower) in enumerate(zip(UPPER_LIDS, LOWER_LIDS, strict=True)):
+        width = eye_widths(gaping)[side]
+        rise, fall = source.gaze(1)[side, 1] * width, source.gaze(2)[side, 1] * width
+        assert rise > 0.1 * width
+        assert fall < -0.1 * width
+        lids = [[(look - ahead)[row[3], 1] for row in (upper, lower)] for look in (up, down)]
+        assert 0.5 * rise < lids[0][0] < 1.1 * rise
+        assert 0.3 * rise < lids[0][1] < lids[0][0]
+        assert 1.5 * fall < lids[1][0] < 0.7 * fall
+        assert lids[1][0] < lids[1][1] < 0
 
 
 def test_one_frame_is_enough(gaping):

@@ -2,7 +2,6 @@
 import { fromVector, transposed, turned } from "./rotations.js";
 
 const BALL = 0.62;
-const GAZE_RISE = 0.6;
 const UPPER_LIP = 13;
 const LOWER_LIP = 14;
 const LOWER_CURVE = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308];
@@ -74,7 +73,7 @@ export class Rig {
     const eye = this.tensors.eyes.subarray(7 * side, 7 * side + 7);
     const own = [eye[0], eye[1]];
     const seen = [clamp(own[0] + dx, eye[3], eye[5]), clamp(own[1] + dy, eye[4], eye[6])];
-    const aside = [(seen[0] - own[0]) * eye[2], (seen[1] - own[1]) * eye[2] * GAZE_RISE, 0];
+    const aside = [(seen[0] - own[0]) * eye[2], (seen[1] - own[1]) * eye[2], 0];
     const staged = turned(this.rotation, aside);
     staged[2] = (depth(own) - depth(seen)) * eye[2];
     const local = turned(transposed(this.rotation), staged);

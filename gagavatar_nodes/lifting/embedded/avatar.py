@@ -24,8 +24,7 @@ from .lids import lid_handles
 from .mouth import mouth_handles, mouth_shade, mouth_visibility
 from .posing import Poser
 
-_GAZE_RISE = 0.6  # the lids follow a vertical glance: part of it must not move the iris
-_LONGEST_GAZE = 0.18  # eye widths, from the eye's middle
+_GAZE_CENTER, _LONGEST_GAZE = np.array([0, 0.07]), np.array([0.18, 0.2])  # eye widths, from the eye's middle
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,8 @@ class EmbeddedAvatar(AvatarParts):
         Eyes that look aside in the portrait must not roll out of sight, nor the iris sink into the ball.
         """
         own = gaze_of(self.canonical)
-        return own, np.minimum(own, -_LONGEST_GAZE), np.maximum(own, _LONGEST_GAZE)
+        low, high = _GAZE_CENTER - _LONGEST_GAZE, _GAZE_CENTER + _LONGEST_GAZE
+        return own, np.minimum(own, low), np.maximum(own, high)
 
     def controls(self, displacements: np.ndarray, gaze: np.ndarray) -> np.ndarray:
         """[CONTROLS, 3] float32 displacements of all that splats are bound to, of the arguments of `gaussians`."""
@@ -166,7 +166,7 @@ class EmbeddedAvatar(AvatarParts):
         (own, low, high), widths = self.gaze_range, eye_widths(self.canonical)
         seen = np.clip(own + gaze, low, high)
         eyes = slice(Handle.LEFT_GAZE, Handle.RIGHT_GAZE + 1)
-        glance = np.column_stack([(seen - own) * widths[:, None] * [1, _GAZE_RISE], np.zeros(2)])
+        glance = np.column_stack([(seen - own) * widths[:, None], np.zeros(2)])
         glance = glance @ self.stage.rotation.T  # the balls face the source camera, not the front
         glance[:, 2] = (ball_depth(own) - ball_depth(seen)) * widths
         controls[eyes] = glance @ self.stage.rotation

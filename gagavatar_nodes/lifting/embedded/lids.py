@@ -16,26 +16,33 @@ from ...types import Portrait
 from .binding import Binding, Handle
 from .completion import BLACK
 from .complexion import no_grayer
+from .depth import FrontDepth
 from .layer import Layer, discs
 from .stage import Stage
 
 _STEP_CM, _SIGMA_CM = 0.072, 0.064  # between splats along the lid and down a shut one, and their standard deviation
-_LASHES_CM, _CREASE_CM = 0.12, 0.06  # what stays whole at the edge and at the crease
-_MOST_LASHES, _MOST_CREASE = 0.5, 0.3  # of the distance between the two
+_LASHES_CM, _MOST_LASHES = 0.12, 0.5  # what stays whole at the edge, at most of the way to the crease
+_ABOVE, _ROWS_ABOVE = 0.45, 4  # of the way from the crease, which unfolds, to the fold: there the lid runs out
 _OVERLAP = 1.06  # share of the open eye that the lowest row goes down: edges must not leave a gap
-_BEHIND_CM, _BEFORE_CM = 1.3, 0.12  # from the front layer: folded behind the eyeball, unfolded over what stretches
+_BEHIND_CM, _BEFORE_CM = 1.3, 0.2  # from the front layer: folded behind the eyeball, unfolded over what stretches
+_NEAR_CM, _MOST_CM = 0.15, 0.8  # around it, and by which a lid is before that layer at most
 _CREASE_FOLLOWS = 0.35  # of the edge's way, see `Retargeter`
 _COMES = (0.15, 0.4)  # shares of the eye closed over which the lid comes forward
-_BARE, _LIGHT = (0.5, 1.6), 80  # heights between which a lid is bare skin, and which percentile of it
+_BARE, _LIGHT = (0.4, 1.6), 80  # heights between which a lid is bare skin, and which percentile of it
+_EVEN = 0.25  # of its length, in which it is lit alike
+_LIT, _MOST_LIT = 0.4, 1.35  # how far its light is that of the skin below, and how much that may raise it
+_CREASE = 0.3  # what is left of the crease's own color
+_LASHES = (-0.15, 0.3)  # heights between which lashes are darkest
+_CORNER_CM = 0.4  # from an eye's corner to where bare skin begins
 _UNDER_CM = 0.45  # from the lower lid to bare skin
 _GRAIN, _SHARPER = 3.0, 1.6  # splats that its grain is finer than; and stronger, for they blur it
 _HUE = 0.5  # share of the skin's hue that gray lids take
 _SHADE, _LINE = 0.15, 0.45  # bare skin is darker where it curves under, and lashes at least as dark as this
 
 
-def lid_layer(portrait: Portrait, stage: Stage) -> Layer:
+def lid_layer(portrait: Portrait, stage: Stage, depth: FrontDepth) -> Layer:
     """Return the upper lids of both eyes, folded; the image's left one first."""
-    return Layer.stack([_lid(portrait, stage, side, handle) for side, handle in enumerate(_HANDLES)])
+    return Layer.stack([_lid(portrait, stage, depth, side, handle) for side, handle in enumerate(_HANDLES)])
 
 
 _HANDLES = (Handle.LEFT_LID, Handle.RIGHT_LID)
@@ -50,7 +57,7 @@ def lid_handles(canonical: np.ndarray, displacements: np.ndarray) -> np.ndarray:
     return come
 
 
-def _lid(portrait: Portrait, stage: Stage, side: int, handle: Handle) -> Layer:
+def _lid(portrait: Portrait, stage: Stage, depth: FrontDepth, side: int, handle: Handle) -> Layer:
     outer, inner = EYE_CORNERS[side]
     chains = np.array([[outer, *row[side], inner] for row in (UPPER_LIDS, LID_CREASES, LID_FOLDS, LOWER_LIDS)])
     length = np.linalg.norm(np.diff(portrait.canonical[chains[0]], axis=0), axis=1)
@@ -64,32 +71,39 @@ def _lid(portrait: Portrait, stage: Stage, side: int, handle: Handle) -> Layer:
     )
 
     open_cm, lid_cm = (np.linalg.norm(a - edge, axis=1).max() / stage.scale for a in (lower, crease))
-    lashes, top = min(_LASHES_CM / lid_cm, _MOST_LASHES), 1 - min(_CREASE_CM / lid_cm, _MOST_CREASE)
-    height, share = _rows(lid_cm, open_cm, lashes, top)
-    places = edge + height[:, None, None] * (crease - edge)  # [rows, columns, 3]
-    points = stage.unproject(places[..., :2].reshape(-1, 2), -places[..., 2].ravel() / stage.scale - _BEHIND_CM)
+    height, share = _rows(lid_cm, open_cm, min(_LASHES_CM / lid_cm, _MOST_LASHES))
+    places = _places(edge, crease, fold, height)
+    z = -places[..., 2].ravel() / stage.scale
+    points = stage.unproject(places[..., :2].reshape(-1, 2), z - _BEHIND_CM)
     binding = Binding.free(len(points))
     columns = np.stack([chains[0][segment], chains[0][segment + 1], np.full(len(u), handle)], 1)
     binding.controls[:, :3] = np.broadcast_to(columns, (len(height), *columns.shape)).reshape(-1, 3)
     follows = (_CREASE_FOLLOWS + (1 - _CREASE_FOLLOWS) * share)[:, None]
     binding.weights[:, :2] = np.stack([follows * (1 - part), follows * part], -1).reshape(-1, 2)
-    binding.weights[:, 2] = 1
+    # Beside the nose of a turned head what stretches lies far before the landmarks' rows.
+    size = 2 * round(_NEAR_CM * stage.scale) + 1
+    before = cv2.dilate(depth.z.astype(np.float32), np.ones((size, size)))
+    raised = np.clip(_sample(before, places).ravel() - z, 0, _MOST_CM)
+    binding.weights[:, 2] = 1 + raised / (_BEHIND_CM + _BEFORE_CM)
     under = _under(portrait, edge, lower, _STEP_CM * stage.scale, len(height))
+    inside = np.minimum(u, along[-1] - u)
     colors = _colors(portrait, edge, crease, fold, under, height, share)
-    return discs(stage.to_canonical(points), binding, colors.reshape(-1, 3), 0.97, _SIGMA_CM)
+    own = _at(portrait, edge, crease, fold, height)
+    colors = own + smoothstep(inside / _CORNER_CM)[:, None] * (colors - own)
+    shown = 0.97 * smoothstep((1 + _ABOVE - height) / _ABOVE)[:, None] * smoothstep(2.5 * inside / _CORNER_CM)
+    return discs(stage.to_canonical(points), binding, colors.reshape(-1, 3), shown.ravel(), _SIGMA_CM)
 
 
-def _rows(lid: float, opening: float, lashes: float, top: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rows from the edge up: heights [R] 0..1 between edge and crease, and how much they go with the edge [R].
+def _rows(lid: float, opening: float, lashes: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows from the edge up: heights [R], edge 0, crease 1, fold 2, and how much they go with the edge [R].
 
-    Arguments are centimeters of the lid and of the open eye, and the heights under and over which all goes whole.
+    Arguments are centimeters of the lid and of the open eye, and the height under which all goes whole.
     """
-    count = [
-        max(2, round(length / _STEP_CM)) for length in (lashes * lid, opening + (top - lashes) * lid, (1 - top) * lid)
-    ]
-    edge, bare, crease = (np.linspace(0, 1, n, endpoint=False) for n in count)
-    height = np.concatenate([[0], lashes * edge, lashes + (top - lashes) * bare, top + (1 - top) * crease])
-    share = np.concatenate([[_OVERLAP], np.ones(len(edge)), 1 - bare, np.zeros(len(crease))])
+    count = [max(2, round(length / _STEP_CM)) for length in (lashes * lid, opening + (1 - lashes) * lid)]
+    edge, bare = (np.linspace(0, 1, n, endpoint=False) for n in count)
+    above = 1 + _ABOVE * np.arange(_ROWS_ABOVE) / _ROWS_ABOVE
+    height = np.concatenate([[0], lashes * edge, lashes + (1 - lashes) * bare, above])
+    share = np.concatenate([[_OVERLAP], np.ones(len(edge)), 1 - bare, np.zeros(len(above))])
     return height, share
 
 
@@ -102,22 +116,34 @@ def _colors(
     height: np.ndarray,
     share: np.ndarray,
 ) -> np.ndarray:
-    """[R, U, 3] of rows as `_rows` gives them: the portrait's own at both ends, and bare skin between them.
+    """[R, U, 3] of rows as `_rows` gives them: the portrait's own lashes, then bare skin and a trace of the crease.
 
-    Its light is what is seen of the lid; its hue and its grain are those of the skin `under` the eye [R, U, 3] as well.
+    Its light is what is seen of the lid; its hue, its grain and some of its light are those of the skin `under` the eye
+    [R, U, 3].
     """
-    look = np.linspace(*_BARE, 13)
-    bare = np.percentile(_at(portrait, edge, crease, fold, look), _LIGHT, axis=0)
-    bare = cv2.GaussianBlur(bare[None].astype(np.float32), (0, 0), max(1.0, len(edge) / 12))[0]
-    bare = _with_hue(bare, under)
+    bare = np.percentile(_at(portrait, edge, crease, fold, np.linspace(*_BARE, 13)), _LIGHT, axis=0)
+    bare = _evenly_lit(bare, under)
     own = _at(portrait, edge, crease, fold, np.maximum(height, height[2]))
     own = np.stack([cv2.GaussianBlur(row[None], (0, 0), sigmaX=1.0)[0] for row in own])
-    line = np.minimum(own[:3].min(0), _LINE * bare)
+    lashes = _at(portrait, edge, crease, fold, np.linspace(*_LASHES, 7)).min(0)
+    line = np.minimum(cv2.GaussianBlur(lashes[None], (0, 0), sigmaX=1.0)[0], _LINE * bare)
     shaded = bare * (1 - _SHADE * np.square(share))[:, None, None] * _grain(under)
-    whole = np.where((share >= 1) | (share <= 0), 1.0, smoothstep(np.abs(2 * share - 1) * 4 - 3))[:, None, None]
-    colors = whole * own + (1 - whole) * shaded
-    colors[:2] = line
+    whole = np.where(share >= 1, 1.0, smoothstep((2 * share - 1) * 4 - 3))
+    whole += _CREASE * (share <= 0)
+    colors = shaded + whole[:, None, None] * (own - shaded)
+    colors[share >= 1] = line
     return colors
+
+
+def _evenly_lit(bare: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """Return colors [U, 3] of a lid without dark corners, in some of the light and of the hue of `skin` [R, U, 3]."""
+    size = 2 * round(_EVEN * len(bare) / 2) + 1
+    light = bare.mean(1).astype(np.float32)
+    closed = cv2.morphologyEx(light[:, None], cv2.MORPH_CLOSE, np.ones((size, 1)))[:, 0]
+    raised = closed * np.clip((np.median(skin.mean(2)) / max(np.median(closed), 1e-3)) ** _LIT, 1, _MOST_LIT)
+    bare = bare * (raised / np.maximum(light, 1e-3))[:, None]
+    bare = cv2.GaussianBlur(bare[None].astype(np.float32), (0, 0), max(1.0, len(bare) / 12))[0]
+    return _with_hue(bare, skin)
 
 
 def _under(portrait: Portrait, edge: np.ndarray, lower: np.ndarray, step: float, rows: int) -> np.ndarray:
@@ -148,12 +174,20 @@ def _grain(skin: np.ndarray) -> np.ndarray:
 
 def _at(portrait: Portrait, edge: np.ndarray, crease: np.ndarray, fold: np.ndarray, height: np.ndarray) -> np.ndarray:
     """[R, U, 3] float32 colors of the portrait at heights [R]: edge 0, crease 1, fold 2, rows of pixels [U, 2+]."""
+    return _pixels(portrait, _places(edge, crease, fold, height)[..., :2])
+
+
+def _places(edge: np.ndarray, crease: np.ndarray, fold: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """[R, U, 2+] rows of pixels at heights [R], of those of the edge, the crease and the fold [U, 2+]."""
     h = height[:, None, None]
-    places = np.where(h < 1, edge + h * (crease - edge), crease + (h - 1) * (fold - crease))[..., :2]
-    return _pixels(portrait, places)
+    return np.where(h < 1, edge + h * (crease - edge), crease + (h - 1) * (fold - crease))
 
 
 def _pixels(portrait: Portrait, places: np.ndarray) -> np.ndarray:
     """[R, U, 3] float32 colors 0..1 of the portrait at pixels [R, U, 2]."""
-    x, y = np.moveaxis(places.astype(np.float32), -1, 0)
-    return cv2.remap(portrait.crop, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) / np.float32(255)
+    return _sample(portrait.crop, places) / np.float32(255)
+
+
+def _sample(image: np.ndarray, places: np.ndarray) -> np.ndarray:
+    x, y = np.moveaxis(places[..., :2].astype(np.float32), -1, 0)
+    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -9,9 +9,11 @@ import pytest
 
 from gagavatar_nodes import assets
 from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
-from gagavatar_nodes.face.topology import LEFT_EYE_RING, RIGHT_EYE_RING
+from gagavatar_nodes.face.topology import LEFT_EYE_RING, LID_CREASES, LOWER_LIDS, RIGHT_EYE_RING, UPPER_LIDS
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import Handle
+from gagavatar_nodes.lifting.embedded.depth import front_depth
+from gagavatar_nodes.lifting.embedded.head_fit import fit_head
 from gagavatar_nodes.lifting.embedded.lids import lid_layer
 from gagavatar_nodes.lifting.embedded.stage import Stage
 from gagavatar_nodes.media.images import read_image
@@ -57,6 +59,24 @@ def test_a_blink_draws_lids_over_the_irises(avatar):
     assert lids[2] > irises[0]
 
 
+def test_a_shut_eye_is_a_dark_line_under_skin_all_over_it(avatar):
+    shut = avatar.perform(blinking(1))
+    lids, light = share(avatar, shut.gaussians(0), LIDS), next(iter(shut.frames(SIZE, SIZE)))[0].mean(-1)
+    turn, offset = avatar.stage.head_motion(shut.retargeter.placement(0))
+    marks = (avatar.canonical + shut.retargeter.displacements(0)) @ turn.T + offset
+    pixels = avatar.stage.project(marks)[:, :2] * SIZE / avatar.stage.size
+    for upper, crease, lower in zip(UPPER_LIDS, LID_CREASES, LOWER_LIDS, strict=True):
+        edge, fold, under = (pixels[list(row)[2:5]] for row in (upper, crease, lower))
+        over = edge + np.linspace(0.15, 0.9, 9)[:, None, None] * (fold - edge)
+        column, row = np.round(over).astype(int).T
+        assert lids[row, column].min() > 0.85
+        height = np.linspace(-2, 2, 9)[:, None, None] * [0, 1]
+        column, row = np.round((edge + under) / 2 + height).astype(int).T
+        line = light[row, column].min(1)
+        column, row = np.round(edge + 0.5 * (fold - edge)).astype(int).T
+        assert line.mean() < 0.85 * light[row, column].mean()
+
+
 @pytest.fixture(scope="module")
 def portrait():
     return track_portrait(read_image(assets.path("portrait_admiral.jpg")).rgb)
@@ -64,7 +84,9 @@ def portrait():
 
 def lid_colors(portrait, crop: np.ndarray) -> np.ndarray:
     """[N, 3] of both lids, folded, of the portrait with another crop [S, S, 3]."""
-    return lid_layer(replace(portrait, crop=crop.astype(np.uint8)), Stage.of(portrait)).colors
+    stage = Stage.of(portrait)
+    depth = front_depth(portrait, stage, fit_head(portrait.canonical))
+    return lid_layer(replace(portrait, crop=crop.astype(np.uint8)), stage, depth).colors
 
 
 def test_lids_have_the_grain_of_the_skin_around(portrait):
