@@ -178,7 +178,7 @@ class Retargeter:
         return position * [1, 1, 0]
 
     def _set_lids(self, moved: np.ndarray, driver: np.ndarray, rise: np.ndarray) -> None:
-        """Set the lids in landmarks' offsets [478, 3]: as open as the driver's, and going with irises that `rise` [2]."""
+        """Set the lids in offsets [478, 3]: as open as the driver's, and going with irises that `rise` [2]."""
         openness = _lid_curve(eye_openness(driver) / self._open, self._shut)
         change = self._lid_openness(openness) - self._own_lids
         own_share = 1.0 if self._same else _LID_SHARE
