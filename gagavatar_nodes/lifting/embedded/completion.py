@@ -109,7 +109,9 @@ class Surface:
         gray = copied.mean(1, keepdims=True)
         copied = gray + _CHROMA * (copied - gray)
         sure = np.minimum(seen.trust[one], seen.trust[other])
-        copy = (1 - sure) * np.minimum(twin.trust[one], twin.trust[other]) * ~border
+        # Seen no better than their own, differences of the other side would only blur them with its contour's.
+        better = np.maximum(twin.trust - seen.trust, 0)
+        copy = (1 - sure) * np.minimum(better[one], better[other]) * ~border
         made = np.minimum(likely[one], likely[other]) * (1 - sure - copy).clip(0) * ~border
         wanted = sum(
             share[:, None] * (values[one] - values[other])

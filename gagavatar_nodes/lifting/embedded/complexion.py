@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import distance_transform_edt, map_coordinates
 
 from ...easing import smoothstep
 from ...face.topology import CHIN, FACE_OVAL, INNER_LIPS
 from ...types import Portrait
 from .completion import BLACK, Sight, Surface
+from .depth import FrontDepth
 from .ears import hair_over_ears, on_ears
 from .hair import scalp_weight
 from .head_fit import skin_triangles
 from .mesh import rasterize_mesh
 from .pixels import polygon, whole_pixels
 from .regions import Regions
+from .shading import Shading
 from .stage import Stage
 
 _EDGE_ON, _SEEN_ASLANT = 0.42, 0.1  # cosines to the camera under which a contour's colors are no skin's, no hair's
 _UNDERSIDE_CM, _UNDERSIDE = 2.0, (0.1, 0.5)  # over the chin the jaw has one, where it faces down by these cosines
 _SURE, _TONES = 0.9, 16  # trust in what is seen of skin, and steps of its light
 _HIDDEN_CM = 0.6  # what lies so far behind the front of the head
+_OPAQUE, _CLIFF_CM, _CONTOUR_CM = 0.9, 0.4, (0.2, 0.5)  # of the matte, between pixels, from a contour
 _GRAY = 0.05  # of a hue's strength, as a logarithm: less is none
 
 
@@ -29,6 +32,7 @@ def skin_colors(
     normals: np.ndarray,
     portrait: Portrait,
     stage: Stage,
+    depth: FrontDepth,
     head: np.ndarray,
     regions: Regions,
 ) -> np.ndarray:
@@ -40,7 +44,13 @@ def skin_colors(
     mirror = np.array([-1.0, 1.0, 1.0])
     placed, size = stage.project(stage.from_canonical(head)), portrait.size
     _, _, front = rasterize_mesh(placed, skin_triangles(), size, size)
-    seen, twin = (_sight(points * m, normals * m, portrait, stage, front, regions) for m in (1, mirror))
+    clear = _clear_of_contours(depth, portrait, stage)
+    facing = [normals * m @ stage.rotation.T for m in (np.ones(3), mirror)]
+    seen, twin = (
+        _sight(points * m, faced[:, 2], portrait, stage, front, clear, regions)
+        for m, faced in zip((1, mirror), facing, strict=True)
+    )
+    shading = Shading.of(facing[0], seen.colors, seen.trust * (1 - seen.hair))
     surface = Surface.of(points, normals)
     pixels = stage.project(stage.from_canonical(points))
     ear, light = on_ears(points, head)
@@ -48,7 +58,8 @@ def skin_colors(
     hair = surface.hair(seen, twin, scalp_weight(points, portrait) * (1 - bare))
     behind = _sample(regions.behind, pixels)
     under = _underside(points, normals, portrait) * (1 - hair)
-    skin = regions.jaw + under[:, None] * (regions.under - regions.jaw)
+    skin = shading.colors(facing[0])
+    skin += under[:, None] * (regions.under - skin)
     unknown = 1 - np.maximum(seen.trust, twin.trust)
     guess = skin + hair[:, None] * (behind - skin)
     colors = surface.colors(seen, twin, hair, guess, np.maximum(hair, under) * unknown)
@@ -103,16 +114,27 @@ def no_grayer(colors: np.ndarray, hue: np.ndarray, much: np.ndarray | float) -> 
 
 
 def _sight(
-    points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: Stage, front: np.ndarray, regions: Regions
+    points: np.ndarray,
+    facing: np.ndarray,
+    portrait: Portrait,
+    stage: Stage,
+    front: np.ndarray,
+    clear: np.ndarray,
+    regions: Regions,
 ) -> Sight:
-    """Return what the portrait shows of points [N, 3] of the head, whose depth is `front` [S, S]."""
+    """Return what the portrait shows of points [N, 3] of the head, whose depth is `front` [S, S].
+
+    Their normals have cosines `facing` [N] to the camera, and pixels are `clear` [S, S] 0..1 of contours.
+    """
     pixels = stage.project(stage.from_canonical(points))
     bare = np.maximum(regions.face, regions.skin)
     bare, hair, throat = _sample(
         np.stack([np.maximum(bare, regions.throat), regions.hair, regions.throat], 2), pixels
     ).T
     hair *= (1 - bare) * (1 - _in_face(points, portrait))
-    trust = _visibility(normals, pixels, portrait, stage, front, np.maximum(hair, throat))
+    aslant = np.maximum(hair, throat)
+    trust = _visibility(facing, pixels, portrait, front, aslant)
+    trust *= aslant + (1 - aslant) * _sample(clear[..., None], pixels)[:, 0]
     # Beside the face, shade and what hangs before the skin are none of its colors.
     trust *= np.maximum(bare, hair)
     return Sight(trust, _sample(portrait.crop / np.float32(255), pixels), hair)
@@ -129,8 +151,20 @@ def _in_face(points: np.ndarray, portrait: Portrait) -> np.ndarray:
     return map_coordinates(inside, at[:, ::-1].T, order=1, mode="constant") * before
 
 
+def _clear_of_contours(depth: FrontDepth, portrait: Portrait, stage: Stage) -> np.ndarray:
+    """[S, S] float32 0..1 how far pixels are from the edges of what is in front: those hold colors of both sides.
+
+    Edges are the matte's and the depth's, as beside a nose that stands before its cheek.
+    """
+    step = [np.abs(np.diff(depth.z, axis=axis, append=np.take(depth.z, [-1], axis))) for axis in (0, 1)]
+    edge = (np.maximum(*step) > _CLIFF_CM) | (portrait.alpha < _OPAQUE)
+    low, high = _CONTOUR_CM
+    distance = distance_transform_edt(~edge) / stage.scale
+    return np.clip((distance - low) / (high - low), 0, 1).astype(np.float32)
+
+
 def _visibility(
-    normals: np.ndarray, pixels: np.ndarray, portrait: Portrait, stage: Stage, front: np.ndarray, aslant: np.ndarray
+    facing: np.ndarray, pixels: np.ndarray, portrait: Portrait, front: np.ndarray, aslant: np.ndarray
 ) -> np.ndarray:
     """[N] 0..1 how well the source view shows each point: facing the camera, in front, inside the matte, no opening.
 
@@ -139,10 +173,10 @@ def _visibility(
     size = portrait.size
     column, row = whole_pixels(pixels[:, :2], size)
     edge_on = _EDGE_ON + aslant * (_SEEN_ASLANT - _EDGE_ON)
-    facing = np.clip(((normals @ stage.rotation.T)[:, 2] - edge_on) / 0.3, 0, 1)
+    facing = np.clip((facing - edge_on) / 0.3, 0, 1)
     in_front = pixels[:, 2] > front[row, column] - _HIDDEN_CM
     mouth = polygon(portrait.landmarks[list(INNER_LIPS), :2], size)[row, column] < 0.1
-    return facing * in_front * mouth * (portrait.alpha[row, column] > 0.9)
+    return facing * in_front * mouth * (portrait.alpha[row, column] > _OPAQUE)
 
 
 def _sample(image: np.ndarray, pixels: np.ndarray) -> np.ndarray:

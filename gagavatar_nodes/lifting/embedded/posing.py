@@ -6,6 +6,7 @@ times faster than products of small matrices.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
@@ -24,6 +25,7 @@ _LEAST_WEIGHT = 1e-3  # of a binding; controls move by a centimeter or two
 _STEEP = (0.3, 0.6)  # cosines to the camera under which the portrait saw a surface from its side; the less, the sooner
 _UNDER_CM, _NEAR_CM, _OPAQUE = 0.4, (0.8, 1.6), 0.9  # how far under them the head's surface must be
 _ASLANT_CM = 3.0  # times 0 for a surface of the same slope to 1/2 for one at a right angle
+_EVEN_CM, _CELLS = 0.35, 3  # standard deviation over which normals are smooth, and cells of it
 _BLOCK = 4096  # discs at once: BLAS would call threads for more, which spin long after so small a product
 _TURN = (0.06, 0.22)  # growth of that cosine over which its pixels give way
 
@@ -89,6 +91,7 @@ class Poser:
         normals = np.cross(*(np.stack(t, 1) for t in tangents))  # type: ignore[call-overload]
         normals *= np.sign(normals[:, 2:]) / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
         _spread_normals(normals, self._rest[:2, : self._lattice].T)
+        normals = self._smooth(normals)
         low, high = _STEEP
         steep = np.flatnonzero(normals[:, 2] < high)
         gap = self._gap(steep, normals[steep], layer)
@@ -99,6 +102,17 @@ class Poser:
         # Those give way later, up to not at all, that face the camera or have little behind: no edge in between.
         held = np.clip((gap - _NEAR_CM[0]) / (_NEAR_CM[1] - _NEAR_CM[0]), 0, 1)
         self._facing = facing + np.maximum(facing - low, 0) + held
+
+    def _smooth(self, normals: np.ndarray) -> np.ndarray:
+        """Return normals [L, 3] as smooth as the face: between a mesh's triangles they would give way in rags."""
+        places = self._rest[:2, : self._lattice] / _EVEN_CM
+        column, row = np.round((places - places.min(1, keepdims=True)) * _CELLS).astype(int) + 3 * _CELLS
+        image = np.zeros((row.max() + 3 * _CELLS, column.max() + 3 * _CELLS, 3), np.float32)
+        np.add.at(image, (row, column), normals)
+        image = cv2.GaussianBlur(image, (0, 0), _CELLS)
+        smooth = image[row, column]
+        smooth /= np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-12)
+        return smooth
 
     def _gap(self, rows: np.ndarray, normals: np.ndarray, layer: Layer) -> np.ndarray:
         """[K] centimeters from under lattice splats, to the head's own surface, which are discs; 0 in the face."""

@@ -53,7 +53,7 @@ def skin_layer(
     points, normals, spacing = points[kept], normals[kept], spacing[kept]
     pixels = stage.project(stage.from_canonical(points))
     binding = _bind(points, pixels, portrait, depth)
-    colors = skin_colors(points, normals, portrait, stage, head, regions)
+    colors = skin_colors(points, normals, portrait, stage, depth, head, regions)
     width = neck_width(head, portrait, stage, regions)
     under = _stay_inside(points, slim_nape(points, head, portrait, width) - _SINK_CM * normals, head, portrait)
     under[:, 2] -= _SOCKET_CM * socket[kept]

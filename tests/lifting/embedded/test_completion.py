@@ -87,6 +87,17 @@ def test_what_is_not_trusted_has_no_part(ball):
     assert np.abs(completed(ball, 0.0) - completed(ball, 1.0)).max() < 1e-6
 
 
+def test_a_contour_of_the_other_side_draws_no_line_where_it_is_seen_no_better(ball):
+    """Seen from the front both sides end alike, and each in its outline: the other one's is not copied to this."""
+    trust = np.clip((ball[:, 2] - 0.4) / 0.3, 0, 1)
+    none = np.zeros(COUNT)
+    plain = np.tile(BRIGHT, (COUNT, 1))
+    outlined = np.where((trust > 0) & (trust < 0.5), 0.2, 1)[:, None] * BRIGHT
+    surface = Surface.of(ball, ball)
+    seen, twin = Sight(trust, plain, none), Sight(trust, outlined, none)
+    assert np.abs(surface.colors(seen, twin, none, plain, none) - BRIGHT).max() < 0.01
+
+
 def test_hair_does_not_bleed_into_skin(ball):
     """Half of the surface is hair by what is seen, and both go on beyond it to a sharp line."""
     hair = ball[:, 1] > 0

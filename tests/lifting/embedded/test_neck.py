@@ -24,7 +24,7 @@ SIDES = np.array([[-5.0, 0.0, -7.5], [5.0, 0.0, -7.5]])  # of the neck, canonica
 
 def heights(portrait, left: float, right: float) -> np.ndarray:
     """Collars over the chin at both sides, of a portrait all of skin and cloth: that ends at these heights."""
-    painted, stage, head, regions = dressed(portrait, left, right)
+    painted, stage, _, head, regions = dressed(portrait, left, right)
     return collar_height(SIDES, head, painted, stage, regions, 0.9) - painted.canonical[CHIN, 1]
 
 
@@ -37,7 +37,8 @@ def dressed(portrait, left: float, right: float):
     crop = np.where(worn[..., None], CLOTH, SKIN).astype(np.uint8)
     painted = replace(portrait, crop=crop, alpha=np.ones_like(portrait.alpha))
     head = fit_head(painted.canonical)
-    return painted, stage, head, Regions.of(painted, front_depth(painted, stage, head))
+    depth = front_depth(painted, stage, head)
+    return painted, stage, depth, head, Regions.of(painted, depth)
 
 
 def test_a_collar_is_as_high_as_it_is_seen_beside_the_neck(portrait):
@@ -50,11 +51,11 @@ def test_a_bare_neck_has_none(portrait):
 
 def test_completed_skin_has_no_cloths_color(portrait):
     """Blue up to the chin all around: neither the jaw's underside nor the nape above it turns blue."""
-    painted, stage, head, regions = dressed(portrait, 0.5, 0.5)
+    painted, stage, depth, head, regions = dressed(portrait, 0.5, 0.5)
     triangles = outer_triangles(head)
     used = np.unique(triangles)
     points, normals = head[used], vertex_normals(head, triangles)[used]
-    colors = skin_colors(points, normals, painted, stage, head, regions)
+    colors = skin_colors(points, normals, painted, stage, depth, head, regions)
     skin = points[:, 1] > painted.canonical[CHIN, 1] - 0.5
     hue = colors[skin] - colors[skin].mean(1, keepdims=True)
     assert (hue[:, 0] > 0).mean() > 0.98
