@@ -19,7 +19,7 @@ from .layer import Layer
 from .lids import lid_layer
 from .lip_edges import refine_lips
 from .mouth import mouth_interior
-from .neck import neck_layer
+from .neck import Neck, neck_layer
 from .opacities import solve_opacities
 from .regions import Regions
 from .skin import skin_layer
@@ -49,13 +49,14 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     cloth = cloth_beside(portrait, stage, regions)
     front = front_layer(portrait, stage, depth, fine_nodes(portrait, lattice), cloth)
     backing = backing_layer(portrait, stage, depth, lattice, cloth)
-    neck = neck_layer(portrait, stage, depth, head, regions)
-    skin = skin_layer(portrait, stage, depth, grow_hair(head, portrait, stage, depth), regions, SKIN_SPLATS)
+    neck = Neck.of(portrait, stage, head, regions)
+    tube = neck_layer(portrait, stage, depth, neck, regions)
+    skin = skin_layer(portrait, stage, depth, grow_hair(head, portrait, stage, depth), neck, regions, SKIN_SPLATS)
     mouth = mouth_interior(portrait, stage)
     whites, eyes = eye_layers(portrait, stage)
     lids = lid_layer(portrait, stage, depth)
-    layers = [front, backing, neck, skin, lids, whites, eyes, mouth.layer]
+    layers = [front, backing, tube, skin, lids, whites, eyes, mouth.layer]
     avatar = EmbeddedAvatar(stage, portrait.canonical, Layer.stack(layers), mouth.fade)
-    hidden = len(backing) + len(neck) + len(skin) + len(lids) + len(whites)
+    hidden = len(backing) + len(tube) + len(skin) + len(lids) + len(whites)
     avatar = solve_opacities(avatar, portrait, len(front), hidden)
     return solve_colors(avatar, portrait, np.delete(np.arange(len(avatar)), slice(len(front), len(front) + hidden)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.interpolate import interp1d
 from scipy.ndimage import gaussian_filter1d
@@ -35,18 +37,52 @@ _HIGHEST_CM, _ACROSS_CM = 3.0, 8.0  # of a collar over the chin, and from one si
 _SHADE_CM = 2.5  # over the chin the neck is in the jaw's shade
 
 
-def neck_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.ndarray, regions: Regions) -> Layer:
-    """Return the tube of the neck on the bare fitted head `head` [V, 3], canonical centimeters."""
-    width = neck_width(head, portrait, stage, regions)
-    points = _tube(head, portrait, width)
-    collar = collar_height(points, head, portrait, stage, regions, width)
+@dataclass(frozen=True)
+class Neck:
+    """The neck under a portrait's head, canonical centimeters."""
+
+    ring: tuple[float, float, float, float]
+    """Of the narrowest place: middle x and z, half width and half depth."""
+    tube: np.ndarray
+    """[rows * around, 3] rings from the top down, each from the nape over the left side around."""
+    rims: np.ndarray
+    """[2] heights of what is worn around it, at the left and the right; far below it if it is bare."""
+
+    @staticmethod
+    def of(portrait: Portrait, stage: Stage, head: np.ndarray, regions: Regions) -> Neck:
+        """Return the neck of the bare fitted head `head` [V, 3], as wide as the portrait shows it."""
+        skin = head[np.unique(skin_triangles())]
+        width = _width(skin, portrait, stage, regions)
+        tube = _tube(skin, portrait, width)
+        ring = _ring(skin, portrait.canonical[CHIN, 1] + _RING_CM, width)
+        return Neck(ring, tube, _rims(tube, portrait, stage, regions))
+
+    def collar_height(self, points: np.ndarray) -> np.ndarray:
+        """[N] height of what is worn around the neck beside points [N, 3]: up to there is no skin."""
+        left, right = self.rims
+        return left + smoothstep(0.5 + points[:, 0] / _ACROSS_CM) * (right - left)
+
+    def slim_nape(self, points: np.ndarray, portrait: Portrait) -> np.ndarray:
+        """Return points [N, 3] of the head, the nape of its neck drawn in to the tube."""
+        x, z, wide, deep = self.ring
+        from_middle = points[:, [0, 2]] - [x, z]
+        reach = np.linalg.norm(from_middle / [wide, deep], axis=1)
+        under = smoothstep((portrait.canonical[CHIN, 1] + _RING_CM - points[:, 1]) / _SLIM_CM)
+        much = under * smoothstep(1 - 2 * from_middle[:, 1] / deep)
+        from_middle *= (1 + much * (np.minimum(1, 1 / np.maximum(reach, 1e-6)) - 1))[:, None]
+        return np.column_stack([x + from_middle[:, 0], points[:, 1], z + from_middle[:, 1]])
+
+
+def neck_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, neck: Neck, regions: Regions) -> Layer:
+    """Return the tube of the neck."""
+    points = neck.tube
     level = np.minimum(points, [np.inf, portrait.canonical[CHIN, 1], np.inf])  # the tube's top does not bend
     carved, shown = carve(points, portrait, stage, depth, _REACH_SIDE_CM)
     shown *= _whole_columns(points, shown, portrait)
     return Layer(
         points=carved.astype(np.float32),
         binding=Binding.free(len(points)),
-        head=head_weight(points, portrait, stage) * neck_follow(level, portrait, collar),
+        head=head_weight(points, portrait, stage) * neck_follow(level, portrait, neck.collar_height(points)),
         colors=_colors(points, portrait, stage, depth, regions).astype(np.float32),
         opacities=(0.98 * shown).astype(np.float32),
         covariances=np.tile(np.float32(_THICKNESS_CM**2) * np.array([1, 0, 0, 1, 0, 1], np.float32), (len(points), 1)),
@@ -54,12 +90,12 @@ def neck_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.nda
     )
 
 
-def neck_width(head: np.ndarray, portrait: Portrait, stage: Stage, regions: Regions) -> float:
-    """Return the width of the neck that a portrait shows over that of the fitted head's, no greater than 1.
+def _width(skin: np.ndarray, portrait: Portrait, stage: Stage, regions: Regions) -> float:
+    """Return the width of the neck that a portrait shows over that of the fitted head's `skin` [V, 3], at most 1.
 
     The less the head faces the camera, the less does the throat's width tell.
     """
-    _, _, half, _ = _ring(head[np.unique(skin_triangles())], portrait.canonical[CHIN, 1] + _RING_CM, 1.0)
+    _, _, half, _ = _ring(skin, portrait.canonical[CHIN, 1] + _RING_CM, 1.0)
     row = portrait.landmarks[CHIN, 1] + stage.scale * np.array(_THROAT_CM)
     low, high = np.clip(np.round(row), 0, portrait.size).astype(int)
     wide = (regions.throat[low:high] > 0.5).sum(1)
@@ -70,23 +106,16 @@ def neck_width(head: np.ndarray, portrait: Portrait, stage: Stage, regions: Regi
     return _LIKELY + sure * (float(np.clip(shown, _SLENDER, 1)) - _LIKELY)
 
 
-def collar_height(
-    points: np.ndarray, head: np.ndarray, portrait: Portrait, stage: Stage, regions: Regions, width: float
-) -> np.ndarray:
-    """[N] canonical height of what is worn around the neck, beside points [N, 3]; far below them if it is bare.
-
-    Seen from the front a collar stands at both sides of the neck: from its lower end up to there is no skin.
-    """
-    tube = _tube(head, portrait, width).reshape(_ROWS, _AROUND, 3)[:, [_AROUND // 4, -_AROUND // 4]]
-    top = portrait.canonical[CHIN, 1] + _HIGHEST_CM
-    tube = tube[tube[:, 0, 1] < top][::-1]
-    column, row = whole_pixels(stage.project(stage.from_canonical(tube.reshape(-1, 3)))[:, :2], portrait.size)
+def _rims(tube: np.ndarray, portrait: Portrait, stage: Stage, regions: Regions) -> np.ndarray:
+    """[2] see `Neck.rims`: seen from the front what is worn stands at both sides of the neck, from its lower end up."""
+    sides = tube.reshape(_ROWS, _AROUND, 3)[:, [_AROUND // 4, -_AROUND // 4]]
+    sides = sides[sides[:, 0, 1] < portrait.canonical[CHIN, 1] + _HIGHEST_CM][::-1]
+    column, row = whole_pixels(stage.project(stage.from_canonical(sides.reshape(-1, 3)))[:, :2], portrait.size)
     color = portrait.crop[row, column] / np.float32(255)
     worn = (portrait.alpha[row, column] > 0.5) & (like_shade(color, regions.jaw) < 0.3)
     worn &= np.maximum(regions.skin, regions.face)[row, column] < 0.3
     more = np.cumsum(worn.reshape(-1, 2) - 0.5, axis=0)
-    rims = np.where(more.max(0) > 0, tube[more.argmax(0), [0, 1], 1], tube[0, :, 1] - _HIGHEST_CM - _REACH_CM[1])
-    return rims[0] + smoothstep(0.5 + points[:, 0] / _ACROSS_CM) * (rims[1] - rims[0])
+    return np.where(more.max(0) > 0, sides[more.argmax(0), [0, 1], 1], sides[0, :, 1] - _HIGHEST_CM - _REACH_CM[1])
 
 
 def _whole_columns(points: np.ndarray, shown: np.ndarray, portrait: Portrait) -> np.ndarray:
@@ -97,9 +126,8 @@ def _whole_columns(points: np.ndarray, shown: np.ndarray, portrait: Portrait) ->
     return np.tile(np.clip(3 * there - 2, 0, 1), _ROWS)
 
 
-def _tube(head: np.ndarray, portrait: Portrait, width: float) -> np.ndarray:
-    """[_ROWS * _AROUND, 3] rings from the top down, each from the nape over the left side around."""
-    skin = head[np.unique(skin_triangles())]
+def _tube(skin: np.ndarray, portrait: Portrait, width: float) -> np.ndarray:
+    """[_ROWS * _AROUND, 3] see `Neck.tube`."""
     chin = portrait.canonical[CHIN, 1]
     narrow = _ring(skin, chin + _RING_CM, width)
     angle = 2 * np.pi * np.arange(_AROUND) / _AROUND
@@ -111,17 +139,6 @@ def _tube(head: np.ndarray, portrait: Portrait, width: float) -> np.ndarray:
         z = max(z, narrow[1] + deep - narrow[3])  # a nape that ran out to the shoulders would end over them in a spur
         rings.append(np.stack([x - wide * np.sin(angle), np.full(_AROUND, y), z - deep * np.cos(angle)], 1))
     return np.concatenate(rings)
-
-
-def slim_nape(points: np.ndarray, head: np.ndarray, portrait: Portrait, width: float) -> np.ndarray:
-    """Return points [N, 3] of the head `head` [V, 3], the nape of its neck drawn in to the tube of `neck_layer`."""
-    top = portrait.canonical[CHIN, 1] + _RING_CM
-    x, z, wide, deep = _ring(head[np.unique(skin_triangles())], top, width)
-    from_middle = points[:, [0, 2]] - [x, z]
-    reach = np.linalg.norm(from_middle / [wide, deep], axis=1)
-    much = smoothstep((top - points[:, 1]) / _SLIM_CM) * smoothstep(1 - 2 * from_middle[:, 1] / deep)
-    from_middle *= (1 + much * (np.minimum(1, 1 / np.maximum(reach, 1e-6)) - 1))[:, None]
-    return np.column_stack([x + from_middle[:, 0], points[:, 1], z + from_middle[:, 1]])
 
 
 def _ring(skin: np.ndarray, y: float, width: float) -> tuple[float, float, float, float]:

@@ -17,7 +17,7 @@ from .hair import EARS, SIDE_CM, outer_triangles
 from .head_fit import skin_triangles
 from .layer import Layer, discs
 from .mesh import rasterize_mesh, sample_surface, triangle_areas, vertex_normals
-from .neck import collar_height, neck_width, slim_nape
+from .neck import Neck
 from .pixels import whole_pixels
 from .regions import Regions
 from .stage import Stage
@@ -35,7 +35,7 @@ _REACH = 1.5  # standard deviations that are seen of a splat
 
 
 def skin_layer(
-    portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.ndarray, regions: Regions, count: int
+    portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.ndarray, neck: Neck, regions: Regions, count: int
 ) -> Layer:
     """Splats on the head `head` [V, 3] grown to its hair, canonical centimeters; about `count` of them."""
     outer = outer_triangles(head)
@@ -54,11 +54,9 @@ def skin_layer(
     pixels = stage.project(stage.from_canonical(points))
     binding = _bind(points, pixels, portrait, depth)
     colors = skin_colors(points, normals, portrait, stage, depth, head, regions)
-    width = neck_width(head, portrait, stage, regions)
-    under = _stay_inside(points, slim_nape(points, head, portrait, width) - _SINK_CM * normals, head, portrait)
+    under = _stay_inside(points, neck.slim_nape(points, portrait) - _SINK_CM * normals, head, portrait)
     under[:, 2] -= _SOCKET_CM * socket[kept]
     placed, shown = carve(under, portrait, stage, depth, _REACH * _SIGMA * spacing)
-    collar = collar_height(points, head, portrait, stage, regions, width)
     end, fade = _BELOW_CHIN_CM
     shown *= np.clip((points[:, 1] - portrait.canonical[CHIN, 1] + end) / fade, 0, 1)
     return discs(
@@ -68,7 +66,7 @@ def skin_layer(
         0.99 * shown,
         sigma=_SIGMA * spacing,
         normals=normals,
-        head=head_weight(points, portrait, stage) * neck_follow(points, portrait, collar),
+        head=head_weight(points, portrait, stage) * neck_follow(points, portrait, neck.collar_height(points)),
     )
 
 

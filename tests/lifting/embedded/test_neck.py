@@ -14,7 +14,7 @@ from gagavatar_nodes.lifting.embedded.depth import front_depth
 from gagavatar_nodes.lifting.embedded.hair import outer_triangles
 from gagavatar_nodes.lifting.embedded.head_fit import fit_head
 from gagavatar_nodes.lifting.embedded.mesh import vertex_normals
-from gagavatar_nodes.lifting.embedded.neck import collar_height
+from gagavatar_nodes.lifting.embedded.neck import Neck
 from gagavatar_nodes.lifting.embedded.regions import Regions
 from gagavatar_nodes.lifting.embedded.stage import Stage
 
@@ -25,7 +25,7 @@ SIDES = np.array([[-5.0, 0.0, -7.5], [5.0, 0.0, -7.5]])  # of the neck, canonica
 def heights(portrait, left: float, right: float) -> np.ndarray:
     """Collars over the chin at both sides, of a portrait all of skin and cloth: that ends at these heights."""
     painted, stage, _, head, regions = dressed(portrait, left, right)
-    return collar_height(SIDES, head, painted, stage, regions, 0.9) - painted.canonical[CHIN, 1]
+    return Neck.of(painted, stage, head, regions).collar_height(SIDES) - painted.canonical[CHIN, 1]
 
 
 def dressed(portrait, left: float, right: float):
