@@ -33,6 +33,7 @@ from .commands.options import Parser
 from .errors import GagavatarError
 from .packages import NO_MEMORY, check_memory, lacks_memory
 from .stopping import stop_on_signals
+from .temporary import remove_rest
 
 _EXAMPLES = """\
 examples:
@@ -138,6 +139,7 @@ def run() -> None:
     code = main()
     sys.stderr.flush()
     if code >= _BY_SIGNAL:
+        remove_rest()
         os._exit(code)
     sys.exit(code)
 

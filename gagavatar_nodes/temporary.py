@@ -12,6 +12,7 @@ import platform
 import re
 import secrets
 import shutil
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -54,9 +55,22 @@ def temporary_beside(target: Path, suffix: str = "") -> Iterator[Path]:
         _in_use.discard(temporary)
 
 
+def temporary_folder(prefix: str) -> Path:
+    """Return a new folder beside the system's temporary files that nobody else may read, removed with the program.
+
+    Those of programs that were killed are removed first.
+    """
+    place = Path(tempfile.gettempdir())
+    sweep(place)
+    folder = place / f"{prefix}{owned_name()}"
+    _in_use.add(folder)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
 @atexit.register
-def _remove_rest() -> None:
-    """Remove what threads are writing that end with the program, such as those of a server after Ctrl-C."""
+def remove_rest() -> None:
+    """Remove what ends with the program: its folder, and what threads are writing, such as those of a server."""
     for path in list(_in_use):
         if f"-{os.getpid()}-" in path.name:  # a forked process leaves its parent's alone
             remove(path)

@@ -6,6 +6,7 @@ import atexit
 import io
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, redirect_stdout
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ TITLE = "GAGAvatar"
 _FOLDER = Path(__file__).parent
 _OTHER_CALLS = 80
 """That are served at the same time beside the jobs that wait."""
+_LOOK_SECONDS = 0.1
+"""Between two looks whether the page is still served."""
 _ALONE = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this machine can reach."""
 _HEADER = """# GAGAvatar
@@ -65,7 +68,6 @@ def build(limits: Limits | None = None, may_download: bool = True) -> gr.Blocks:
     """
     limits = limits or Limits()
     sessions = Sessions(lifetime=limits.lifetime)
-    atexit.register(sessions.close_all)
     gate = Gate(_upload_folder(sessions), limits)
     workers = Workers(limits)
     atexit.register(workers.close)
@@ -153,5 +155,17 @@ def serve(serving: Serving, block: bool = True) -> tuple[Any, str]:
     if block:
         page.workers.start()
         print(f"The page is at {shared or address} until you press Ctrl-C", flush=True)
-        page.block_thread()
+        _wait(page)
     return page, shared or address
+
+
+def _wait(page: GuardedBlocks) -> None:
+    """Wait until the program is told to end.
+
+    Gradio's own way takes the signal for itself and waits for its threads, perhaps for longer than there is time.
+    """
+    try:
+        while page.is_running:
+            time.sleep(_LOOK_SECONDS)
+    finally:
+        page.workers.close()

@@ -7,7 +7,6 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from typing import Any
 
 from ..errors import GagavatarError
 from ..nodes import host
-from ..temporary import owned_name, replacement, sweep
+from ..temporary import replacement, temporary_folder
 from .core_nodes import FileVideo, FrameVideo
 from .executor import ResultCache
 
@@ -107,7 +106,7 @@ class Sessions:
 
     def __init__(self, root: Path | None = None, lifetime: float = 3600.0) -> None:
         """`root` holds all files, a temporary folder unless given; `lifetime` in seconds."""
-        self.root = _own_folder() if root is None else root
+        self.root = temporary_folder(FOLDER_PREFIX) if root is None else root
         self._lifetime = lifetime
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
@@ -180,15 +179,6 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _own_folder() -> Path:
-    """Return a new temporary folder that nobody else may read; those of pages that were killed are removed."""
-    place = Path(tempfile.gettempdir())
-    sweep(place)
-    folder = place / f"{FOLDER_PREFIX}{owned_name()}"
-    folder.mkdir(mode=0o700)
-    return folder
 
 
 def _remove(session: Session) -> None:
