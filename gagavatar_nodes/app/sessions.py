@@ -159,15 +159,6 @@ class Sessions:
         for session in sessions:
             _remove(session)
 
-    def close_all(self) -> None:
-        """Remove every file, when the program ends."""
-        with self._lock:
-            sessions = list(self._sessions.values())
-            self._sessions.clear()
-        for session in sessions:
-            _remove(session)
-        shutil.rmtree(self.root, ignore_errors=True)
-
 
 def _name(key: str) -> str:
     return hashlib.sha256(key.encode(errors="replace")).hexdigest()[:24]

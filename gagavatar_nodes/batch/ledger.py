@@ -334,15 +334,6 @@ class Ledger:
         with self._transaction() as db:
             return db.execute(f"SELECT count(*) FROM tasks WHERE {where}", [client] if client else []).fetchone()[0]
 
-    def next_retry(self) -> float | None:
-        """Return the seconds until a task that failed may be tried again."""
-        with self._transaction() as db:
-            at = db.execute(
-                f"SELECT min(not_before) FROM tasks WHERE state = '{WAITING}' AND blocked = 0 AND not_before > ?",
-                [time.time()],
-            ).fetchone()[0]
-            return None if at is None else max(0.0, at - time.time())
-
     def use(self, client: str, most: int, period: float) -> float | None:
         """Count one use against a client's quota; return the seconds until there is room where it is used up."""
         now = time.time()

@@ -60,7 +60,6 @@ class RayWorkers:
             fitting.append(resources["GPU"] * MOST_PER_GPU)
         self._actor = self._ray.remote(_Actor)
         self._slots = [_ActorSlot(number) for number in range(count or max(1, int(min(fitting))))]
-        self._stopped: list[Event] = []
         for slot in self._slots:
             self._begin(slot)
         self._await_first()

@@ -53,6 +53,11 @@ def add_parser(subparsers: Any) -> None:
         "--stitch", action="store_true", help="put the head back into the original picture, in its size"
     )
     layout.add_argument("--compare", action="store_true", help="portrait, driver (if a film) and result side by side")
+    add_animation(parser)
+
+
+def add_animation(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a portrait that is driven."""
     parser.add_argument("--no-audio", action="store_true", help="leave the driver's sound out")
     add_look(parser)
     add_lifting(parser)

@@ -11,18 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import GagavatarError
-from .options import (
-    add_command,
-    add_lifting,
-    add_look,
-    add_motion_editing,
-    add_published,
-    add_tracking,
-    finish,
-    read_settings,
-    whole,
-)
-from .voice import add_voice, read_text
+from .animate import add_animation
+from .options import add_command, finish, read_settings, whole
+from .voice import read_text
 
 if TYPE_CHECKING:
     from ..batch.jobs import Job, JobSettings
@@ -198,13 +189,7 @@ def _job_settings(args: argparse.Namespace) -> JobSettings:
 def _add_clip_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stitch", action="store_true", help="put the head back into the original picture")
     parser.add_argument("--compare", action="store_true", help="portrait, driver (if a film) and result side by side")
-    parser.add_argument("--no-audio", action="store_true", help="leave the driver's sound out")
-    add_look(parser)
-    add_lifting(parser)
-    add_tracking(parser, "follows the driver; auto is landmarks, with FLAME codes, for GAGAvatar and else embedded")
-    add_voice(parser)
-    add_motion_editing(parser)
-    add_published(parser)
+    add_animation(parser)
 
 
 def _workers(args: argparse.Namespace, jobs: list[Job]) -> tuple[Workers, str]:

@@ -14,9 +14,7 @@ from synthetic import DRIVER
 
 @pytest.fixture
 def session(tmp_path):
-    sessions = Sessions(tmp_path / "app")
-    yield sessions.of("visitor")
-    sessions.close_all()
+    return Sessions(tmp_path / "app").of("visitor")
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,6 @@ def test_a_retry_comes_later_and_keeps_its_count(ledger):
     ledger.fail(task.id, "by chance", retry_in=3600)
     assert ledger.claim().id != task.id
     assert ledger.claim() is None
-    assert 3500 < ledger.next_retry() <= 3600
     assert (ledger.get(task.id).state, ledger.get(task.id).attempts) == ("waiting", 1)
 
 
