@@ -168,7 +168,7 @@ def test_bad_portraits_show_the_packages_message(visit, tmp_path, content, words
     page = visit()
     page.locator("#portrait button[aria-label='Remove Image']").click()
     page.locator("#portrait input[type=file]").first.set_input_files(path)
-    page.wait_for_timeout(1500)
+    page.wait_for_selector("#portrait img")  # as a picture or as a broken one
     page.click("#animate")
     shown = page.wait_for_selector(".toast-body").inner_text()
     assert words in shown

@@ -63,7 +63,6 @@ def test_buttons_and_status_tell_how_a_job_stands(visit, tmp_path):
     third.locator("#portrait button[aria-label='Remove Image']").click()
     third.locator("#portrait input[type=file]").first.set_input_files(path)
     third.wait_for_selector("#portrait img")
-    third.wait_for_timeout(1500)
     third.click("#animate")
     says(third, "That did not work. No face was found")
     assert state(third)[1] == AT_REST
