@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from ...easing import smoothstep
 from ...face.topology import INNER_LIPS, OUTER_LIPS
 from ...types import Portrait
-from .lips import LOWER_CURVE, UPPER_CURVE
+from .lips import LOWER_CURVE, LOWER_MIDDLE, UPPER_CURVE, UPPER_MIDDLE
 from .pixels import polygon
 
 FEW = 40
@@ -19,8 +19,8 @@ FEW = 40
 _CHEEKS = (50, 280, 205, 425)
 _LOWER, _UPPER = LOWER_CURVE[1:-1], UPPER_CURVE[1:-1]
 _LIPS = (
-    (_LOWER, (96, 89, 179, 86, 15, 316, 403, 319, 325), _UPPER, 0.6),
-    (_UPPER, (183, 42, 41, 38, 12, 268, 271, 272, 407), _LOWER, 0.0),
+    (_LOWER, LOWER_MIDDLE, _UPPER, 0.6),
+    (_UPPER, UPPER_MIDDLE, _LOWER, 0.0),
 )
 """Inner edges but the corners, the landmarks in the lip beside them, the other lip, and how much of the way there an
 edge may go: the model often sees a lower lip too low, and never an upper one too high."""

@@ -9,6 +9,11 @@ from .binding import Binding
 
 LOWER_CURVE, UPPER_CURVE = INNER_LIPS[:11], (INNER_LIPS[0], *INNER_LIPS[:9:-1])
 """From the image's left corner to the right one."""
+LOWER_MIDDLE, UPPER_MIDDLE = (
+    (96, 89, 179, 86, 15, 316, 403, 319, 325),
+    (183, 42, 41, 38, 12, 268, 271, 272, 407),
+)
+"""Landmarks in the middle of each lip, beside those of its curve but the corners."""
 
 
 def curve(points: np.ndarray, x: np.ndarray, axis: int = 1) -> np.ndarray:

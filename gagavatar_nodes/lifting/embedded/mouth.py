@@ -13,7 +13,7 @@ from ...types import Portrait
 from .binding import Binding, Handle
 from .layer import Layer, discs
 from .lip_edges import cheek_color
-from .lips import LOWER_CURVE, UPPER_CURVE, between_lips, curve
+from .lips import LOWER_CURVE, LOWER_MIDDLE, UPPER_CURVE, UPPER_MIDDLE, between_lips, curve
 from .own_mouth import own_mouth
 from .pixels import polygon, whole_pixels
 from .stage import Stage
@@ -37,7 +37,11 @@ _CAVITY_REACH = 1.08  # of the way from the mouth's middle to its corners
 _UNROLLED = (0.08, 0.03)  # shares of the opening over which lower and upper lip show their inner sides
 _SHADOW_ROWS = (0.15, 0.35, 0.5, 0.65, 0.76, 0.86, 0.95)  # shares of the opening, from the lower lip
 _SHADE = (0.22, 0.3)  # opacities of the shadow under the upper lip, and in the corners
+_LINE_CM, _BEFORE_CM, _LINE_SIGMA_CM = (0.0, 0.03), 0.15, 0.07
+"""Where, from the lips' edges outward and before them, and how wide lies what covers the line between closed lips."""
 _LIP_EDGE = 4 / 512  # of the crop's edge, from the inner lips, where their inner sides' color begins
+_THIN_LIP = 1.0  # most of the way to a lip's middle
+_MIDDLE = {LOWER_CURVE: LOWER_MIDDLE, UPPER_CURVE: UPPER_MIDDLE}
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
         (arch_layer(LOWER, lower_edge, size, _behind(marks, LOWER_CURVE), 0.9 * enamel, gum), (opening + 0.2, 0.3)),
         (_tongue(lower_edge, size, light), (opening + 0.2, 0.5)),
         (_inner_lips(portrait, lip), (opening, 0.25)),
+        (_parted_line(portrait), (opening + 0.1, 0.4)),
         (_shadow(marks, light), (opening, 0.35)),
     ]
     fade = np.concatenate([np.tile(f, (len(layer), 1)) for layer, f in parts]).astype(np.float32)
@@ -181,6 +186,19 @@ def _inner_lips(portrait: Portrait, color: np.ndarray) -> Layer:
     return Layer.stack(layers)
 
 
+def _parted_line(portrait: Portrait) -> Layer:
+    """Return the lips' own color over the dark line where they meet: it is their shade, and goes as they part."""
+    marks = portrait.canonical.astype(float)
+    left, right = np.sort(marks[[78, 308], 0])
+    x, out = (g.ravel() for g in np.meshgrid(np.arange(left + 0.05, right, 0.08), _LINE_CM))
+    layers = []
+    for rows, share, side in ((LOWER_CURVE, 0, -1), (UPPER_CURVE, 1, 1)):
+        points, binding = between_lips(marks, x, np.full(len(x), share))
+        points += np.stack([np.zeros(len(x)), side * out, np.full(len(x), _BEFORE_CM)], 1)
+        layers.append(discs(points, binding, _beside(portrait, rows, x), 0.95, _LINE_SIGMA_CM))
+    return Layer.stack(layers)
+
+
 def _shadow(marks: np.ndarray, light: np.ndarray) -> Layer:
     """Return the shadow of the lips before teeth and tongue: soft, under the upper one and in the corners."""
     left, right = np.sort(marks[[78, 308], 0])
@@ -195,12 +213,14 @@ def _shadow(marks: np.ndarray, light: np.ndarray) -> Layer:
 
 def _beside(portrait: Portrait, lip: tuple[int, ...], x: np.ndarray) -> np.ndarray:
     """Colors [N, 3] of a lip close to its inner edge, at canonical `x` [N]."""
-    size = portrait.size
-    edge = portrait.landmarks[list(lip), :2].astype(float)
-    edge[:, 1] += (1 if lip is LOWER_CURVE else -1) * _LIP_EDGE * size
-    column, row = whole_pixels(edge, size)
-    colors = cv2.GaussianBlur(portrait.crop, (0, 0), _LIP_EDGE * size / 2)[row, column] / 255.0
-    marks = portrait.canonical[list(lip), 0]
+    size, reach = portrait.size, _LIP_EDGE * portrait.size
+    rows = list(lip[1:-1])  # at the corners there is no lip
+    edge, middle = (portrait.landmarks[r, :2].astype(float) for r in (rows, list(_MIDDLE[lip])))
+    way = middle - edge
+    way *= np.minimum(reach / np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-3), _THIN_LIP)
+    column, row = whole_pixels(edge + way, size)
+    colors = cv2.GaussianBlur(portrait.crop, (0, 0), reach / 4)[row, column] / 255.0
+    marks = portrait.canonical[rows, 0]
     order = np.argsort(marks)
     return np.stack([np.interp(x, marks[order], channel[order]) for channel in colors.T], 1)
 

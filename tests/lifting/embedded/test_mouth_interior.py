@@ -15,6 +15,7 @@ from gagavatar_nodes.face.topology import INNER_LIPS, OUTER_LIPS
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import Handle
 from gagavatar_nodes.lifting.embedded.lip_edges import refine_lips
+from gagavatar_nodes.lifting.embedded.lips import UPPER_CURVE
 from gagavatar_nodes.lifting.embedded.pixels import polygon
 from gagavatar_nodes.lifting.embedded.tones import portrait_tones
 from gagavatar_nodes.rendering import rasterize
@@ -30,12 +31,13 @@ YAWS = np.radians([0, 0, 0, 0, 0, 0, 28])
 
 
 class Face:
-    """A lifted portrait under `JAWS`, turned by `YAWS`."""
+    """A lifted portrait under `JAWS` or others, turned by `YAWS`."""
 
-    def __init__(self, portrait) -> None:
+    def __init__(self, portrait, jaws=JAWS) -> None:
         self.avatar = lift_portrait(portrait, 256)
-        table = np.array([[frame.get(name, 0.0) for name in ARKIT_NAMES] for frame in JAWS])
-        turned = replace(neutral_motion(len(JAWS)), rotation=rotation_of(YAWS, 0 * YAWS))
+        table = np.array([[frame.get(name, 0.0) for name in ARKIT_NAMES] for frame in jaws])
+        yaws = YAWS[: len(jaws)]
+        turned = replace(neutral_motion(len(jaws)), rotation=rotation_of(yaws, 0 * yaws))
         self.performance = self.avatar.perform(add_arkit(turned, table))
         self.drawings = [(rgb.copy(), alpha.copy()) for rgb, alpha in self.performance.frames(SIZE, SIZE)]
 
@@ -66,12 +68,17 @@ def smiling(portrait):
 
 
 @pytest.fixture(scope="module")
-def closed():
+def closed_portrait():
     """A painting with closed lips."""
     from gagavatar_nodes import assets
     from gagavatar_nodes.media.images import read_image
 
-    return Face(track_portrait(read_image(assets.path("portrait_admiral.jpg")).rgb))
+    return track_portrait(read_image(assets.path("portrait_admiral.jpg")).rgb)
+
+
+@pytest.fixture(scope="module")
+def closed(closed_portrait):
+    return Face(closed_portrait)
 
 
 @pytest.fixture(params=["smiling", "closed"])
@@ -134,6 +141,17 @@ def test_the_throat_is_darker_than_the_lips_soft_and_not_black(face):
     assert np.ptp(throat) > 0.04
     color = rgb[inside & (face.share(3, Handle.CAVITY) > 0.9)].mean(0)
     assert color[0] > 1.3 * color[2]
+
+
+def test_the_dark_line_of_closed_lips_is_gone_where_they_part(closed_portrait):
+    """It is their shade: around an open mouth lips go on as they are beside it."""
+    crop = closed_portrait.crop.copy()
+    line = closed_portrait.landmarks[list(UPPER_CURVE), :2].round().astype(np.int32)
+    cv2.polylines(crop, [line], False, (20, 10, 10), 1)
+    drawn = Face(replace(closed_portrait, crop=crop), JAWS[2:3])
+    opened = drawn.between(0).astype(np.uint8)
+    edge = drawn.between(0, OUTER_LIPS) & (cv2.dilate(opened, np.ones((3, 3))) > opened)
+    assert np.percentile(drawn.drawings[0][0].mean(-1)[edge], 10) > 0.09
 
 
 def test_no_holes_within_the_lips_at_any_opening(face):
