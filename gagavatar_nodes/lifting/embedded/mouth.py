@@ -41,7 +41,7 @@ _LINE_CM, _BEFORE_CM, _LINE_SIGMA_CM = (0.0, 0.03), 0.15, 0.07
 """Where, from the lips' edges outward and before them, and how wide lies what covers the line between closed lips."""
 _LIP_EDGE = 4 / 512  # of the crop's edge, from the inner lips, where their inner sides' color begins
 _THIN_LIP = 1.0  # most of the way to a lip's middle
-_MIDDLE = {LOWER_CURVE: LOWER_MIDDLE, UPPER_CURVE: UPPER_MIDDLE}
+_MIDDLE: dict[tuple[int, ...], tuple[int, ...]] = {LOWER_CURVE: LOWER_MIDDLE, UPPER_CURVE: UPPER_MIDDLE}
 
 
 @dataclass(frozen=True)
