@@ -39,6 +39,15 @@ class Sight:
     """[N] 0..1 whether it is hair, or what is worn on it, and not skin."""
 
 
+def mirrored(seen: Sight, twin: Sight) -> np.ndarray:
+    """[N] 0..1 how far what is `seen` of points takes the detail of their twins on the other side.
+
+    Where those are not surely seen, or no better, they would only add their own contour.
+    """
+    share: np.ndarray = np.maximum(2 * twin.trust - 1 - seen.trust, 0)
+    return share
+
+
 @dataclass(frozen=True)
 class Surface:
     """Points close to evenly spread, each joined to its neighbors."""
@@ -109,9 +118,8 @@ class Surface:
         gray = copied.mean(1, keepdims=True)
         copied = gray + _CHROMA * (copied - gray)
         sure = np.minimum(seen.trust[one], seen.trust[other])
-        # Seen no better than their own, differences of the other side would only blur them with its contour's.
-        better = np.maximum(twin.trust - seen.trust, 0)
-        copy = (1 - sure) * np.minimum(better[one], better[other]) * ~border
+        taken = mirrored(seen, twin)
+        copy = (1 - sure) * np.minimum(taken[one], taken[other]) * ~border
         made = np.minimum(likely[one], likely[other]) * (1 - sure - copy).clip(0) * ~border
         wanted = sum(
             share[:, None] * (values[one] - values[other])

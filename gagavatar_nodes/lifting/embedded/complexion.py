@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.ndimage import distance_transform_edt, map_coordinates
 
 from ...easing import smoothstep
 from ...face.topology import CHIN, FACE_OVAL, INNER_LIPS
 from ...types import Portrait
-from .completion import BLACK, Sight, Surface
+from .completion import BLACK, Sight, Surface, mirrored
 from .depth import FrontDepth
 from .ears import hair_over_ears, on_ears
 from .hair import scalp_weight
@@ -18,12 +20,15 @@ from .pixels import polygon, whole_pixels
 from .regions import Regions
 from .shading import Shading
 from .stage import Stage
+from .steep import OUTLINE_CM
 
 _EDGE_ON, _SEEN_ASLANT = 0.42, 0.1  # cosines to the camera under which a contour's colors are no skin's, no hair's
 _UNDERSIDE_CM, _UNDERSIDE = 2.0, (0.1, 0.5)  # over the chin the jaw has one, where it faces down by these cosines
 _SURE, _TONES = 0.9, 16  # trust in what is seen of skin, and steps of its light
 _HIDDEN_CM = 0.6  # what lies so far behind the front of the head
-_OPAQUE, _CLIFF_CM, _CONTOUR_CM = 0.9, 0.4, (0.2, 0.5)  # of the matte, between pixels, from a contour
+_OPAQUE, _CLIFF_CM = 0.9, 0.4  # of the matte, and between the depths of pixels
+_LIKELY = 0.4  # how far the light of skin counts where none was seen, against what it joins: within two centimeters
+_CONTOUR_CM = (0.2, 0.5)  # from one, within which pixels hold colors of both sides
 _GRAY = 0.05  # of a hue's strength, as a logarithm: less is none
 
 
@@ -44,13 +49,21 @@ def skin_colors(
     mirror = np.array([-1.0, 1.0, 1.0])
     placed, size = stage.project(stage.from_canonical(head)), portrait.size
     _, _, front = rasterize_mesh(placed, skin_triangles(), size, size)
-    clear = _clear_of_contours(depth, portrait, stage)
+    contours = _from_contours(depth, portrait, stage)
     facing = [normals * m @ stage.rotation.T for m in (np.ones(3), mirror)]
     seen, twin = (
-        _sight(points * m, faced[:, 2], portrait, stage, front, clear, regions)
+        _sight(points * m, faced[:, 2], portrait, stage, front, contours, regions)
         for m, faced in zip((1, mirror), facing, strict=True)
     )
     shading = Shading.of(facing[0], seen.colors, seen.trust * (1 - seen.hair))
+    seen, twin = (
+        _without_rims(
+            sight,
+            shading.likeness(faced, sight.colors),
+            _sample(contours[..., None], stage.project(stage.from_canonical(points * m)))[:, 0],
+        )
+        for sight, m, faced in zip((seen, twin), (1, mirror), facing, strict=True)
+    )
     surface = Surface.of(points, normals)
     pixels = stage.project(stage.from_canonical(points))
     ear, light = on_ears(points, head)
@@ -62,9 +75,9 @@ def skin_colors(
     skin += under[:, None] * (regions.under - skin)
     unknown = 1 - np.maximum(seen.trust, twin.trust)
     guess = skin + hair[:, None] * (behind - skin)
-    colors = surface.colors(seen, twin, hair, guess, np.maximum(hair, under) * unknown)
+    colors = surface.colors(seen, twin, hair, guess, np.maximum(np.maximum(hair, under), _LIKELY) * unknown)
     folds = unknown * (1 - hair) * (light - 1)
-    return as_saturated(colors * (1 + folds)[:, None], seen, hair)
+    return as_saturated(colors * (1 + folds)[:, None], seen, hair, mirrored(seen, twin))
 
 
 def _hair_over_ears(
@@ -84,8 +97,8 @@ def _underside(points: np.ndarray, normals: np.ndarray, portrait: Portrait) -> n
     return down * smoothstep(1 - (points[:, 1] - portrait.canonical[CHIN, 1]) / _UNDERSIDE_CM)
 
 
-def as_saturated(colors: np.ndarray, seen: Sight, hair: np.ndarray) -> np.ndarray:
-    """Return colors [N, 3] 0..1 of skin, where it was not seen no grayer than what was `seen` of it in the same light.
+def as_saturated(colors: np.ndarray, seen: Sight, hair: np.ndarray, copied: np.ndarray) -> np.ndarray:
+    """Return colors [N, 3] 0..1 of skin, where `copied` [N] 0..1 no grayer than what was `seen` in the same light.
 
     What is `hair` [N] 0..1 stays. Skin in the shade has more of its hue than skin in the light: detail of the mirrored
     side, laid on light that burns out, would be gray.
@@ -99,7 +112,7 @@ def as_saturated(colors: np.ndarray, seen: Sight, hair: np.ndarray) -> np.ndarra
     light = np.array([part.mean() for part in by_light])
     hues = np.array([np.median(part - part.mean(1, keepdims=True), axis=0) for part in by_light])
     hue = np.stack([np.interp(gray, light, channel) for channel in hues.T], 1)
-    return no_grayer(colors, hue, (1 - seen.trust) * (1 - hair))
+    return no_grayer(colors, hue, copied * (1 - hair))
 
 
 def no_grayer(colors: np.ndarray, hue: np.ndarray, much: np.ndarray | float) -> np.ndarray:
@@ -119,12 +132,12 @@ def _sight(
     portrait: Portrait,
     stage: Stage,
     front: np.ndarray,
-    clear: np.ndarray,
+    contours: np.ndarray,
     regions: Regions,
 ) -> Sight:
     """Return what the portrait shows of points [N, 3] of the head, whose depth is `front` [S, S].
 
-    Their normals have cosines `facing` [N] to the camera, and pixels are `clear` [S, S] 0..1 of contours.
+    Their normals have cosines `facing` [N] to the camera, and pixels are `contours` [S, S] centimeters from any.
     """
     pixels = stage.project(stage.from_canonical(points))
     bare = np.maximum(regions.face, regions.skin)
@@ -134,7 +147,7 @@ def _sight(
     hair *= (1 - bare) * (1 - _in_face(points, portrait))
     aslant = np.maximum(hair, throat)
     trust = _visibility(facing, pixels, portrait, front, aslant)
-    trust *= aslant + (1 - aslant) * _sample(clear[..., None], pixels)[:, 0]
+    trust *= aslant + (1 - aslant) * _ramp(_sample(contours[..., None], pixels)[:, 0], *_CONTOUR_CM)
     # Beside the face, shade and what hangs before the skin are none of its colors.
     trust *= np.maximum(bare, hair)
     return Sight(trust, _sample(portrait.crop / np.float32(255), pixels), hair)
@@ -151,16 +164,27 @@ def _in_face(points: np.ndarray, portrait: Portrait) -> np.ndarray:
     return map_coordinates(inside, at[:, ::-1].T, order=1, mode="constant") * before
 
 
-def _clear_of_contours(depth: FrontDepth, portrait: Portrait, stage: Stage) -> np.ndarray:
-    """[S, S] float32 0..1 how far pixels are from the edges of what is in front: those hold colors of both sides.
+def _without_rims(sight: Sight, likely: np.ndarray, distance: np.ndarray) -> Sight:
+    """Return a sight without what lies along contours, `distance` [N] centimeters away, and is not `likely` [N] skin.
+
+    As a rim of light, or a lock of hair.
+    """
+    unlike = (1 - likely) * (1 - _ramp(distance, *OUTLINE_CM)) * (1 - sight.hair)
+    return replace(sight, trust=sight.trust * (1 - unlike))
+
+
+def _from_contours(depth: FrontDepth, portrait: Portrait, stage: Stage) -> np.ndarray:
+    """[S, S] float32 centimeters from the edges of what is in front, whose pixels hold colors of both sides.
 
     Edges are the matte's and the depth's, as beside a nose that stands before its cheek.
     """
     step = [np.abs(np.diff(depth.z, axis=axis, append=np.take(depth.z, [-1], axis))) for axis in (0, 1)]
     edge = (np.maximum(*step) > _CLIFF_CM) | (portrait.alpha < _OPAQUE)
-    low, high = _CONTOUR_CM
-    distance = distance_transform_edt(~edge) / stage.scale
-    return np.clip((distance - low) / (high - low), 0, 1).astype(np.float32)
+    return (distance_transform_edt(~edge) / stage.scale).astype(np.float32)
+
+
+def _ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.clip((values - low) / (high - low), 0, 1)
 
 
 def _visibility(

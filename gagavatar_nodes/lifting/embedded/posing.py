@@ -6,7 +6,6 @@ times faster than products of small matrices.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
@@ -17,17 +16,13 @@ from ...types import HEAD_UNITS_PER_CM
 from .binding import CONTROLS, LANDMARKS
 from .layer import Layer
 from .stage import Stage
+from .steep import TURN, steep_splats
 
 SIGMA = 0.5
 """Standard deviation of a lattice splat, in distances between neighbors: smooth without blurring the portrait."""
 _MOST_STRETCH = 2.5  # a splat grows no longer than this many rest lengths; the layer under it shows instead
 _LEAST_WEIGHT = 1e-3  # of a binding; controls move by a centimeter or two
-_STEEP = (0.3, 0.6)  # cosines to the camera under which the portrait saw a surface from its side; the less, the sooner
-_UNDER_CM, _NEAR_CM, _OPAQUE = 0.4, (0.8, 1.6), 0.9  # how far under them the head's surface must be
-_ASLANT_CM = 3.0  # times 0 for a surface of the same slope to 1/2 for one at a right angle
-_EVEN_CM, _CELLS = 0.35, 3  # standard deviation over which normals are smooth, and cells of it
 _BLOCK = 4096  # discs at once: BLAS would call threads for more, which spin long after so small a product
-_TURN = (0.06, 0.22)  # growth of that cosine over which its pixels give way
 
 
 class Poser:
@@ -51,7 +46,9 @@ class Poser:
         self._factors, self._limits = self._spans()
         inside = (layer.binding.weights[:, :3].sum(1) > 0.999) & (layer.binding.weights[:, 3] == 0)
         self._on_face = inside & (layer.binding.controls < LANDMARKS).all(1)
-        self._find_steep(layer)
+        self._steep, self._normals, self._facing = steep_splats(
+            layer, self._rest, self._normals_at_rest(), self._on_face, stage.rotation
+        )
 
     @property
     def steep(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -82,50 +79,16 @@ class Poser:
         """
         shown = np.ones(len(self._head), np.float32)
         gain = self._normals @ placement.rotation[2].astype(np.float32) - self._facing
-        shown[self._steep] = np.clip(1 - (gain - _TURN[0]) / (_TURN[1] - _TURN[0]), 0, 1)
+        shown[self._steep] = np.clip(1 - (gain - TURN[0]) / (TURN[1] - TURN[0]), 0, 1)
         return shown
 
-    def _find_steep(self, layer: Layer) -> None:
-        """Splats of the head that the portrait saw from its side: rows, canonical normals, cosines to the camera."""
+    def _normals_at_rest(self) -> np.ndarray:
+        """[L, 3] of the lattices' surface on the stage, toward the camera."""
         tangents = self._tangent(self._rest, 0), self._tangent(self._rest, 1)
         normals = np.cross(*(np.stack(t, 1) for t in tangents))  # type: ignore[call-overload]
         normals *= np.sign(normals[:, 2:]) / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
         _spread_normals(normals, self._rest[:2, : self._lattice].T)
-        normals = self._smooth(normals)
-        low, high = _STEEP
-        steep = np.flatnonzero(normals[:, 2] < high)
-        gap = self._gap(steep, normals[steep], layer)
-        steep, gap = steep[gap < _NEAR_CM[1]], gap[gap < _NEAR_CM[1]]
-        self._steep = steep
-        self._normals = (normals[steep] @ self._stage.rotation).astype(np.float32)
-        facing = normals[steep, 2]
-        # Those give way later, up to not at all, that face the camera or have little behind: no edge in between.
-        held = np.clip((gap - _NEAR_CM[0]) / (_NEAR_CM[1] - _NEAR_CM[0]), 0, 1)
-        self._facing = facing + np.maximum(facing - low, 0) + held
-
-    def _smooth(self, normals: np.ndarray) -> np.ndarray:
-        """Return normals [L, 3] as smooth as the face: between a mesh's triangles they would give way in rags."""
-        places = self._rest[:2, : self._lattice] / _EVEN_CM
-        column, row = np.round((places - places.min(1, keepdims=True)) * _CELLS).astype(int) + 3 * _CELLS
-        image = np.zeros((row.max() + 3 * _CELLS, column.max() + 3 * _CELLS, 3), np.float32)
-        np.add.at(image, (row, column), normals)
-        image = cv2.GaussianBlur(image, (0, 0), _CELLS)
-        smooth = image[row, column]
-        smooth /= np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-12)
-        return smooth
-
-    def _gap(self, rows: np.ndarray, normals: np.ndarray, layer: Layer) -> np.ndarray:
-        """[K] centimeters from under lattice splats, to the head's own surface, which are discs; 0 in the face."""
-        shown = np.flatnonzero(layer.opacities[self._lattice :] > _OPAQUE)
-        if not len(shown) or not len(rows):
-            return np.full(len(rows), np.inf)
-        under = self._rest[:, rows].T - _UNDER_CM * normals
-        distance, nearest = cKDTree(self._rest[:, self._lattice :].T[shown]).query(under)
-        discs = symmetric_matrices(self._discs[shown][nearest].astype(np.float64))
-        own = normals @ self._stage.rotation
-        across = np.einsum("ki,kij,kj->k", own, discs, own) / np.trace(discs, axis1=1, axis2=2)
-        gap = distance + _ASLANT_CM * across  # what bridges a valley has another slope than the head under it
-        return np.where(self._on_face[rows], 0, np.where(self._head[rows] > 0.5, gap, np.inf))
+        return normals
 
     def _place(self, points: np.ndarray, placement: HeadPlacement) -> np.ndarray:
         """[3, N] stage positions: the head turns about the neck, the torso stays."""

@@ -22,7 +22,7 @@ def completed(shown: np.ndarray) -> dict[str, np.ndarray]:
     trust = np.concatenate([np.ones(len(shown)), np.zeros(len(UNSEEN))])
     colors = np.concatenate([shown, np.array(list(UNSEEN.values()))])
     hair = np.array([0.0] * len(shown) + [float(name == "hair") for name in UNSEEN])
-    result = as_saturated(colors, Sight(trust, colors, hair), hair)
+    result = as_saturated(colors, Sight(trust, colors, hair), hair, 1 - trust)
     assert result[: len(shown)] == pytest.approx(shown, abs=1e-6)
     return dict(zip(UNSEEN, result[len(shown) :], strict=True))
 
