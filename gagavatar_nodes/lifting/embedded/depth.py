@@ -22,6 +22,7 @@ MIDDLE_PLANE_CM = -5.0
 _FEATHER_CM = 0.95  # landmark mesh blends into the head over this width
 _NECK_CM = 3.5  # the fitted head ends in a cut neck: trust it only so far under the chin
 _TRENCH_CM = 2.0  # how far the neck's sides may sink below the shell before they meet the shoulders
+_THROAT_CM, _EDGE_CM = 4.0, 0.5  # how far the bare throat may, and how wide the matte's edge beside it is
 _CHEEK_CM, _BESIDE_CM = 0.8, 1.2  # how far behind the face its outline lies, and around how far beside it
 _HAIR_CM, _TORSO_CM = 6.0, 4.0  # thickness of the shell before the middle plane
 _SHELL_CM, _RIM_CM = 4.5, 1.2  # distance from the matte's edge over which the shell, and everything, bends back
@@ -41,15 +42,31 @@ class FrontDepth:
     """[S, S] float32 0..1 the matte, gone on over what the picture cuts off of the head."""
 
 
-def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDepth:
-    """Depth of every pixel of the crop; `head` [V, 3] are the fitted head's canonical vertices."""
+def landmark_mesh(portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
+    """Return the landmark triangle [S, S] under each pixel, -1 outside the face, and its stage z [S, S]."""
+    points = portrait.landmarks[:468].astype(float) * [1, 1, -1 / float(portrait.pose.scale)]
+    face, _, z = rasterize_mesh(points, canonical_face().triangles, portrait.size, portrait.size)
+    return face, z
+
+
+def front_depth(
+    portrait: Portrait, stage: Stage, head: np.ndarray, mesh: tuple[np.ndarray, np.ndarray], throat: np.ndarray
+) -> FrontDepth:
+    """Depth of every pixel of the crop.
+
+    Args:
+        portrait: the portrait.
+        stage: its stage.
+        head: [V, 3] canonical vertices of the fitted head.
+        mesh: the face, as `landmark_mesh` has it.
+        throat: [S, S] 0..1 where the throat is seen.
+    """
     size, scale = portrait.size, stage.scale
-    points = portrait.landmarks[:468].astype(float) * [1, 1, -1 / scale]
-    face, _, face_z = rasterize_mesh(points, canonical_face().triangles, size, size)
+    face, face_z = mesh
     in_face = face >= 0
-    _, _, head_z = rasterize_mesh(stage.project(stage.from_canonical(head)), skin_triangles(), size, size)
+    _, _, bare_z = rasterize_mesh(stage.project(stage.from_canonical(head)), skin_triangles(), size, size)
     rows = np.arange(size)[:, None]
-    in_head = cv2.erode(np.isfinite(head_z).astype(np.uint8), np.ones((9, 9))) > 0
+    in_head = cv2.erode(np.isfinite(bare_z).astype(np.uint8), np.ones((9, 9))) > 0
     in_head &= rows < _below_chin(portrait, stage, _NECK_CM)
     middle = float(stage.from_canonical(np.array([[0, 0, MIDDLE_PLANE_CM]]))[0, 2])
     matte = whole_matte(portrait)
@@ -57,7 +74,7 @@ def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDept
     shell = _shell(portrait, stage, edge, middle)
     # Hair lies over the head: above the chin the outer one of the two surfaces is seen.
     hair = in_head & (rows < _below_chin(portrait, stage, 0))
-    head_z = np.where(hair, np.maximum(head_z, shell), head_z)
+    head_z = np.where(hair, np.maximum(bare_z, shell), bare_z)
 
     inside = distance_transform_edt(in_face) / scale
     blend = np.clip(inside / _FEATHER_CM, 0, 1)
@@ -71,6 +88,9 @@ def front_depth(portrait: Portrait, stage: Stage, head: np.ndarray) -> FrontDept
     rim = np.clip(edge / _RIM_CM, 0, 1)
     behind = _beside_face(in_face, face_z, scale, middle)
     z = np.where(in_face, z, behind + (z - behind) * np.sqrt(rim * (2 - rim)))
+    row, column = distance_transform_edt(~in_head, return_distances=False, return_indices=True)
+    deep = np.maximum(bare_z[row, column], shell - _THROAT_CM)
+    z += np.where(in_face, 0, _whole(throat, portrait.alpha, scale)) * np.minimum(deep - z, 0)
     smooth = cv2.GaussianBlur(z, (0, 0), 0.28 * scale)
     blend = np.clip(inside / (0.8 * _FEATHER_CM), 0, 1)
     return FrontDepth(blend * z + (1 - blend) * smooth, face, in_head | in_face, matte)
@@ -81,6 +101,13 @@ def _beside_face(in_face: np.ndarray, face_z: np.ndarray, scale: float, middle: 
     distance, (row, column) = distance_transform_edt(~in_face, return_indices=True)
     near = np.maximum(face_z[row, column] - _CHEEK_CM, middle)
     return middle + (near - middle) * np.exp(-((distance / scale / _BESIDE_CM) ** 2))
+
+
+def _whole(throat: np.ndarray, alpha: np.ndarray, scale: float) -> np.ndarray:
+    """[S, S] 0..1 the throat up to the matte's edge, softly: a rim left before it would hang from the jaw in rags."""
+    reach = 2 * round(_EDGE_CM * scale) + 1
+    around = cv2.dilate(throat, np.ones((reach, reach)))
+    return cv2.blur(np.where(alpha < 0.95, around, throat), (reach // 2,) * 2)
 
 
 def _distance_to_edge(alpha: np.ndarray) -> np.ndarray:

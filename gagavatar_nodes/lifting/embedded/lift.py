@@ -9,7 +9,7 @@ from ...types import Portrait
 from .avatar import EmbeddedAvatar
 from .cloth import cloth_beside
 from .colors import solve_colors
-from .depth import front_depth
+from .depth import FrontDepth, front_depth, landmark_mesh
 from .detail import fine_nodes
 from .eyes import eye_layers
 from .hair import grow_hair
@@ -43,9 +43,8 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     portrait = refine_lips(portrait)
     stage = Stage.of(portrait)
     head = fit_head(portrait.canonical)
-    depth = front_depth(portrait, stage, head)
+    regions, depth = parse_portrait(portrait, stage, head)
     lattice = Lattice.over(portrait, density)
-    regions = Regions.of(portrait, depth)
     cloth = cloth_beside(portrait, stage, regions)
     front = front_layer(portrait, stage, depth, fine_nodes(portrait, lattice), cloth)
     backing = backing_layer(portrait, stage, depth, lattice, cloth)
@@ -60,3 +59,10 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     hidden = len(backing) + len(tube) + len(skin) + len(lids) + len(whites)
     avatar = solve_opacities(avatar, portrait, len(front), hidden)
     return solve_colors(avatar, portrait, np.delete(np.arange(len(avatar)), slice(len(front), len(front) + hidden)))
+
+
+def parse_portrait(portrait: Portrait, stage: Stage, head: np.ndarray) -> tuple[Regions, FrontDepth]:
+    """Return what a portrait's pixels are and how deep they lie, by the fitted head `head` [V, 3]."""
+    mesh = landmark_mesh(portrait)
+    regions = Regions.of(portrait, mesh[0] >= 0)
+    return regions, front_depth(portrait, stage, head, mesh, regions.throat)

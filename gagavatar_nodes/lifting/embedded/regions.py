@@ -9,7 +9,6 @@ import numpy as np
 
 from ...face.topology import CHIN, EYE_RINGS, FACE_OVAL, FOREHEAD, INNER_LIPS, LEFT_EYE_RING, RIGHT_EYE_RING
 from ...types import Portrait
-from .depth import FrontDepth
 from .hair_texture import hair_around
 from .pixels import polygon
 from .throat import throat_of
@@ -44,10 +43,9 @@ class Regions:
     """[S, S, 3] float32 RGB 0..1 of the head's back: the hair around the face continued over it, a little darker."""
 
     @staticmethod
-    def of(portrait: Portrait, depth: FrontDepth) -> Regions:
-        """Return the regions of a tracked portrait."""
+    def of(portrait: Portrait, face: np.ndarray) -> Regions:
+        """Return the regions of a tracked portrait, whose face is `face` [S, S] bool."""
         opaque = portrait.alpha > _OPAQUE
-        face = depth.face >= 0
         lab = _lab(portrait)
         shown = lab[face & opaque & ~_features(portrait)]
         skin = _likeness(lab, shown) * opaque

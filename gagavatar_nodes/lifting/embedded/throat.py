@@ -12,7 +12,9 @@ from .completion import BLACK
 _LIGHT = (-1.3, 0.15, 0.2)  # of the skin in its shade over the jaw's, logarithms: least, most, and how softly
 _STRONGER, _WEAKER, _OTHER = 0.4, 0.12, 0.15  # how much its hue may differ: shade of skin is no grayer than its light
 _WIDE = (0.5, 0.8)  # of the distance from the chin to the face's sides: there it ends
-_NEAR_CM = (0.4, 2.5)  # under the chin is the throat that shows what light is there
+_NEAR_CM = (0.4, 2.5)  # under the chin a throat would be seen
+_RIM_CM = (0.2, 0.8)  # under the jaw its own shade lies on the throat
+_DARKER = (0.7, 0.9)  # of the light there: less falls on hair
 _FEW = 0.3  # share of what is seen there
 _SHADE = 0.65  # of the jaw's underside where no throat is seen
 
@@ -20,7 +22,7 @@ _SHADE = 0.65  # of the jaw's underside where no throat is seen
 def throat_of(
     color: np.ndarray, beside: np.ndarray, jaw: np.ndarray, portrait: Portrait
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the throat is seen, and its color under the chin.
+    """Return where the throat is seen, and its color in the jaw's shade.
 
     Args:
         color: [S, S, 3] RGB 0..1 of the crop.
@@ -29,8 +31,8 @@ def throat_of(
         portrait: with landmarks.
 
     Returns:
-        [S, S] float32 0..1 how much pixels are like skin in the shade, 0 but under the jaw; and [3] RGB 0..1, the jaw's
-        in its own shade where too little of a throat is seen.
+        [S, S] float32 0..1 how much pixels are like skin in the shade, 0 but under the jaw; and [3] RGB 0..1 of
+        what lies in the jaw's own shade: right under it, or the jaw's color darkened if too little of a throat is seen.
     """
     marks, scale = portrait.landmarks, float(portrait.pose.scale)
     column, row = marks[CHIN, :2]
@@ -45,7 +47,12 @@ def throat_of(
     shown = near & (throat > 0.5)
     if shown.sum() <= _FEW * near.sum():
         return np.zeros(beside.shape, np.float32), _SHADE * jaw
-    return throat.astype(np.float32), np.median(color[shown], axis=0)
+    close, far = (np.roll(beside, round(reach * scale), axis=0) for reach in _RIM_CM)
+    rim = (throat > 0.5) & close & ~far
+    under = np.median(color[rim if rim.any() else shown], axis=0)
+    low, high = _DARKER
+    light = (color + BLACK).mean(-1) / (under + BLACK).mean()
+    return (throat * smoothstep((light - low) / (high - low))).astype(np.float32), under
 
 
 def like_shade(color: np.ndarray, skin: np.ndarray) -> np.ndarray:

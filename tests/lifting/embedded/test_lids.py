@@ -12,9 +12,9 @@ from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
 from gagavatar_nodes.face.topology import LEFT_EYE_RING, LID_CREASES, LOWER_LIDS, RIGHT_EYE_RING, UPPER_LIDS
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import Handle
-from gagavatar_nodes.lifting.embedded.depth import front_depth
 from gagavatar_nodes.lifting.embedded.head_fit import fit_head
 from gagavatar_nodes.lifting.embedded.lids import lid_layer
+from gagavatar_nodes.lifting.embedded.lift import parse_portrait
 from gagavatar_nodes.lifting.embedded.stage import Stage
 from gagavatar_nodes.media.images import read_image
 from gagavatar_nodes.rendering import rasterize
@@ -85,7 +85,7 @@ def portrait():
 def lid_colors(portrait, crop: np.ndarray) -> np.ndarray:
     """[N, 3] of both lids, folded, of the portrait with another crop [S, S, 3]."""
     stage = Stage.of(portrait)
-    depth = front_depth(portrait, stage, fit_head(portrait.canonical))
+    _, depth = parse_portrait(portrait, stage, fit_head(portrait.canonical))
     return lid_layer(replace(portrait, crop=crop.astype(np.uint8)), stage, depth).colors
 
 

@@ -10,12 +10,11 @@ import pytest
 from gagavatar_nodes.face.topology import CHIN
 from gagavatar_nodes.lifting.embedded.binding import neck_follow
 from gagavatar_nodes.lifting.embedded.complexion import skin_colors
-from gagavatar_nodes.lifting.embedded.depth import front_depth
 from gagavatar_nodes.lifting.embedded.hair import outer_triangles
 from gagavatar_nodes.lifting.embedded.head_fit import fit_head
+from gagavatar_nodes.lifting.embedded.lift import parse_portrait
 from gagavatar_nodes.lifting.embedded.mesh import vertex_normals
 from gagavatar_nodes.lifting.embedded.neck import Neck
-from gagavatar_nodes.lifting.embedded.regions import Regions
 from gagavatar_nodes.lifting.embedded.stage import Stage
 
 SKIN, CLOTH = (205, 150, 125), (20, 40, 120)
@@ -37,8 +36,8 @@ def dressed(portrait, left: float, right: float):
     crop = np.where(worn[..., None], CLOTH, SKIN).astype(np.uint8)
     painted = replace(portrait, crop=crop, alpha=np.ones_like(portrait.alpha))
     head = fit_head(painted.canonical)
-    depth = front_depth(painted, stage, head)
-    return painted, stage, depth, head, Regions.of(painted, depth)
+    regions, depth = parse_portrait(painted, stage, head)
+    return painted, stage, depth, head, regions
 
 
 def test_a_collar_is_as_high_as_it_is_seen_beside_the_neck(portrait):

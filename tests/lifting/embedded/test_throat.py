@@ -32,3 +32,15 @@ def test_the_jaws_underside_has_the_throats_color_or_its_own_shade(portrait, und
         assert not throat.any()
         assert (below < SKIN).all()
         assert below / below.sum() == pytest.approx(SKIN / SKIN.sum())
+
+
+def test_dark_hair_beside_the_throat_is_no_shade(portrait):
+    rows, columns = np.mgrid[: portrait.size, : portrait.size]
+    column, row = portrait.landmarks[CHIN, :2]
+    shown, hair = rows > row, np.abs(columns - column) > 2.8 * portrait.pose.scale
+    color = np.where(shown[..., None], np.where(hair[..., None], 0.55 * SHADE, SHADE), SKIN)
+    assert like_shade(0.55 * SHADE, SKIN) > 0.5  # by itself it could be
+    throat, below = throat_of(color, shown, SKIN, portrait)
+    assert below == pytest.approx(SHADE, abs=0.02)
+    assert throat[shown & hair].max() < 0.1
+    assert throat[-1, round(float(column))] > 0.8

@@ -16,11 +16,10 @@ from gagavatar_nodes.face.topology import CHIN
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import head_weight
 from gagavatar_nodes.lifting.embedded.complexion import skin_colors
-from gagavatar_nodes.lifting.embedded.depth import front_depth
 from gagavatar_nodes.lifting.embedded.hair import outer_triangles
 from gagavatar_nodes.lifting.embedded.head_fit import fit_head
+from gagavatar_nodes.lifting.embedded.lift import parse_portrait
 from gagavatar_nodes.lifting.embedded.mesh import vertex_normals
-from gagavatar_nodes.lifting.embedded.regions import Regions
 from gagavatar_nodes.lifting.embedded.stage import Stage
 from gagavatar_nodes.media.images import read_image
 from gagavatar_nodes.tracking.portrait import track_portrait
@@ -115,11 +114,11 @@ def test_a_rim_of_light_along_the_outline_is_no_skin(portrait):
         alpha=np.where(beyond > 0, 0, np.ones_like(portrait.alpha)),
     )
     head = fit_head(painted.canonical)
-    depth = front_depth(painted, stage, head)
+    regions, depth = parse_portrait(painted, stage, head)
     triangles = outer_triangles(head)
     used = np.unique(triangles)
     points, normals = head[used], vertex_normals(head, triangles)[used]
-    colors = skin_colors(points, normals, painted, stage, depth, head, Regions.of(painted, depth))
+    colors = skin_colors(points, normals, painted, stage, depth, head, regions)
     cheek = (points[:, 0] > 3) & (points[:, 2] > 0) & (np.abs(points[:, 1]) < 4)
     assert cheek.sum() > 20
     assert np.abs(colors[cheek] - skin / 255).max() < 0.05
