@@ -24,7 +24,11 @@ _log = logging.getLogger(__name__)
 
 
 def matte_with(
-    crop: np.ndarray, alpha: np.ndarray, landmarks: np.ndarray, method: str = "auto"
+    crop: np.ndarray,
+    alpha: np.ndarray,
+    landmarks: np.ndarray,
+    method: str = "auto",
+    inside: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the person's matte in a crop that has an alpha channel, and the crop as it is seen.
 
@@ -36,6 +40,7 @@ def matte_with(
         alpha: [S, S] float32 0..1.
         landmarks: [478, 3] pixels of the crop.
         method: one of `matting.METHODS`.
+        inside: [S, S] bool, what of the crop is in the picture.
 
     Returns:
         matte [S, S] float32 0..1, and crop [S, S, 3] uint8.
@@ -44,7 +49,7 @@ def matte_with(
         FaceError: the channel leaves the face out and is no inverted matte either.
     """
     if alpha.max() < _NOTHING:
-        return matte_person(crop, landmarks, method), crop
+        return matte_person(crop, landmarks, method, inside), crop
     face = _face_alpha(alpha, landmarks)
     inverted = face < 0.5 < alpha.max()
     if inverted:
@@ -53,9 +58,9 @@ def matte_with(
         face = _face_alpha(alpha, landmarks)
     alpha = np.minimum(alpha / max(face, _NOTHING), 1).astype(np.float32)
     if alpha.min() > 1 - _NOTHING:
-        return matte_person(crop, landmarks, method), crop
+        return matte_person(crop, landmarks, method, inside), crop
     seen = np.round(crop * alpha[..., None] + _WHITE * (1 - alpha[..., None])).astype(np.uint8)
-    own = matte_person(crop if inverted else seen, landmarks, method)
+    own = matte_person(crop if inverted else seen, landmarks, method, inside)
     if _is_matte(alpha, own):
         return alpha, crop
     if inverted:

@@ -7,9 +7,9 @@ import numpy as np
 from ..face.topology import FACE_OVAL
 from ..packages import load_package
 from .closed_form import closed_form_alpha
-from .onnx_session import session
 from .opencv import opencv
 from .outline import head_outline
+from .person import segment_person
 
 METHODS = ("auto", "closed-form", "guided", "pymatting", "none")
 """`auto` is `closed-form`, ours; `guided` is faster and blurrier; `pymatting` needs that package; `none` keeps all."""
@@ -28,8 +28,12 @@ _BAND = 9 / 512
 """Half-width of the trimap's band, as a share of the crop's edge."""
 
 
-def matte_person(crop: np.ndarray, landmarks: np.ndarray, method: str = "auto") -> np.ndarray:
+def matte_person(
+    crop: np.ndarray, landmarks: np.ndarray, method: str = "auto", inside: np.ndarray | None = None
+) -> np.ndarray:
     """Alpha [S, S] float32 0..1 of the person in `crop` [S, S, 3] uint8 RGB, whose face is at `landmarks` [478, 3] px.
+
+    `inside` [S, S] bool tells the picture from what the crop has beyond its edges.
 
     Raises:
         ValueError: `method` is not one of `METHODS`.
@@ -39,8 +43,7 @@ def matte_person(crop: np.ndarray, landmarks: np.ndarray, method: str = "auto") 
         raise ValueError(f"matting must be one of {', '.join(METHODS)}, but got {method!r}")
     if method == "none":
         return np.ones(crop.shape[:2], np.float32)
-    segmentation = segment_person(crop)
-    mask = _grab_cut(crop, landmarks, segmentation)
+    mask = _grab_cut(crop, landmarks, inside)
     trimap = _trimap(mask, landmarks)
     if method == "pymatting":
         return _pymatting_alpha(crop, trimap)
@@ -48,20 +51,13 @@ def matte_person(crop: np.ndarray, landmarks: np.ndarray, method: str = "auto") 
     return guess if method == "guided" else closed_form_alpha(crop, trimap, guess)
 
 
-def segment_person(crop: np.ndarray) -> np.ndarray:
-    """Probability [S, S] float32 0..1 of each pixel of `crop` [S, S, 3] uint8 RGB to show a person; blocky edges."""
-    cv2 = opencv()
-    tensor = cv2.resize(crop, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32)[None] / 255
-    (probability,) = session("person_segmentation.onnx").run(None, {"input_1": tensor})
-    large = cv2.resize(probability[0, :, :, 0], crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    return np.clip(large, 0, 1)
-
-
-def _grab_cut(crop: np.ndarray, landmarks: np.ndarray, segmentation: np.ndarray) -> np.ndarray:
+def _grab_cut(crop: np.ndarray, landmarks: np.ndarray, inside: np.ndarray | None) -> np.ndarray:
     """Binary mask [S, S] float32: Rother et al., "GrabCut", SIGGRAPH 2004, set out from segmentation and head."""
     cv2 = opencv()
     small = cv2.resize(crop, (_WORK, _WORK), interpolation=cv2.INTER_AREA)
-    belief = cv2.resize(segmentation, (_WORK, _WORK), interpolation=cv2.INTER_AREA)
+    if inside is not None:
+        inside = cv2.resize(inside.astype(np.uint8), (_WORK, _WORK), interpolation=cv2.INTER_NEAREST) > 0
+    belief = segment_person(small, inside)
     outline = head_outline(landmarks) * (_WORK / crop.shape[0])
     head = _fill_holes(outline)
     labels = np.full(belief.shape, cv2.GC_PR_BGD, np.uint8)

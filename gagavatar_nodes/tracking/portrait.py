@@ -19,6 +19,8 @@ SMALLEST_FACE = 32
 """Pixels from the brows' top to the chin under which a face shows too little to be lifted."""
 _SNAP = 0.005
 """Alphas this near to 0 and 1 become 0 and 1."""
+_IN = 0.99
+"""Share of a pixel of the crop that the picture covers from which it is inside."""
 _CLEAR = 0.02
 """Alpha under which nothing is to be seen."""
 _CUT_OFF = 0.08
@@ -65,11 +67,13 @@ def track_portrait(
     to_picture = square_to_picture(square, size)
     landmarks = _in_crop(found, to_picture)
     pose, canonical = solve_pose(landmarks)
+    inside = cut_square(np.ones(image.shape[:2], np.float32), square, size, outside=0)
     if alpha is None:
-        matte = matte_person(crop, landmarks, matting)
+        matte = matte_person(crop, landmarks, matting, inside > _IN)
     else:
-        matte, crop = matte_with(crop, np.clip(cut_square(_unit(alpha), square, size), 0, 1), landmarks, matting)
-    matte *= cut_square(np.ones(image.shape[:2], np.float32), square, size, outside=0)
+        given = np.clip(cut_square(_unit(alpha), square, size), 0, 1)
+        matte, crop = matte_with(crop, given, landmarks, matting, inside > _IN)
+    matte *= inside
     matte = np.clip((matte - _SNAP) / (1 - 2 * _SNAP), 0, 1).astype(np.float32)
     return Portrait(
         picture=image,

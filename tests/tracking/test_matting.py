@@ -2,12 +2,15 @@ import cv2
 import numpy as np
 import pytest
 
+from gagavatar_nodes import assets
+from gagavatar_nodes.media.images import read_image
 from gagavatar_nodes.tracking.closed_form import closed_form_alpha
 from gagavatar_nodes.tracking.crop import cut_square, portrait_square
 from gagavatar_nodes.tracking.face_mesh import FaceLandmarker, region_of_landmarks
 from gagavatar_nodes.tracking.faces import choose_face
 from gagavatar_nodes.tracking.foreground import estimate_foreground
 from gagavatar_nodes.tracking.matting import METHODS, matte_person
+from gagavatar_nodes.tracking.portrait import track_portrait
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +136,45 @@ def test_a_new_background_shows_no_fringe_of_the_old_one(long_strands, crop_and_
 
     assert excess(estimate_foreground(picture, solved), solved) < 0.1 * excess(picture, solved)
     assert excess(estimate_foreground(picture, alpha), alpha) < 0.02 * excess(picture, alpha)
+
+
+@pytest.fixture(scope="module")
+def composites():
+    """Bundled portraits before another wall, by name and color [3]: crop, landmarks, matte, what is in the picture."""
+
+    def compose(name, wall):
+        picture = read_image(assets.path(name)).rgb
+        portrait = track_portrait(picture)
+        grain = cv2.GaussianBlur(np.random.default_rng(0).standard_normal((512, 512)).astype(np.float32), (0, 0), 2)
+        ground = np.float32(wall) + 4 * (grain / grain.std())[..., None]
+        square = portrait_square(choose_face(picture).box, picture.shape)
+        inside = cut_square(np.ones(picture.shape[:2], np.float32), square, 512, outside=0) > 0.99
+        crop = _over(portrait.crop.astype(np.float32), portrait.alpha, ground)
+        return crop, portrait.landmarks, portrait.alpha, inside
+
+    return compose
+
+
+def _repeated(crop, inside):
+    """The crop, beyond what is `inside` as at its edge."""
+    rows, columns = (np.flatnonzero(inside.any(axis))[[0, -1]] for axis in (1, 0))
+    return crop[np.ix_(np.clip(np.arange(512), *rows), np.clip(np.arange(512), *columns))]
+
+
+def test_a_dark_wall_is_not_taken_for_clothes(composites):
+    crop, landmarks, alpha, inside = composites("portrait_pocahontas.jpg", [8, 9, 14])
+    solved = inside * matte_person(_repeated(crop, inside), landmarks, inside=inside)
+    assert solved[alpha < 0.02].sum() < 400
+    assert (alpha - solved)[alpha > 0.98].sum() < 400
+
+
+def test_a_head_that_the_picture_cuts_is_opaque_up_to_the_cut(composites):
+    crop, landmarks, alpha, inside = composites("example_portrait.jpg", [130, 40, 30])
+    forehead, chin = landmarks[[10, 152], 1]
+    cut = round(float(forehead - 0.18 * (chin - forehead)))
+    inside[:cut] = False
+    solved = inside * matte_person(_repeated(crop, inside), landmarks, inside=inside)
+    assert np.abs(solved - alpha)[cut : cut + 8].mean() < 0.02
 
 
 def test_an_unknown_method_is_refused(crop_and_landmarks):

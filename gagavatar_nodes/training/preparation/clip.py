@@ -112,8 +112,8 @@ class ClipMaker:
         if fault is not None:
             return fault
         crop = np.clip(cut_square(image, square, CROP_SIZE), 0, 255)
-        alpha = matte_person(crop, seen.points, self._settings.matting)
-        alpha *= cut_square(np.ones(image.shape[:2], np.float32), square, CROP_SIZE, outside=0)
+        inside = cut_square(np.ones(image.shape[:2], np.float32), square, CROP_SIZE, outside=0)
+        alpha = inside * matte_person(crop, seen.points, self._settings.matting, inside > 0.99)
         fault = matte_fault(alpha, seen.points)
         if fault is not None:
             return fault
