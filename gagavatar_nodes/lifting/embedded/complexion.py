@@ -25,7 +25,7 @@ from .steep import OUTLINE_CM
 _EDGE_ON, _SEEN_ASLANT = 0.42, 0.1  # cosines to the camera under which a contour's colors are no skin's, no hair's
 _UNDERSIDE_CM, _UNDERSIDE = 2.0, (0.1, 0.5)  # over the chin the jaw has one, where it faces down by these cosines
 _SURE, _TONES = 0.9, 16  # trust in what is seen of skin, and steps of its light
-_HIDDEN_CM = 0.6  # what lies so far behind the front of the head
+_HIDDEN_CM, _HAIR_CM = 0.6, 3.0  # what lies so far behind the front of the head, or in its hair
 _OPAQUE, _CLIFF_CM = 0.9, 0.4  # of the matte, and between the depths of pixels
 _LIKELY = 0.4  # how far the light of skin counts where none was seen, against what it joins: within two centimeters
 _CONTOUR_CM = (0.2, 0.5)  # from one, within which pixels hold colors of both sides
@@ -140,13 +140,12 @@ def _sight(
     Their normals have cosines `facing` [N] to the camera, and pixels are `contours` [S, S] centimeters from any.
     """
     pixels = stage.project(stage.from_canonical(points))
-    bare = np.maximum(regions.face, regions.skin)
-    bare, hair, throat = _sample(
-        np.stack([np.maximum(bare, regions.throat), regions.hair, regions.throat], 2), pixels
-    ).T
-    hair *= (1 - bare) * (1 - _in_face(points, portrait))
+    bare = np.maximum(regions.face, regions.skin) * (1 - regions.locks)
+    maps = np.stack([np.maximum(bare, regions.throat), regions.hair, regions.throat, regions.locks], 2)
+    bare, hair, throat, locks = _sample(maps, pixels).T
+    hair *= (1 - bare) * (1 - _in_face(points, portrait) * (1 - locks))
     aslant = np.maximum(hair, throat)
-    trust = _visibility(facing, pixels, portrait, front, aslant)
+    trust = _visibility(facing, pixels, portrait, front, aslant, _HIDDEN_CM + hair * (_HAIR_CM - _HIDDEN_CM))
     trust *= aslant + (1 - aslant) * _ramp(_sample(contours[..., None], pixels)[:, 0], *_CONTOUR_CM)
     # Beside the face, shade and what hangs before the skin are none of its colors.
     trust *= np.maximum(bare, hair)
@@ -188,17 +187,23 @@ def _ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def _visibility(
-    facing: np.ndarray, pixels: np.ndarray, portrait: Portrait, front: np.ndarray, aslant: np.ndarray
+    facing: np.ndarray,
+    pixels: np.ndarray,
+    portrait: Portrait,
+    front: np.ndarray,
+    aslant: np.ndarray,
+    hidden: np.ndarray,
 ) -> np.ndarray:
     """[N] 0..1 how well the source view shows each point: facing the camera, in front, inside the matte, no opening.
 
-    What is `aslant` [N] 0..1 may be seen from its side as well: hair, and the jaw's underside.
+    What is `aslant` [N] 0..1 may be seen from its side as well: hair, and the jaw's underside. What is `hidden` [N]
+    centimeters behind the front is not seen.
     """
     size = portrait.size
     column, row = whole_pixels(pixels[:, :2], size)
     edge_on = _EDGE_ON + aslant * (_SEEN_ASLANT - _EDGE_ON)
     facing = np.clip((facing - edge_on) / 0.3, 0, 1)
-    in_front = pixels[:, 2] > front[row, column] - _HIDDEN_CM
+    in_front = pixels[:, 2] > front[row, column] - hidden
     mouth = polygon(portrait.landmarks[list(INNER_LIPS), :2], size)[row, column] < 0.1
     return facing * in_front * mouth * (portrait.alpha[row, column] > _OPAQUE)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...face.topology import CHIN, EYE_RINGS, FACE_OVAL, FOREHEAD, INNER_LIPS, LEFT_EYE_RING, RIGHT_EYE_RING
+from ...face.topology import BROWS, CHIN, EYE_RINGS, FACE_OVAL, FOREHEAD, INNER_LIPS, LEFT_EYE_RING, RIGHT_EYE_RING
 from ...types import Portrait
 from .hair_texture import hair_around
 from .pixels import polygon
@@ -18,6 +18,8 @@ _LIGHTER, _DARKER = 8.0, 20.0  # than what the face shows
 _OPAQUE = 0.9
 _AROUND = 15 / 512  # of the crop's edge: as far from the face what is not skin is hair
 _FEW = 200  # pixels
+_NO_SKIN = 0.4  # likeness to the face's skin
+_LASHES, _THIN, _SOFT = 5 / 512, 4 / 512, 2 / 512  # of the crop's edge: around eyes and brows; half of a frame's width
 _BARE = (0.35, 0.7)  # share of skin beside the face from which on it may be hair, and it is a bald head's
 _FINE = 6.0  # pixels of a blur's standard deviation: with more there is nothing that fewer pixels do not hold
 _SHADE = 0.85  # of the head's back, over that of the hair around the face
@@ -33,6 +35,8 @@ class Regions:
     """[S, S] float32 0..1 inside of the landmarks' mesh."""
     hair: np.ndarray
     """[S, S] float32 0..1 beside the face and above the lobes of the ears."""
+    locks: np.ndarray
+    """[S, S] float32 0..1 hair that hangs over the face from beside it."""
     jaw: np.ndarray
     """[3] RGB 0..1 of the skin over the chin and the jaw."""
     throat: np.ndarray
@@ -49,6 +53,7 @@ class Regions:
         lab = _lab(portrait)
         shown = lab[face & opaque & ~_features(portrait)]
         skin = _likeness(lab, shown) * opaque
+        locks = _locks(portrait, face, (skin < _NO_SKIN) & opaque)
         around = 2 * round(_AROUND * portrait.size / 2) + 1
         beside = opaque & (cv2.dilate(face.astype(np.uint8), np.ones((around, around))) == 0)
         rows = np.arange(portrait.size)[:, None]
@@ -68,7 +73,28 @@ class Regions:
         head = (opaque * above).astype(np.float32)
         behind = _SHADE * hair_around(color, hair > 0.5, _spread(color, hair), portrait.landmarks[list(FACE_OVAL)])
         throat, under = throat_of(color, opaque & ~face, jaw, portrait)
-        return Regions(skin.astype(np.float32), face.astype(np.float32), head, jaw, throat, under, behind)
+        return Regions(skin.astype(np.float32), face.astype(np.float32), head, locks, jaw, throat, under, behind)
+
+
+def _locks(portrait: Portrait, face: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """[S, S] float32 0..1 of the `face` [S, S] what is `other` than skin and goes on beside it, over the mouth.
+
+    No brows, lashes or frames of glasses: those are thin.
+    """
+    marks, size = portrait.landmarks[:, :2], portrait.size
+    other = other & (np.arange(size)[:, None] < marks[list(INNER_LIPS), 1].mean())
+    for mark in (*EYE_RINGS, BROWS[:10], BROWS[10:]):
+        hull = cv2.convexHull(np.round(marks[list(mark)]).astype(np.int32))
+        other &= cv2.dilate(cv2.fillConvexPoly(np.zeros((size, size), np.uint8), hull, 1), _disc(_LASHES * size)) == 0
+    wide = cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, _disc(_THIN * size))
+    _, parts = cv2.connectedComponents(wide)
+    beside = np.isin(parts, np.unique(parts[~face & (wide > 0)])) & (wide > 0)
+    return cv2.GaussianBlur((beside & face).astype(np.float32), (0, 0), _SOFT * size) * face
+
+
+def _disc(radius: float) -> np.ndarray:
+    """Pixels of a disc for morphology."""
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(radius) + 1,) * 2)
 
 
 def _spread(color: np.ndarray, hair: np.ndarray) -> np.ndarray:
