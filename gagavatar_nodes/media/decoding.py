@@ -149,15 +149,19 @@ def decode(image: Image.Image, file: Path) -> Image.Image:
 
 
 def _widen(image: Image.Image, file: Path) -> Image.Image:
-    """Decode color of 16 bits that Pillow's own decoding to 8 bits spoils: HDR, and values that fill less of them."""
+    """Decode color of more than 8 bits that Pillow's own decoding to 8 spoils: HDR, and values that fill less of 16."""
     import cv2
 
-    if not image.tile or ";16" not in str(image.tile[0][3]) or image.mode not in ("RGB", "RGBA"):
+    points = image.info.get(CODE_POINTS)
+    is_hdr_avif = image.format == "AVIF" and points is not None and points[0] in _HDR
+    is_deep = bool(image.tile) and ";16" in str(image.tile[0][3]) and image.mode in ("RGB", "RGBA")
+    if not (is_deep or is_hdr_avif):
         return image
-    deep = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_UNCHANGED)
+    deep = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_UNCHANGED)  # None where OpenCV is built without AVIF
     if deep is None or deep.dtype != np.uint16 or deep.ndim != 3:
         return image
-    points = image.info.get(CODE_POINTS)
+    if is_hdr_avif:
+        deep = np.round(deep * (_WHITES[-1] / container_white(deep))).astype(np.uint16)
     white = container_white(deep[..., :3])
     if white >= _WHITES[-1] and points is None:
         return image

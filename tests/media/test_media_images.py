@@ -283,3 +283,23 @@ def test_code_points_are_those_of_the_primary_picture(tmp_path):
     for data in (b"", b"\x89PNG\r\n\x1a\n", b"\0\0\0\x18ftypheic\0\0\0\x10meta", bytes(9000)):
         (tmp_path / "damaged").write_bytes(data)
         assert read_code_points(tmp_path / "damaged") is None
+
+
+def test_hdr_of_an_avif_keeps_its_bits(tmp_path):
+    """A dark slope in PQ, of which 8 bits would leave few steps."""
+    import cv2
+
+    from gagavatar_nodes.media.color import to_srgb
+
+    signal = np.tile(np.linspace(0.25, 0.35, 256), (64, 1))[..., None].repeat(3, 2)
+    depth = [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 100]
+    try:
+        data = cv2.imencode(".avif", np.round(1023 * signal).astype(np.uint16), depth)[1].tobytes()
+    except cv2.error:
+        pytest.skip("this OpenCV is built without AVIF")
+    at = data.index(b"colrnclx") + 8
+    (tmp_path / "a.avif").write_bytes(data[:at] + bytes([0, 9, 0, 16]) + data[at + 4 :])
+    read = read_image(tmp_path / "a.avif").rgb
+    expected = to_srgb(16, 9)(np.round(65535 * signal).astype(np.uint16))
+    assert np.abs(read.astype(int) - expected).max() <= 2
+    assert len(np.unique(read)) > 1.3 * len(np.unique(np.round(255 * signal)))
