@@ -8,8 +8,10 @@ from enum import IntEnum
 import numpy as np
 
 from ...easing import smoothstep
-from ...face.topology import CHIN, FACE_OVAL
+from ...face.topology import CHIN, FACE_OVAL, LOWER_LIP_ROWS, UPPER_LIP_ROWS
+from ...heads.canonical import canonical_face
 from ...types import Portrait
+from .mesh import barycentric
 from .stage import Stage
 
 LANDMARKS = 478
@@ -68,11 +70,27 @@ class Binding:
         return Binding(np.concatenate([p.controls for p in parts]), np.concatenate([p.weights for p in parts]))
 
 
-def bind_to_triangles(triangles: np.ndarray, weights: np.ndarray) -> Binding:
-    """Points inside landmark triangles [N, 3] with barycentric `weights` [N, 3]."""
-    binding = Binding.free(len(triangles))
-    binding.controls[:, :3], binding.weights[:, :3] = triangles, weights
+def bind_to_face(points: np.ndarray, pixels: np.ndarray, face: np.ndarray, portrait: Portrait) -> Binding:
+    """Bind points [N, 3], seen at `pixels` [N, 2], to the landmarks of the triangles `face` [N] over which they lie.
+
+    Where that is -1 they lie around the face, see `bind_outside`.
+    """
+    binding = bind_outside(points, portrait.canonical)
+    inside = np.flatnonzero(face >= 0)
+    triangles = canonical_face().triangles[face[inside]]
+    weights = barycentric(pixels[inside], portrait.landmarks[triangles][..., :2].astype(float))
+    binding.controls[inside], binding.weights[inside] = 0, 0
+    binding.controls[inside, :3], binding.weights[inside, :3] = triangles, _one_lip(triangles, weights)
     return binding
+
+
+def _one_lip(triangles: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return weights [N, 3] in triangles [N, 3]: those that span the opening belong to the nearer lip alone."""
+    upper, lower = (np.isin(triangles, rows) for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
+    spans = upper.any(1, keepdims=True) & lower.any(1, keepdims=True)
+    nearer = (weights * upper).sum(1, keepdims=True) > (weights * lower).sum(1, keepdims=True)
+    own = np.where(spans & np.where(nearer, lower, upper), 0, weights)
+    return own / own.sum(1, keepdims=True)
 
 
 def bind_outside(points: np.ndarray, landmarks: np.ndarray) -> Binding:

@@ -17,14 +17,12 @@ from ...face.topology import (
     UPPER_LIP_ROWS,
     eye_openness,
 )
-from ...heads.canonical import canonical_face
 from ...rendering.blending import within
 from ...tracking.foreground import estimate_foreground
 from ...types import Portrait
-from .binding import LANDMARKS, Binding, bind_outside, bind_to_triangles, head_weight, stay_with_body
+from .binding import LANDMARKS, Binding, bind_to_face, head_weight, stay_with_body
 from .depth import FrontDepth
 from .layer import Layer
-from .mesh import barycentric
 from .pixels import polygon, whole_pixels
 from .posing import SIGMA
 from .stage import Stage
@@ -216,23 +214,7 @@ def openings(portrait: Portrait) -> np.ndarray:
 
 def _bind(points: np.ndarray, nodes: np.ndarray, portrait: Portrait, depth: FrontDepth) -> Binding:
     column, row = whole_pixels(nodes, portrait.size)
-    face = depth.face[row, column]
-    binding = bind_outside(points, portrait.canonical)
-    inside = np.flatnonzero(face >= 0)
-    triangles = canonical_face().triangles[face[inside]]
-    weights = barycentric(nodes[inside], portrait.landmarks[triangles][..., :2].astype(float))
-    bound = bind_to_triangles(triangles, _one_lip(triangles, weights))
-    binding.controls[inside], binding.weights[inside] = bound.controls, bound.weights
-    return binding
-
-
-def _one_lip(triangles: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return weights [N, 3] in triangles [N, 3]: those that span the opening belong to the nearer lip alone."""
-    upper, lower = (np.isin(triangles, rows) for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
-    spans = upper.any(1, keepdims=True) & lower.any(1, keepdims=True)
-    nearer = (weights * upper).sum(1, keepdims=True) > (weights * lower).sum(1, keepdims=True)
-    own = np.where(spans & np.where(nearer, lower, upper), 0, weights)
-    return own / own.sum(1, keepdims=True)
+    return bind_to_face(points, nodes, depth.face[row, column], portrait)
 
 
 def _thin(count: int) -> np.ndarray:

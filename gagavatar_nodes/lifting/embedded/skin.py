@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 from ...easing import smoothstep
 from ...face.topology import CHIN, EYE_RINGS, INNER_LIPS, LEFT_EYE_RING, LOWER_LIP, RIGHT_EYE_RING
 from ...types import Portrait
-from .binding import Binding, bind_outside, bind_to_triangles, head_weight, neck_follow
+from .binding import Binding, bind_to_face, head_weight, neck_follow
 from .carving import carve
 from .complexion import skin_colors
 from .depth import FrontDepth
@@ -31,6 +31,7 @@ _SIGMA = 0.8  # of a splat, in distances between neighbors
 _EVENING, _PUSH = 15, 0.2  # rounds, and how far each goes
 _PUSHED_BY, _PUSH_REACH = 7, 1.2  # neighbors, and distances between them
 _EAR_DENSITY, _BACK_DENSITY, _BEHIND_CM = 2.5, 0.4, 4.0
+_BEHIND_FACE_CM = 2.0  # is the back of the head
 _REACH = 1.5  # standard deviations that are seen of a splat
 
 
@@ -52,7 +53,7 @@ def skin_layer(
     kept, socket = _openings(points, portrait)
     points, normals, spacing = points[kept], normals[kept], spacing[kept]
     pixels = stage.project(stage.from_canonical(points))
-    binding = _bind(points, pixels, portrait, depth)
+    binding = _bind(points, pixels[:, :2], portrait, depth)
     colors = skin_colors(points, normals, portrait, stage, depth, head, regions)
     under = _stay_inside(points, neck.slim_nape(points, portrait) - _SINK_CM * normals, head, portrait)
     under[:, 2] -= _SOCKET_CM * socket[kept]
@@ -149,20 +150,6 @@ def _stay_inside(points: np.ndarray, sunk: np.ndarray, head: np.ndarray, portrai
 
 
 def _bind(points: np.ndarray, pixels: np.ndarray, portrait: Portrait, depth: FrontDepth) -> Binding:
-    from ...heads.canonical import canonical_face
-    from .mesh import barycentric
-
-    column, row = whole_pixels(pixels[:, :2], portrait.size)
-    face = np.where(points[:, 2] > depth_limit(portrait), depth.face[row, column], -1)
-    binding = bind_outside(points, portrait.canonical)
-    inside = np.flatnonzero(face >= 0)
-    triangles = canonical_face().triangles[face[inside]]
-    weights = barycentric(pixels[inside, :2], portrait.landmarks[triangles][..., :2].astype(float))
-    bound = bind_to_triangles(triangles, weights)
-    binding.controls[inside], binding.weights[inside] = bound.controls, bound.weights
-    return binding
-
-
-def depth_limit(portrait: Portrait) -> float:
-    """Canonical z that tells the face from the back of the head."""
-    return float(portrait.canonical[:468, 2].min()) - 2.0
+    column, row = whole_pixels(pixels, portrait.size)
+    behind = points[:, 2] < float(portrait.canonical[:468, 2].min()) - _BEHIND_FACE_CM
+    return bind_to_face(points, pixels, np.where(behind, -1, depth.face[row, column]), portrait)
