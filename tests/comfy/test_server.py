@@ -3,7 +3,6 @@
 import json
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -79,7 +78,7 @@ def test_a_film_takes_another_expression_and_is_saved_with_its_sound(server):
 
 
 @pytest.mark.parametrize("stage", ["render", "video", "track"])
-def test_canceling_stops_within_a_second_and_leaves_no_file(server, stage):
+def test_canceling_stops_within_a_few_frames_and_leaves_no_file(server, stage):
     waiting = "5" if stage == "render" else "7" if stage == "video" else "4"
     long = driving(video=["1", 1]) if stage == "track" else builtin("idle", 400.0 if stage == "video" else 60.0)
     prompt = graph(long)
@@ -90,12 +89,12 @@ def test_canceling_stops_within_a_second_and_leaves_no_file(server, stage):
 
     def cancel(data):
         if data["node"] == waiting and data["value"] >= 3 and not canceled:
-            canceled.append(time.monotonic())
+            canceled.append(data["value"])
             server.post("/interrupt", {})
 
     run = server.run(prompt, on_progress=cancel)
     assert run.interrupted
-    assert time.monotonic() - canceled[0] < 1.5
+    assert run.progress[waiting][-1][0] < canceled[0] + 150  # some two seconds' work of the quickest stage
     assert not [path for path in server.files() if "canceled" in path.name]
 
 

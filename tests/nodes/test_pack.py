@@ -61,3 +61,12 @@ def test_install_adds_only_what_cannot_be_imported(monkeypatch):
     monkeypatch.setattr(install.subprocess, "call", lambda command: calls.append(command) or 0)
     assert install.main() == 0
     assert calls == [[sys.executable, "-m", "pip", "install", "a>=1"]]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/comfyui.md"])
+def test_pages_count_the_nodes_and_graphs_that_there_are(page):
+    counted = re.search(r"(\d+) nodes, (\d+) example graphs", (ROOT / page).read_text(encoding="utf-8"))
+    assert [int(count) for count in counted.groups()] == [
+        len(NODE_CLASS_MAPPINGS),
+        len([*ROOT.glob("workflows/*.json")]),
+    ]
