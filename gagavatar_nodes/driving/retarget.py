@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ..face.arkit import gaze_of
 from ..face.bundled_face import bundled_neutral
 from ..face.pose import NECK_PIVOT
 from ..face.topology import (
+    BROW_EDGES,
     CHIN_ROWS,
     EYE_CORNERS,
     LID_CREASES,
@@ -40,6 +42,7 @@ _WIDEST = 1.3  # most of the open eye's openness that counts
 _LOWER_LIDS = 0.3  # share of the way on which they come up to meet the upper ones
 _LID_SHARE = 0.35  # of the lids' own differences that another person keeps; the rest comes from the openness
 _FOLLOWS = (0.75, 0.5, 0.3, 0.1)  # shares of an iris' rise and fall that upper and lower lid, crease and fold take
+_RISES = (0.35, 0.65)  # of their height over the eye, from which brows rise less and which none reaches
 _SHUT_MODEL = 0.15  # the same where the lids' motion is made of ARKit weights, which shut the bundled face at 1
 _AWAKE, _WIDE = 0.3, 0.42  # usual openness of eyes, and that of eyes opened wide
 _LIPS_CLOSED_CM = 0.03  # inner-lip distance that the tracker reads on closed lips
@@ -51,6 +54,7 @@ _SIZES = (0.7, 1.15)  # of a mouth against the driver's: a smile makes it wider,
 _WIDE_CM = (2.4, 4.2)  # openings beyond the first are slowed down, none reaches the second
 _SAME_PERSON_CM = 0.15  # between landmarks at the best frame; two persons differ by 0.3 and more
 _SAME_MOMENT_CM, _SAME_MOMENT_DEGREES = (0.06, 0.15), (2.0, 5.0)  # up to the first, differences are the tracker's
+_BESIDE_CM = 4.0  # between both sides of a forehead
 _ENOUGH_TO_TELL = 25  # frames; a single picture of another person may resemble the portrait by chance
 
 
@@ -126,6 +130,8 @@ class Retargeter:
         """[478, 3] offsets of the portrait's canonical landmarks at a frame, centimeters."""
         driver = self.motion.neutral + self.motion.deltas[index].astype(np.float64)
         moved = driver - self._rest
+        if not self._same:
+            self._bound_brows(moved)
         self._set_lids(moved, driver, self.gaze(index)[:, 1])
         self._set_mouth(moved, driver)
         return moved
@@ -176,6 +182,16 @@ class Retargeter:
         position = motion.translation[index] + motion.rotation[index] @ NECK_PIVOT
         position = position * (motion.scale[index] / self._rest_scale)
         return position * [1, 1, 0]
+
+    def _bound_brows(self, moved: np.ndarray) -> None:
+        """Let brows over deep-set eyes rise less in offsets [478, 3]: the shade between would stretch with the skin."""
+        shares = []
+        for brow, lid in zip(BROW_EDGES, UPPER_LIDS, strict=True):
+            height = float(self.canonical[list(brow), 1].mean() - self.canonical[list(lid), 1].mean())
+            rise = float(moved[list(brow), 1].mean())
+            shares.append(_bounded(rise, *(share * height for share in _RISES)) / rise if rise > 0 else 1.0)
+        rows = _above_eyes()
+        moved[rows, 1] *= shares[0] + (shares[1] - shares[0]) * smoothstep(self.canonical[rows, 0] / _BESIDE_CM + 0.5)
 
     def _set_lids(self, moved: np.ndarray, driver: np.ndarray, rise: np.ndarray) -> None:
         """Set the lids in offsets [478, 3]: as open as the driver's, and going with irises that `rise` [2]."""
@@ -240,7 +256,7 @@ class Retargeter:
         """
         own, rest = _aperture(self.canonical), _aperture(self._rest)
         if not self._same:
-            wanted = _bounded(max(driver - _LIPS_CLOSED_CM, 0) * self._mouth_ratio)
+            wanted = _bounded(max(driver - _LIPS_CLOSED_CM, 0) * self._mouth_ratio, *_WIDE_CM)
             return wanted - min(_PRESSED * max(own - wanted, 0), _PRESSED_CM) * _fading(
                 wanted, (0.0, _PRESSED_UNTIL_CM)
             )
@@ -255,11 +271,17 @@ def _aperture(canonical: np.ndarray) -> float:
     return float(canonical[UPPER_LIP, 1] - canonical[LOWER_LIP, 1])
 
 
-def _bounded(aperture: float) -> float:
-    """Return a mouth's opening, slower and slower beyond what is usual."""
-    usual, most = _WIDE_CM
-    beyond = max(aperture - usual, 0.0)
-    return min(aperture, usual) + (most - usual) * (1 - float(np.exp(-beyond / (most - usual))))
+def _bounded(value: float, usual: float, most: float) -> float:
+    """Return a value, slower and slower beyond what is usual."""
+    beyond = max(value - usual, 0.0)
+    return min(value, usual) + (most - usual) * (1 - float(np.exp(-beyond / max(most - usual, 1e-6))))
+
+
+@cache
+def _above_eyes() -> np.ndarray:
+    """Landmarks of brows and forehead."""
+    height = bundled_neutral()[:468, 1]
+    return np.setdiff1d(np.flatnonzero(height > height[np.ravel(BROW_EDGES)].min() - 1e-6), np.ravel(LID_FOLDS))
 
 
 def _most_alike(motion: Motion, canonical: np.ndarray) -> tuple[int, float]:

@@ -14,6 +14,7 @@ from gagavatar_nodes.errors import GagavatarError
 from gagavatar_nodes.face.bundled_face import bundled_neutral
 from gagavatar_nodes.face.pose import NECK_PIVOT
 from gagavatar_nodes.face.topology import (
+    BROW_EDGES,
     LOWER_LIDS,
     LOWER_LIP,
     MOUTH_CORNERS,
@@ -90,6 +91,20 @@ def test_differences_from_the_neutral_face_are_carried_over(gaping):
     brow = [55, 285, 107, 336]
     assert (raised[brow, 1] > 0.2).all()
     assert np.allclose(raised[brow], motion.deltas[1, brow].astype(float) - motion.deltas[0, brow], atol=0.02)
+
+
+def test_brows_over_deep_set_eyes_rise_less_and_never_far(gaping):
+    deep = gaping.copy()
+    for brow, lid in zip(BROW_EDGES, UPPER_LIDS, strict=True):
+        deep[list(brow), 1] -= 0.65 * (gaping[list(brow), 1].mean() - gaping[list(lid), 1].mean())
+    looks = [{"browInnerUp": up, "browOuterUpLeft": up, "browOuterUpRight": up} for up in (0.0, 0.4, 0.7, 1.0)]
+    rises = {}
+    for name, face in (("usual", gaping), ("deep", deep)):
+        source = Retargeter(performed(*looks), face)
+        rises[name] = [float(source.displacements(i)[np.ravel(BROW_EDGES), 1].mean()) for i in range(4)]
+    assert (np.diff(rises["deep"]) > 0.01).all()
+    assert rises["deep"][1] > 0.8 * rises["usual"][1]
+    assert rises["deep"][3] < 0.8 * rises["usual"][3]
 
 
 @pytest.mark.parametrize("jaw", [0.0, 0.2, 0.5])
