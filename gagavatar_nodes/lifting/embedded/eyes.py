@@ -25,6 +25,7 @@ _BRIGHT = 3.0  # how much more its bright places count, by which lashes and thei
 _SHADE, _SHADE_UNDER, _SHADE_OVER = 0.45, 0.1, 0.16  # of the upper lid: darkness, and eye widths of it in the portrait
 _CORNER = (0.4, 0.52)  # eye widths from the middle over which what lids hide turns into their own color
 _DIM = 0.75  # of their light that falls there
+_END = 0.56  # eye widths from the middle beyond which there is no ball: a corner of a far eye would show it
 
 
 def eye_layers(portrait: Portrait, stage: Stage) -> tuple[Layer, Layer]:
@@ -63,9 +64,10 @@ def _eye(
     behind = ball - np.sqrt(np.maximum(ball**2 - reach, 0.05 * ball**2))
     points, flat = (
         stage.unproject(nodes.reshape(-1, 2), -(ring[:, 2].mean() + 0.06 * width + depth.ravel()) / stage.scale)
-        for depth in (behind, np.maximum(behind, _CAP * width))
+        for depth in (behind, np.maximum(behind, _CAP * width) + _recession(ring, nodes))
     )
-    near, under = (reach < (0.7 * width) ** 2).ravel(), alpha[:, 0] > 0.5
+    beside = np.abs(_along(ring, nodes)) > _END * width
+    near, under = ((reach < (0.7 * width) ** 2) & ~beside).ravel(), alpha[:, 0] > 0.5
     sigma = 0.6 * step / stage.scale
     hidden, still = (
         discs(stage.to_canonical(flat[rows]), Binding.free(len(rows)), white[rows], 0.97, sigma)
@@ -104,6 +106,13 @@ def _textures(
     beside = smoothstep((np.abs(_along(ring, nodes)) / width - _CORNER[0]) / (_CORNER[1] - _CORNER[0])) * (1 - soft)
     white = white + beside[..., None] * (lids - white)
     return cv2.GaussianBlur(white.astype(np.float32), (0, 0), 0.8), whole, alpha
+
+
+def _recession(ring: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """[H, W] pixels by which the eye's far side lies behind its middle, where a ball would come out of the lids."""
+    middle = ring.mean(0)
+    slope, *_ = np.linalg.lstsq(ring[:, :2] - middle[:2], ring[:, 2] - middle[2], rcond=None)
+    return np.maximum((nodes - middle[:2]) @ slope, 0)
 
 
 def _along(ring: np.ndarray, nodes: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import pytest
 
 from gagavatar_nodes import assets
 from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
+from gagavatar_nodes.driving.pose import turn_head
 from gagavatar_nodes.face.topology import LEFT_EYE_RING, LID_CREASES, LOWER_LIDS, RIGHT_EYE_RING, UPPER_LIDS
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import Handle
@@ -37,11 +38,19 @@ def blinking(*shut: float):
     return add_arkit(neutral_motion(len(shut)), weights)
 
 
+def bound(avatar, handles) -> np.ndarray:
+    """[N] bool: the splats that handles move."""
+    binding = avatar.layer.binding
+    return (np.isin(binding.controls, handles) & (binding.weights > 0)).any(1)
+
+
 def share(avatar, gaussians, handles) -> np.ndarray:
     """[SIZE, SIZE] 0..1 of each pixel that comes from the splats that handles move."""
-    binding = avatar.layer.binding
-    marks = (np.isin(binding.controls, handles) & (binding.weights > 0)).any(1).astype(np.float32)
-    marked = replace(gaussians, features=np.repeat(marks[:, None], 3, 1))
+    return coverage(avatar, gaussians, bound(avatar, handles))
+
+
+def coverage(avatar, gaussians, marks: np.ndarray) -> np.ndarray:
+    marked = replace(gaussians, features=np.repeat(marks[:, None].astype(np.float32), 3, 1))
     return rasterize(marked, avatar.camera(), SIZE, SIZE)[0][..., 0]
 
 
@@ -75,6 +84,16 @@ def test_a_shut_eye_is_a_dark_line_under_skin_all_over_it(avatar):
         line = light[row, column].min(1)
         column, row = np.round(edge + 0.5 * (fold - edge)).astype(int).T
         assert line.mean() < 0.85 * light[row, column].mean()
+
+
+@pytest.mark.parametrize("yaw", [-25, 25])
+def test_nothing_of_a_ball_comes_out_of_a_shut_eye_of_a_turned_head(avatar, yaw):
+    rows = np.arange(len(avatar))
+    balls = (rows > np.flatnonzero(bound(avatar, LIDS)).max()) & (rows < avatar.inside.start)
+    turned = turn_head(blinking(0, 1), yaw, 0, 0)
+    performance = avatar.perform(turned, pose="relative")
+    seen = [coverage(avatar, performance.gaussians(i), balls).sum() for i in range(2)]
+    assert seen[1] < 0.06 * seen[0]
 
 
 @pytest.fixture(scope="module")
