@@ -27,6 +27,7 @@ _UNDERSIDE_CM, _UNDERSIDE = 2.0, (0.1, 0.5)  # over the chin the jaw has one, wh
 _SURE, _TONES = 0.9, 16  # trust in what is seen of skin, and steps of its light
 _HIDDEN_CM, _HAIR_CM = 0.6, 3.0  # what lies so far behind the front of the head, or in its hair
 _OPAQUE, _CLIFF_CM = 0.9, 0.4  # of the matte, and between the depths of pixels
+_SATURATED = 0.5  # of the hue that skin in its light has, where light was only carried on
 _LIKELY = 0.4  # how far the light of skin counts where none was seen, against what it joins: within two centimeters
 _CONTOUR_CM = (0.2, 0.5)  # from one, within which pixels hold colors of both sides
 _GRAY = 0.05  # of a hue's strength, as a logarithm: less is none
@@ -77,7 +78,8 @@ def skin_colors(
     guess = skin + hair[:, None] * (behind - skin)
     colors = surface.colors(seen, twin, hair, guess, np.maximum(np.maximum(hair, under), _LIKELY) * unknown)
     folds = unknown * (1 - hair) * (light - 1)
-    return as_saturated(colors * (1 + folds)[:, None], seen, hair, mirrored(seen, twin))
+    made = np.maximum(mirrored(seen, twin), _SATURATED * (1 - seen.trust))
+    return as_saturated(colors * (1 + folds)[:, None], seen, hair, made)
 
 
 def _hair_over_ears(
