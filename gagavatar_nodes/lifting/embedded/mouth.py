@@ -37,6 +37,10 @@ _CAVITY_REACH = 1.08  # of the way from the mouth's middle to its corners
 _UNROLLED = (0.08, 0.03)  # shares of the opening over which lower and upper lip show their inner sides
 _SHADOW_ROWS = (0.15, 0.35, 0.5, 0.65, 0.76, 0.86, 0.95)  # shares of the opening, from the lower lip
 _SHADE = (0.22, 0.3)  # opacities of the shadow under the upper lip, and in the corners
+_TUNNEL_CM, _TUNNEL_SHADE = (0.8, 0.95), 0.12
+"""Behind the resting upper lip, under the teeth, where the shade hangs that lips pushed forward bring before them."""
+_TUNNEL_ROWS_CM, _TUNNEL_STEP_CM = (0.15, 0.35, 0.55, 0.75), 0.16  # under that lip's edge
+_TUNNEL_WIDTH = 0.7  # of the mouth's: beside it there are no teeth
 _LINE_CM, _BEFORE_CM, _LINE_SIGMA_CM = (0.0, 0.03), 0.15, 0.07
 """Where, from the lips' edges outward and before them, and how wide lies what covers the line between closed lips."""
 _LIP_EDGE = 4 / 512  # of the crop's edge, from the inner lips, where their inner sides' color begins
@@ -89,6 +93,7 @@ def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
         (_inner_lips(portrait, lip), (opening, 0.25)),
         (_parted_line(portrait), (opening + 0.1, 0.4)),
         (_shadow(marks, light), (opening, 0.35)),
+        (_tunnel(marks, light), (opening + 1.8, -0.8)),
     ]
     fade = np.concatenate([np.tile(f, (len(layer), 1)) for layer, f in parts]).astype(np.float32)
     layer = Layer.stack([layer for layer, _ in parts])
@@ -209,6 +214,17 @@ def _shadow(marks: np.ndarray, light: np.ndarray) -> Layer:
     under = smoothstep((share - 0.6) / 0.4)
     opacities = np.maximum(_SHADE[0] * under, _SHADE[1] * aside**3)
     return discs(points, binding, np.tile(_THROAT * light, (len(x), 1)), opacities, 0.1)
+
+
+def _tunnel(marks: np.ndarray, light: np.ndarray) -> Layer:
+    """Return the shade in which teeth lie behind lips pushed forward: it goes with the upper one, through the teeth."""
+    ends = np.sort(marks[[78, 308], 0])
+    half = _TUNNEL_WIDTH * np.ptp(ends) / 2
+    columns = np.arange(ends.mean() - half, ends.mean() + half, _TUNNEL_STEP_CM)
+    x, under, back = (g.ravel() for g in np.meshgrid(columns, _TUNNEL_ROWS_CM, _TUNNEL_CM))
+    points, binding = between_lips(marks, x, np.ones(len(x)))
+    points -= np.stack([np.zeros(len(x)), under, back], 1)
+    return discs(points, binding, np.tile(_THROAT * light, (len(x), 1)), _TUNNEL_SHADE, 0.8 * _TUNNEL_STEP_CM)
 
 
 def _beside(portrait: Portrait, lip: tuple[int, ...], x: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from ...tracking.foreground import estimate_foreground
 from ...types import Portrait
 from .binding import Binding, Handle
 from .layer import Layer, discs
-from .lip_edges import FEW, tooth_likeness
+from .lip_edges import FEW, lab_of, tooth_likeness
 from .lips import UPPER_CURVE, between_lips, curve, share_between
 from .pixels import polygon
 from .stage import Stage
@@ -22,7 +22,9 @@ from .stage import Stage
 _APART = 0.6  # likeness to teeth under which rows of teeth part
 _GAP = 0.35  # of what is between the upper lip and the lower teeth's end
 _LEAST_TEETH, _SURE_TEETH = 0.12, 0.65  # shares of what is between the lips
-_BEHIND_CM = 0.4  # where the portrait's own inside lies
+_BEHIND_CM, _LOWER_BEHIND_CM = 0.4, 0.7  # where its own inside lies, and lower teeth, which pass behind the upper ones
+_WHITEST = 0.7  # of what is like teeth by their lightness: the rest is surely enamel
+_REDDER = (11, 16)  # CIELAB a over the enamel's of what is no tooth: a tongue, gums
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ def own_mouth(portrait: Portrait, stage: Stage) -> OwnMouth | None:
     if (mask > 0.5).sum() < FEW:
         return None
     tooth, dark = tooth_likeness(portrait)
+    tooth = tooth * _no_redder(portrait, (tooth > 0.5) & (mask > 0.5))
     tooth_map = cv2.GaussianBlur(tooth.astype(np.float32), (0, 0), 0.6) * (mask > 0.2)
     # Neither may carry the other's color, which would show when they part.
     of_teeth, beside = (_colors_of(part, portrait.crop, x, y) for part in (tooth_map, 1 - tooth_map))
     tooth = tooth_map[y, x]
     inside = mask[y, x] > 0.5
-    points = _place(np.stack([x, y], 1).astype(float), portrait, stage)
+    pixels = np.stack([x, y], 1).astype(float)
+    points = _place(pixels, portrait, stage, _BEHIND_CM)
     share = share_between(portrait.canonical, points)
     sigma = 0.6 / stage.scale
 
@@ -66,7 +70,8 @@ def own_mouth(portrait: Portrait, stage: Stage) -> OwnMouth | None:
         jaw = np.where(lower, Handle.LOWER_TEETH, Handle.UPPER_TEETH)
         binding = Binding.to([Handle.UPPER_TEETH], np.ones((len(x), 1)))
         binding.controls[:, 0] = jaw
-        teeth = _layer(points, binding, of_teeth, tooth, sigma)
+        placed = np.where(lower[:, None], _place(pixels, portrait, stage, _LOWER_BEHIND_CM), points)
+        teeth = _layer(placed, binding, of_teeth, tooth, sigma)
         enamel = np.percentile(of_teeth[seen], 75, axis=0)
         middle = seen & (np.abs(points[:, 0] - portrait.canonical[[78, 308], 0].mean()) < 1.2)
         middle &= ~lower
@@ -77,6 +82,16 @@ def own_mouth(portrait: Portrait, stage: Stage) -> OwnMouth | None:
     _, stretching = between_lips(portrait.canonical, points[:, 0], share)
     rest = _layer(points, stretching, beside, 1 - tooth, sigma)
     return OwnMouth(teeth, rest, edge, enamel, sure)
+
+
+def _no_redder(portrait: Portrait, seen: np.ndarray) -> np.ndarray:
+    """[S, S] 0..1, less where the crop is redder than the lightest of what is `seen` [S, S] bool of teeth."""
+    if not seen.any():
+        return np.ones(seen.shape, np.float32)
+    lab = lab_of(portrait.crop / 255.0)
+    lightest = lab[..., 0] >= np.quantile(lab[seen, 0], _WHITEST)
+    low, high = _REDDER
+    return 1 - smoothstep((lab[..., 1] - np.median(lab[seen & lightest, 1]) - low) / (high - low))
 
 
 def _colors_of(part: np.ndarray, crop: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -112,11 +127,11 @@ def _layer(points: np.ndarray, binding: Binding, colors: np.ndarray, shown: np.n
     return discs(points[kept], binding[kept], colors[kept], 0.98 * shown[kept], sigma)
 
 
-def _place(pixels: np.ndarray, portrait: Portrait, stage: Stage) -> np.ndarray:
-    """Canonical points [N, 3] of pixels [N, 2] on a surface close behind the lips."""
+def _place(pixels: np.ndarray, portrait: Portrait, stage: Stage, behind: float) -> np.ndarray:
+    """Canonical points [N, 3] of pixels [N, 2] on a surface by some centimeters `behind` the lips."""
     upper = portrait.canonical[list(UPPER_CURVE)].astype(float)
     z = np.full(len(pixels), stage.from_canonical(upper[5:6])[0, 2])
     for _ in range(4):
         points = stage.to_canonical(stage.unproject(pixels, z))
-        z = z + (curve(upper, points[:, 0], 2) - _BEHIND_CM - points[:, 2]) * max(stage.rotation[2, 2], 0.5)
+        z = z + (curve(upper, points[:, 0], 2) - behind - points[:, 2]) * max(stage.rotation[2, 2], 0.5)
     return stage.to_canonical(stage.unproject(pixels, z))

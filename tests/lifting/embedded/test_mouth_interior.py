@@ -15,8 +15,10 @@ from gagavatar_nodes.face.topology import INNER_LIPS, OUTER_LIPS
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import Handle
 from gagavatar_nodes.lifting.embedded.lip_edges import refine_lips
-from gagavatar_nodes.lifting.embedded.lips import UPPER_CURVE
+from gagavatar_nodes.lifting.embedded.lips import LOWER_CURVE, UPPER_CURVE
+from gagavatar_nodes.lifting.embedded.own_mouth import own_mouth
 from gagavatar_nodes.lifting.embedded.pixels import polygon
+from gagavatar_nodes.lifting.embedded.stage import Stage
 from gagavatar_nodes.lifting.embedded.tones import portrait_tones
 from gagavatar_nodes.rendering import rasterize
 from gagavatar_nodes.tracking.portrait import track_portrait
@@ -26,8 +28,9 @@ from gagavatar_nodes.types import ARKIT_NAMES
 SIZE = 384
 LAUGH = {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "mouthUpperUpLeft": 0.4, "mouthUpperUpRight": 0.4}
 WIDE = {"jawOpen": 1.0}
-JAWS = ({"jawOpen": 0.0}, {"jawOpen": 0.3}, {"jawOpen": 0.6}, WIDE, LAUGH, {**LAUGH, "jawOpen": 0.4}, WIDE)
-YAWS = np.radians([0, 0, 0, 0, 0, 0, 28])
+FUNNEL = {"mouthFunnel": 0.9, "jawOpen": 0.15}
+JAWS = ({"jawOpen": 0.0}, {"jawOpen": 0.3}, {"jawOpen": 0.6}, WIDE, LAUGH, {**LAUGH, "jawOpen": 0.4}, WIDE, FUNNEL)
+YAWS = np.radians([0, 0, 0, 0, 0, 0, 28, 0])
 
 
 class Face:
@@ -130,6 +133,12 @@ def test_teeth_lie_in_the_shadow_of_the_upper_lip(closed):
     assert np.median(shade) > 0.95
 
 
+def test_teeth_behind_lips_pushed_forward_lie_in_their_shade(closed):
+    """The round of a funnel hides the light that a laugh lets in."""
+    funnel, laugh = (np.percentile(closed.drawings[index][0].mean(-1)[closed.between(index)], 50) for index in (7, 5))
+    assert funnel < 0.9 * laugh
+
+
 def test_the_throat_is_darker_than_the_lips_soft_and_not_black(face):
     rgb, _ = face.drawings[3]
     inside, outside = face.between(3), face.between(3, OUTER_LIPS)
@@ -197,6 +206,27 @@ def test_a_mouth_with_teeth_is_its_own_at_rest(smiling, portrait):
     lips = cv2.dilate(polygon(portrait.landmarks[list(OUTER_LIPS), :2], portrait.size), np.ones((9, 9))) > 0.5
     error = np.square(rgb - portrait.crop / 255.0)[lips].mean()
     assert -10 * np.log10(error) > 36
+
+
+def test_lower_teeth_of_an_open_mouth_lie_behind_the_upper_ones_and_its_tongue_is_none(portrait):
+    """Painted between the lips, from above: teeth, throat, tongue, teeth."""
+    ring = portrait.landmarks[list(INNER_LIPS), :2]
+    rows, columns = np.nonzero(polygon(ring, portrait.size) > 0.5)
+    edges = [portrait.landmarks[list(lip), :2] for lip in (UPPER_CURVE, LOWER_CURVE)]
+    upper, lower = (np.interp(columns, *edge[np.argsort(edge[:, 0])].T) for edge in edges)
+    share = (rows - upper) / np.maximum(lower - upper, 1)
+    crop = portrait.crop.copy()
+    for start, color in ((0, (240, 235, 225)), (0.35, (40, 10, 10)), (0.5, (225, 150, 150)), (0.7, (240, 235, 225))):
+        crop[rows[share >= start], columns[share >= start]] = color
+    corners = np.abs(2 * columns - columns.min() - columns.max()) > 0.6 * np.ptp(columns)
+    crop[rows[corners], columns[corners]] = 40, 10, 10
+    own = own_mouth(replace(portrait, crop=crop), Stage.of(portrait))
+    handle, depth = own.teeth.binding.controls[:, 0], own.teeth.points[:, 2]
+    above, below = (depth[handle == jaw] for jaw in (Handle.UPPER_TEETH, Handle.LOWER_TEETH))
+    assert min(len(above), len(below)) > 20
+    assert np.median(below) < np.median(above) - 0.2
+    shown = own.teeth.colors[own.teeth.opacities > 0.5]
+    assert (shown[:, 1] > 0.75 * shown[:, 0]).all()
 
 
 def test_a_lip_that_was_taken_for_the_opening_is_found(portrait):
