@@ -1,4 +1,4 @@
-"""The matte of the person in a portrait crop: segmentation, GrabCut, a trimap, then closed-form matting."""
+"""The matte of the person in a portrait crop: segmentation, GrabCut, a trimap, closed-form matting, strands."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from .closed_form import closed_form_alpha
 from .opencv import opencv
 from .outline import head_outline
 from .person import segment_person
+from .strands import strand_alpha
 
 METHODS = ("auto", "closed-form", "guided", "pymatting", "none")
 """`auto` is `closed-form`, ours; `guided` is faster and blurrier; `pymatting` needs that package; `none` keeps all."""
@@ -48,7 +49,9 @@ def matte_person(
     if method == "pymatting":
         return _pymatting_alpha(crop, trimap)
     guess = _guided_alpha(crop, trimap)
-    return guess if method == "guided" else closed_form_alpha(crop, trimap, guess)
+    if method == "guided":
+        return guess
+    return np.maximum(closed_form_alpha(crop, trimap, guess), strand_alpha(crop, trimap))
 
 
 def _grab_cut(crop: np.ndarray, landmarks: np.ndarray, inside: np.ndarray | None) -> np.ndarray:

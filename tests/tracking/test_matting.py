@@ -177,6 +177,18 @@ def test_a_head_that_the_picture_cuts_is_opaque_up_to_the_cut(composites):
     assert np.abs(solved - alpha)[cut : cut + 8].mean() < 0.02
 
 
+def test_strands_that_stand_far_off_are_kept(long_strands, crop_and_landmarks):
+    alpha, foreground = long_strands
+    landmarks = crop_and_landmarks[1]
+    solved = matte_person(_over(foreground, alpha, _ground()), landmarks)
+    body = cv2.morphologyEx((alpha > 0.9).astype(np.uint8), cv2.MORPH_OPEN, np.ones((9, 9)))
+    far = cv2.distanceTransform(1 - body, cv2.DIST_L2, 5) > 6
+    far[140:200] = False  # the veil
+    far[round(float(landmarks[152, 1])) :] = False
+    assert np.minimum(solved, alpha)[far].sum() > 0.7 * alpha[far].sum()
+    assert np.abs(solved - alpha)[far].sum() < 0.3 * alpha[far].sum()
+
+
 def test_an_unknown_method_is_refused(crop_and_landmarks):
     with pytest.raises(ValueError, match="matting must be one of auto"):
         matte_person(*crop_and_landmarks, "magic")
