@@ -36,10 +36,10 @@ def segment_person(small: np.ndarray, inside: np.ndarray | None = None) -> np.nd
     belief = _look(small.astype(np.float32) / 255)
     if inside is None:
         inside = np.ones(belief.shape, bool)
+    most = _second_belief(small, inside, inside & (belief < _NO_ONE))
+    belief = np.where(belief > _SURE, np.minimum(belief, most), belief).astype(np.float32)
     # Else what is repeated of a head that the picture cuts would teach that hair is background.
-    belief = belief[np.ix_(*(_clipped(np.any(inside, axis=axis)) for axis in (1, 0)))]
-    most = np.where(inside, _second_belief(small, inside, inside & (belief < _NO_ONE)), 1)
-    return np.where(belief > _SURE, np.minimum(belief, most), belief).astype(np.float32)
+    return belief[np.ix_(*(_clipped(np.any(inside, axis=axis)) for axis in (1, 0)))]
 
 
 def _clipped(inside: np.ndarray) -> np.ndarray:
