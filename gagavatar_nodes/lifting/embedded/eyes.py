@@ -25,7 +25,7 @@ _BRIGHT = 3.0  # how much more its bright places count, by which lashes and thei
 _SHADE, _SHADE_UNDER, _SHADE_OVER = 0.45, 0.1, 0.16  # of the upper lid: darkness, and eye widths of it in the portrait
 _CORNER = (0.4, 0.52)  # eye widths from the middle over which what lids hide turns into their own color
 _DIM = 0.75  # of their light that falls there
-_END = 0.56  # eye widths from the middle beyond which there is no ball: a corner of a far eye would show it
+_END = 0.56  # eye widths from the middle beyond which the far side has no ball: a far corner would show it
 
 
 def eye_layers(portrait: Portrait, stage: Stage) -> tuple[Layer, Layer]:
@@ -62,11 +62,12 @@ def _eye(
     ball = _BALL * width
     reach = ((nodes - socket) ** 2).sum(-1)
     behind = ball - np.sqrt(np.maximum(ball**2 - reach, 0.05 * ball**2))
+    recession = _recession(ring, nodes)
     points, flat = (
         stage.unproject(nodes.reshape(-1, 2), -(ring[:, 2].mean() + 0.06 * width + depth.ravel()) / stage.scale)
-        for depth in (behind, np.maximum(behind, _CAP * width) + _recession(ring, nodes))
+        for depth in (behind, np.maximum(behind, _CAP * width) + recession)
     )
-    beside = np.abs(_along(ring, nodes)) > _END * width
+    beside = (np.abs(_along(ring, nodes)) > _END * width) & (recession > 0)
     near, under = ((reach < (0.7 * width) ** 2) & ~beside).ravel(), alpha[:, 0] > 0.5
     sigma = 0.6 * step / stage.scale
     hidden, still = (

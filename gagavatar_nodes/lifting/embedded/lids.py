@@ -137,11 +137,11 @@ def _colors(
 def _evenly_lit(bare: np.ndarray, skin: np.ndarray) -> np.ndarray:
     """Return colors [U, 3] of a lid without dark corners, in some of the light and of the hue of `skin` [R, U, 3]."""
     size = 2 * round(_EVEN * len(bare) / 2) + 1
-    light = bare.mean(1).astype(np.float32)
-    closed = cv2.morphologyEx(light[:, None], cv2.MORPH_CLOSE, np.ones((size, 1)))[:, 0]
-    raised = closed * np.clip((np.median(skin.mean(2)) / max(np.median(closed), 1e-3)) ** _LIT, 1, _MOST_LIT)
-    bare = bare * (raised / np.maximum(light, 1e-3))[:, None]
-    bare = cv2.GaussianBlur(bare[None].astype(np.float32), (0, 0), max(1.0, len(bare) / 12))[0]
+    bare = cv2.morphologyEx(bare[None].astype(np.float32), cv2.MORPH_CLOSE, np.ones((1, size)))[0]
+    usual, light = np.median(skin.reshape(-1, 3), axis=0), bare.mean(1, keepdims=True)
+    more = np.clip((usual.mean() / max(float(np.median(light)), 1e-3)) ** _LIT, 1, _MOST_LIT)
+    bare += (more - 1) * light * usual / max(float(usual.mean()), 1e-3)  # in the skin's hue: shade is more colorful
+    bare = cv2.GaussianBlur(bare[None], (0, 0), max(1.0, len(bare) / 12))[0]
     return _with_hue(bare, skin)
 
 
