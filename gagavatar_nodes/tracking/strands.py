@@ -38,9 +38,9 @@ def strand_alpha(crop: np.ndarray, trimap: np.ndarray) -> np.ndarray:
     hair, known = _spread(lab, trimap == 1, _FAR)
     way = hair - around
     offset = lab - around
-    share = (offset * way).sum(-1) / np.maximum(np.square(way).sum(-1), 1)
-    distance = np.linalg.norm(offset, axis=-1)
-    beside = np.linalg.norm(offset - share[..., None] * way, axis=-1)
+    share = np.einsum("...i,...i", offset, way) / np.maximum(_square_norm(way), 1)
+    distance = np.sqrt(_square_norm(offset))
+    beside = np.sqrt(_square_norm(offset - share[..., None] * way))
     hit = (trimap < 1) & (distance**2 > _CLEAR * variance + 25) & (share > _LEAST) & (beside < _OFF * distance) & known
     strands = _thin_ones(hit.astype(np.uint8), trimap)
     near = cv2.dilate(strands, _square(_AROUND, len(crop))) > 0
@@ -52,12 +52,12 @@ def strand_alpha(crop: np.ndarray, trimap: np.ndarray) -> np.ndarray:
 def _background(lab: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Colors [S, S, 3] of the background around, what stands out of it left out, and their variance [S, S]."""
     around, variance = _moments(lab, ground)
-    return _moments(lab, ground & (np.square(lab - around).sum(-1) < _CALM * variance + _NOISE**2))
+    return _moments(lab, ground & (_square_norm(lab - around) < _CALM * variance + _NOISE**2))
 
 
 def _moments(lab: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean, _ = _spread(lab, ground, _NEAR)
-    return mean, _spread(np.square(lab - mean).sum(-1, keepdims=True), ground, _NEAR)[0][..., 0]
+    return mean, _spread(_square_norm(lab - mean)[..., None], ground, _NEAR)[0][..., 0]
 
 
 def _spread(values: np.ndarray, where: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
@@ -85,6 +85,11 @@ def _thin_ones(hit: np.ndarray, trimap: np.ndarray) -> np.ndarray:
         kept &= np.isin(np.arange(len(kept)), pieces[needed])
     kept[0] = False
     return kept[pieces].astype(np.uint8)
+
+
+def _square_norm(vectors: np.ndarray) -> np.ndarray:
+    norm: np.ndarray = np.einsum("...i,...i", vectors, vectors)
+    return norm
 
 
 def _square(width: float, size: int) -> np.ndarray:
