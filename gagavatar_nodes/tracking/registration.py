@@ -3,7 +3,7 @@
 The landmark model knows where features are to a pixel or two of its input and guesses along smooth skin, so that its
 points slide over a moving face. Between two views of one person the texture tells how the skin moved. It is followed by
 an inverse compositional alignment (Baker and Matthews, "Lucas-Kanade 20 Years On", IJCV 2004, section 3.2) of small
-patches that an elastic mesh ties to each other and to what the model says.
+patches that an elastic mesh ties to each other and to what the model says, and then by a dense flow (`fine_alignment`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from ..face.topology import EYE_RINGS, INNER_LIPS, IRISES, LOWER_LIP_ROWS, MOUTH_CORNERS, UPPER_LIP_ROWS
 from ..heads.canonical import canonical_face
+from .fine_alignment import FineAlignment
 from .opencv import opencv
 
 _SKIN = 468
@@ -89,10 +90,15 @@ class Registration:
             response, motion = response.astype(np.float32), (kernel @ response).astype(np.float32)
             usual = _UNLIKE**2 + _RELIGHT * np.square(template).mean(1)
             self._levels[level] = template, slopes, hessian.astype(np.float32), response, motion, usual
+        self._fine = FineAlignment(view.gray, self._points, _covariance())
 
     def __call__(self, view: FaceView, points: np.ndarray) -> np.ndarray:
         """Return landmarks [478, 3] of another view, on the skin that they were on in the first one."""
-        shift, _ = self._align(view, points)
+        shift, turn, _ = self._align(view, points)
+        to_picture = view.to_picture[:, :2] @ turn
+        aligned = points[:_SKIN, :2] + shift @ to_picture.T
+        placed = view.locate(aligned)
+        shift = aligned + self._fine(view.gray, placed, view.shows(placed)) @ to_picture.T - points[:_SKIN, :2]
         registered = points.copy()
         registered[:_SKIN, :2] += shift
         for ring, iris in zip(EYE_RINGS, IRISES, strict=True):
@@ -101,11 +107,16 @@ class Registration:
 
     def knows(self, view: FaceView, points: np.ndarray) -> bool:
         """Whether a view of the same person, with landmarks [478, 3], looks like the first one, as after a jump cut."""
-        _, likeness = self._align(view, points)
+        *_, likeness = self._align(view, points)
         return likeness > _SAME_SKIN
 
-    def _align(self, view: FaceView, points: np.ndarray) -> tuple[np.ndarray, float]:
-        """Pixels [468, 2] of the picture by which landmarks are moved, and how like the first one the view is then."""
+    def _align(self, view: FaceView, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Align the patches.
+
+        Returns:
+            Pixels [468, 2] of the first view by which landmarks are moved, the matrix [2, 2] that takes these to the
+            view's, and how like the first one the view is then.
+        """
         nodes, _ = _mesh()
         start = view.locate(points[:_SKIN, :2])
         turn = (self._affine @ start[nodes]).T.astype(np.float32)  # of the affine map that takes one view to the other
@@ -125,7 +136,7 @@ class Registration:
                 wanted = ((hessian * moved[:, None]).sum(-1) + pull).ravel()
                 moved = np.clip((motion @ wanted).reshape(-1, 2), -_FARTHEST, _FARTHEST)
         spread = np.clip(_spread() @ (response @ wanted).reshape(-1, 2), -_FARTHEST, _FARTHEST)
-        return spread @ (view.to_picture[:, :2] @ turn).T, _correlation(template, template - error)
+        return spread, turn, _correlation(template, template - error)
 
 
 @cache

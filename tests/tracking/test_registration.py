@@ -125,6 +125,33 @@ def test_what_covers_a_part_of_the_face_does_not_pull_the_rest():
     assert distance < 0.65
 
 
+def bent(picture: np.ndarray, points: np.ndarray, waves: float) -> tuple[np.ndarray, np.ndarray]:
+    """The picture stretched and squeezed in waves of so many pixels, and where its points [N, 2] are then."""
+
+    def way(places: np.ndarray) -> np.ndarray:
+        x, y = np.moveaxis(places, -1, 0) * 2 * np.pi / waves
+        return 0.035 * waves * np.stack([np.sin(y), np.sin(x)], -1)
+
+    pixels = np.stack(np.meshgrid(*(np.arange(n, dtype=float) for n in picture.shape[1::-1])), -1)
+    true = points.copy()
+    for _ in range(60):
+        true = points - way(true)
+    where = (pixels + way(pixels)).astype(np.float32)
+    return cv2.remap(picture, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), true
+
+
+@pytest.mark.parametrize("name", ["example_portrait.jpg", "portrait_franklin.jpg"])
+def test_skin_is_followed_where_it_stretches(name):
+    """Waves of half a face: patches alone leave a quarter of them."""
+    picture = read_image(assets.path(name)).rgb
+    first, points = seen(picture)
+    skin = points[SKIN, :2].astype(float)
+    later, true = bent(picture, skin, np.ptp(skin[:, 1]) / 2)
+    found = Registration(first, points)(*seen(later))[SKIN, :2]
+    left, moved_by = (np.median(np.linalg.norm(one - true, axis=1)) for one in (found, skin))
+    assert left < 0.22 * moved_by
+
+
 def seen(picture: np.ndarray) -> tuple[FaceView, np.ndarray]:
     """The view of a picture's face, and its landmarks."""
     face = choose_face(picture)
