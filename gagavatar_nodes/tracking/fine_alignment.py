@@ -20,6 +20,7 @@ from ..face.topology import (
     UPPER_LIDS,
     UPPER_LIP_ROWS,
 )
+from ..heads.canonical import canonical_face
 from .opencv import opencv
 
 _CHANGING = {*FACE_OVAL, *UPPER_LIP_ROWS, *LOWER_LIP_ROWS, *MOUTH_CORNERS}.union(
@@ -49,7 +50,7 @@ class FineAlignment:
             points: [N, 2] its landmarks.
             covariance: [N, N] of their errors along one axis, square pixels.
         """
-        self._telling = np.setdiff1d(np.arange(len(points)), list(_CHANGING))
+        self._telling = _telling(len(points))
         shared = covariance[np.ix_(self._telling, self._telling)] + _DOUBT**2 * np.eye(len(self._telling))
         self._spread = np.linalg.solve(shared, covariance[self._telling]).T.astype(np.float32)
         low = np.clip(np.floor(points.min(0)), 0, len(gray) - 1).astype(int)
@@ -79,6 +80,15 @@ class FineAlignment:
         off, alike = (_look(image, self._places)[:, 0] for image in (flow, alike))
         off = np.clip(off, -_FARTHEST, _FARTHEST) * (alike * shown[self._telling])[:, None]
         return self._spread @ off
+
+
+def _telling(count: int) -> np.ndarray:
+    """Rows of the first `count` landmarks whose skin a flow follows: what is under the mouth goes the jaw's way.
+
+    That is farther than a flow looks, and over a neck that comes into sight.
+    """
+    heights = canonical_face().vertices[:count, 1]
+    return np.setdiff1d(np.flatnonzero(heights > heights[list(MOUTH_CORNERS)].mean()), list(_CHANGING))
 
 
 def _barycentric(points: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, csr_matrix]:
