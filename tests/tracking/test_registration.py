@@ -149,7 +149,7 @@ def test_skin_is_followed_where_it_stretches(name):
     later, true = bent(picture, skin, np.ptp(skin[:, 1]) / 2)
     found = Registration(first, points)(*seen(later))[SKIN, :2]
     left, moved_by = (np.median(np.linalg.norm(one - true, axis=1)) for one in (found, skin))
-    assert left < 0.22 * moved_by
+    assert left < 0.23 * moved_by
 
 
 def seen(picture: np.ndarray) -> tuple[FaceView, np.ndarray]:
