@@ -34,9 +34,11 @@ _FARTHEST = 3.0
 _STRIDE, _ITERATIONS = 6, 6
 """Pixels between the flow's patches, and steps of each: more cost twice the time and tell little more."""
 _AROUND = 11
-"""Pixels of the square in which views are compared,"""
-_UNLIKE, _RELIGHT = 16.0, 0.1
-"""and how they differ that show something else, see `registration`."""
+"""Pixels of the square in which views are compared."""
+UNLIKE = 16.0
+"""Gray levels by which a view differs that shows something else than it did,"""
+RELIGHT = 0.1
+"""and, for another light changes strong contrasts by more, the share of the variance of what it showed."""
 
 
 class FineAlignment:
@@ -60,7 +62,7 @@ class FineAlignment:
         self._rows = np.flatnonzero(self._inside)
         self._pixels = np.stack(np.meshgrid(*(np.arange(n) for n in self._gray.shape[::-1])), -1).astype(np.float32)
         self._places = np.ascontiguousarray((points - low)[self._telling, None], np.float32)
-        self._usual = _UNLIKE**2 + _RELIGHT * _mean(np.square(_without_mean(self._gray.astype(np.float32))))
+        self._usual = UNLIKE**2 + RELIGHT * _mean(np.square(_without_mean(self._gray.astype(np.float32))))
         self._flow = opencv().DISOpticalFlow_create(opencv().DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._flow.setFinestScale(0)
         self._flow.setPatchStride(_STRIDE)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..face.topology import EYE_RINGS, INNER_LIPS, IRISES, LOWER_LIP_ROWS, MOUTH_CORNERS, UPPER_LIP_ROWS
 from ..heads.canonical import canonical_face
-from .fine_alignment import FineAlignment
+from .fine_alignment import RELIGHT, UNLIKE, FineAlignment
 from .opencv import opencv
 
 _SKIN = 468
@@ -33,10 +33,6 @@ _LIPS_DOUBT = 0.4
 """On the lips, where it looks closer, and where the texture changes as a mouth opens."""
 _STRETCH = 0.5
 """Pixels by which the errors of neighboring landmarks differ."""
-_UNLIKE = 16.0
-"""Gray levels by which a patch differs that shows something else than it did,"""
-_RELIGHT = 0.1
-"""and, for another light changes strong contrasts by more, the share of the variance of what it showed."""
 _FARTHEST = 6.0
 """Pixels by which a landmark is moved at most."""
 _SAME_SKIN = 0.6
@@ -88,7 +84,7 @@ class Registration:
             hessian = _hessian(slopes)
             response = np.linalg.inv(np.eye(2 * len(nodes)) + _block_diagonal(hessian) @ kernel)
             response, motion = response.astype(np.float32), (kernel @ response).astype(np.float32)
-            usual = _UNLIKE**2 + _RELIGHT * np.square(template).mean(1)
+            usual = UNLIKE**2 + RELIGHT * np.square(template).mean(1)
             self._levels[level] = template, slopes, hessian.astype(np.float32), response, motion, usual
         self._fine = FineAlignment(view.gray, self._points, _covariance())
 

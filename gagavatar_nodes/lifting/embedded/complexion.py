@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, map_coordinates
@@ -33,6 +33,26 @@ _CONTOUR_CM = (0.2, 0.5)  # from one, within which pixels hold colors of both si
 _GRAY = 0.05  # of a hue's strength, as a logarithm: less is none
 
 
+@dataclass(frozen=True)
+class _Side:
+    """Points of the head, or their twins on its other side."""
+
+    points: np.ndarray
+    """[N, 3] canonical."""
+    normals: np.ndarray
+    """[N, 3] on the stage."""
+    pixels: np.ndarray
+    """[N, 3] of the crop, and stage z."""
+    distance: np.ndarray
+    """[N] centimeters from the nearest contour."""
+
+    @staticmethod
+    def of(points: np.ndarray, normals: np.ndarray, stage: Stage, contours: np.ndarray) -> _Side:
+        """Return where points [N, 3] with canonical normals [N, 3] are, pixels being `contours` [S, S] from any."""
+        pixels = stage.project(stage.from_canonical(points))
+        return _Side(points, normals @ stage.rotation.T, pixels, _sample(contours[..., None], pixels)[:, 0])
+
+
 def skin_colors(
     points: np.ndarray,
     normals: np.ndarray,
@@ -51,28 +71,20 @@ def skin_colors(
     placed, size = stage.project(stage.from_canonical(head)), portrait.size
     _, _, front = rasterize_mesh(placed, skin_triangles(), size, size)
     contours = _from_contours(depth, portrait, stage)
-    facing = [normals * m @ stage.rotation.T for m in (np.ones(3), mirror)]
+    own, _ = sides = [_Side.of(points * m, normals * m, stage, contours) for m in (1, mirror)]
+    seen, twin = (_sight(side, portrait, front, regions) for side in sides)
+    shading = Shading.of(own.normals, seen.colors, seen.trust * (1 - seen.hair))
     seen, twin = (
-        _sight(points * m, faced[:, 2], portrait, stage, front, contours, regions)
-        for m, faced in zip((1, mirror), facing, strict=True)
-    )
-    shading = Shading.of(facing[0], seen.colors, seen.trust * (1 - seen.hair))
-    seen, twin = (
-        _without_rims(
-            sight,
-            shading.likeness(faced, sight.colors),
-            _sample(contours[..., None], stage.project(stage.from_canonical(points * m)))[:, 0],
-        )
-        for sight, m, faced in zip((seen, twin), (1, mirror), facing, strict=True)
+        _without_rims(sight, shading.likeness(side.normals, sight.colors), side.distance)
+        for sight, side in zip((seen, twin), sides, strict=True)
     )
     surface = Surface.of(points, normals)
-    pixels = stage.project(stage.from_canonical(points))
     ear, light = on_ears(points, head)
-    bare = ear * (1 - _hair_over_ears(points, ear, pixels, front, portrait, regions))
+    bare = ear * (1 - _hair_over_ears(points, ear, own.pixels, front, portrait, regions))
     hair = surface.hair(seen, twin, scalp_weight(points, portrait) * (1 - bare))
-    behind = _sample(regions.behind, pixels)
+    behind = _sample(regions.behind, own.pixels)
     under = _underside(points, normals, portrait) * (1 - hair)
-    skin = shading.colors(facing[0])
+    skin = shading.colors(own.normals)
     skin += under[:, None] * (regions.under - skin)
     unknown = 1 - np.maximum(seen.trust, twin.trust)
     guess = skin + hair[:, None] * (behind - skin)
@@ -128,27 +140,17 @@ def no_grayer(colors: np.ndarray, hue: np.ndarray, much: np.ndarray | float) -> 
     return np.clip(np.exp(values + lack[:, None] * hue) - BLACK, 0, 1)
 
 
-def _sight(
-    points: np.ndarray,
-    facing: np.ndarray,
-    portrait: Portrait,
-    stage: Stage,
-    front: np.ndarray,
-    contours: np.ndarray,
-    regions: Regions,
-) -> Sight:
-    """Return what the portrait shows of points [N, 3] of the head, whose depth is `front` [S, S].
-
-    Their normals have cosines `facing` [N] to the camera, and pixels are `contours` [S, S] centimeters from any.
-    """
-    pixels = stage.project(stage.from_canonical(points))
+def _sight(side: _Side, portrait: Portrait, front: np.ndarray, regions: Regions) -> Sight:
+    """Return what the portrait shows of a side of the head, whose depth is `front` [S, S]."""
+    pixels = side.pixels
     bare = np.maximum(regions.face, regions.skin) * (1 - regions.locks)
     maps = np.stack([np.maximum(bare, regions.throat), regions.hair, regions.throat, regions.locks], 2)
     bare, hair, throat, locks = _sample(maps, pixels).T
-    hair *= (1 - bare) * (1 - _in_face(points, portrait) * (1 - locks))
+    hair *= (1 - bare) * (1 - _in_face(side.points, portrait) * (1 - locks))
     aslant = np.maximum(hair, throat)
-    trust = _visibility(facing, pixels, portrait, front, aslant, _HIDDEN_CM + hair * (_HAIR_CM - _HIDDEN_CM))
-    trust *= aslant + (1 - aslant) * _ramp(_sample(contours[..., None], pixels)[:, 0], *_CONTOUR_CM)
+    hidden = _HIDDEN_CM + hair * (_HAIR_CM - _HIDDEN_CM)
+    trust = _visibility(side.normals[:, 2], pixels, portrait, front, aslant, hidden)
+    trust *= aslant + (1 - aslant) * _ramp(side.distance, *_CONTOUR_CM)
     # Beside the face, shade and what hangs before the skin are none of its colors.
     trust *= np.maximum(bare, hair)
     return Sight(trust, _sample(portrait.crop / np.float32(255), pixels), hair)
