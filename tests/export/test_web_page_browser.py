@@ -306,12 +306,55 @@ def test_a_camera_is_asked_only_where_it_was_offered(browser, avatar, tmp_path):
     context.close()
 
 
-def test_a_video_is_recorded(page):
-    page.evaluate("avatar.play('talk'), avatar.record()")
-    wait_for_frames(page, 4)
-    kind, size = page.evaluate("avatar.finish().then(blob => [blob.type, blob.size])")
+def recorded(page, milliseconds):
+    """The kind, bytes and loudest sample (None without sound) of what is recorded from now on for so long."""
+    return page.evaluate(
+        """async milliseconds => {
+            await avatar.record();
+            await new Promise(resolve => setTimeout(resolve, milliseconds));
+            const film = await avatar.finish();
+            const sound = await new AudioContext().decodeAudioData(await film.arrayBuffer()).catch(() => null);
+            const loudest = sound && sound.getChannelData(0).reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+            return [film.type, film.size, loudest];
+        }""",
+        milliseconds,
+    )
+
+
+def test_a_video_is_recorded_with_what_is_heard(page):
+    names = {motion["sound"]: motion["name"] for motion in page.evaluate("avatar.motions()")}
+    page.evaluate("name => avatar.play(name)", names[True])
+    kind, size, loudest = recorded(page, 3000)
     assert kind == "video/webm"
     assert size > 1000
+    assert loudest > 0.01
+    assert page.evaluate("avatar.status().sound") > 0
+
+
+@pytest.mark.parametrize("before", ["avatar.play(), avatar.pause()", "avatar.stop()", "avatar.play()"])
+def test_a_video_is_never_empty(page, before):
+    """With sound that rests, with nothing played, and stopped at once: the recorder waits for each of its tracks."""
+    page.evaluate(before)
+    _, size, _ = recorded(page, 0)
+    assert size > 1000
+
+
+def test_a_video_goes_on_with_the_next_sound(page):
+    heard = next(motion["name"] for motion in page.evaluate("avatar.motions()") if motion["sound"])
+    page.evaluate("avatar.stop(), avatar.record()")
+    wait_for_frames(page, 2)
+    page.evaluate("name => avatar.play(name)", heard)
+    page.wait_for_function("() => avatar.status().sound > 0.2")
+    loudest = page.evaluate("""async () => {
+        const sound = await new AudioContext().decodeAudioData(await (await avatar.finish()).arrayBuffer());
+        return sound.getChannelData(0).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    }""")
+    assert loudest > 0.01
+
+
+def test_finishing_what_was_not_begun_is_said(page):
+    with pytest.raises(playwright.Error, match="Nothing is recorded"):
+        page.evaluate("avatar.finish()")
 
 
 def test_two_pages_live_in_one_document(browser, file, tmp_path):

@@ -21,7 +21,7 @@ export function makeApi({ avatar, player, stage, panel, toggles, takePicture, re
     orbit: (right, down = 0) => stage.orbit((right * Math.PI) / 180, (down * Math.PI) / 180),
     background: (color) => stage.setBackground(color),
     picture: () => takePicture(),
-    record: changed(() => recorder.start(player.audio, stage.backdrop)),
+    record: changed(() => recorder.start(stage.backdrop)),
     finish: changed(() => recorder.stop()),
     settled: () => loop.settled(),
     status: () => ({

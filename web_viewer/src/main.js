@@ -44,7 +44,7 @@ async function start() {
   const avatar = new Avatar(rig, player);
   const canvas = document.querySelector("canvas");
   const stage = new Stage(canvas, rig, about);
-  const recorder = new Recorder(canvas);
+  const recorder = new Recorder(canvas, player);
   const loop = new Loop(avatar, stage, recorder);
   const webcam = about.webcam && new Webcam(about.webcam);
   const toggles = makeToggles(avatar, webcam);
@@ -103,7 +103,7 @@ function makeActions({ avatar, player, stage, recorder, toggles, takePicture, we
     picture: { label: "Picture", title: "Save a picture", key: "C", run: async () => save(await takePicture(), name) },
     record: {
       label: () => (recorder.on ? "Stop" : "Video"), title: "Record a video", key: "V", pressed: () => recorder.on,
-      run: async () => (recorder.on ? save(await recorder.stop(), name) : recorder.start(player.audio, stage.backdrop)),
+      run: async () => (recorder.on ? save(await recorder.stop(), name) : recorder.start(stage.backdrop)),
     },
     whole: {
       label: "Full screen", title: "Full screen", key: "F",
