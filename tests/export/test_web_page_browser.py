@@ -276,6 +276,26 @@ def test_a_socket_and_a_microphone_move_the_mouth(browser, avatar, file, tmp_pat
     context.close()
 
 
+def test_a_microphone_asked_for_twice_listens_once_and_stops(page):
+    page.evaluate("""() => {
+        window.streams = [];
+        const { mediaDevices } = navigator, ask = mediaDevices.getUserMedia.bind(mediaDevices);
+        mediaDevices.getUserMedia = async (what) => (streams.push(await ask(what)), streams.at(-1));
+    }""")
+    ended = "streams.map(stream => stream.getTracks().every(track => track.readyState === 'ended'))"
+    pressed = "document.getElementById('microphone').getAttribute('aria-pressed')"
+    page.evaluate("Promise.all([avatar.microphone(true), avatar.microphone(true)])")
+    page.evaluate("avatar.microphone(true)")
+    page.wait_for_function(f"() => {pressed} === 'true'")
+    assert page.evaluate(ended) == [False]
+    page.evaluate("avatar.microphone(false)")
+    page.wait_for_function(f"() => {pressed} === 'false'")
+    assert page.evaluate(ended) == [True]
+    page.evaluate("() => { const asked = avatar.microphone(true); avatar.microphone(false); return asked; }")
+    page.wait_for_function(f"() => streams.length === 2 && {ended}.every(Boolean)")
+    assert page.evaluate(pressed) == "false", "stopped before it listened"
+
+
 def test_a_camera_is_asked_only_where_it_was_offered(browser, avatar, tmp_path):
     """A stand-in for MediaPipe at its address: what the page asks for, and what it makes of the answer."""
     path = tmp_path / "webcam.html"

@@ -1,9 +1,11 @@
 // What pages that embed the avatar call: `avatar.set({jawOpen: 0.4})`, or the same by postMessage.
 
 export function makeApi({ avatar, player, stage, panel, toggles, takePicture, recorder, loop }) {
+  const refresh = () => panel.refresh();
   const changed = (work) => (...values) => {
     const result = work(...values);
-    panel.refresh();
+    refresh();
+    result?.then?.(refresh, refresh); // a device is on once it is open
     return result;
   };
   return {

@@ -1,4 +1,5 @@
 // Faces from elsewhere: JSON over a WebSocket, and a camera read by MediaPipe from the network.
+import { Device } from "./device.js";
 
 // Messages such as {"jawOpen": 0.4, "yaw": 10}, or {"blendshapes": {...}, "head": {"yaw": 10}}.
 export function listen(address, feed, changed) {
@@ -17,38 +18,38 @@ export function listen(address, feed, changed) {
 }
 
 // `source` is where MediaPipe's tasks-vision lies, `model` its face landmarker; both are loaded when asked for.
-export class Webcam {
+export class Webcam extends Device {
   constructor({ source, model }) {
+    super(() => this.#watch());
     this.source = source;
     this.model = model;
-    this.on = false;
   }
 
-  async start() {
+  async #watch() {
+    this.landmarker ??= await this.#load();
+    const video = document.createElement("video");
+    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+    await video.play();
+    return { video, close: () => video.srcObject.getTracks().forEach((track) => track.stop()) };
+  }
+
+  async #load() {
     const { FaceLandmarker, FilesetResolver } = await import(`${this.source}/vision_bundle.mjs`);
     const files = await FilesetResolver.forVisionTasks(`${this.source}/wasm`);
-    this.landmarker = await FaceLandmarker.createFromOptions(files, {
+    return FaceLandmarker.createFromOptions(files, {
       baseOptions: { modelAssetPath: this.model },
       runningMode: "VIDEO",
       outputFaceBlendshapes: true,
       outputFacialTransformationMatrixes: true,
     });
-    this.video = document.createElement("video");
-    this.video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
-    await this.video.play();
-    this.on = true;
-  }
-
-  stop() {
-    this.on = false;
-    this.video?.srcObject?.getTracks().forEach((track) => track.stop());
   }
 
   // Weights and turns, mirrored as in a mirror; nothing where there is no new picture or no face.
   read(now) {
-    if (!this.on || this.video.currentTime === this.seen) return null;
-    this.seen = this.video.currentTime;
-    const found = this.landmarker.detectForVideo(this.video, now);
+    if (!this.on || this.opened.video.currentTime === this.seen) return null;
+    const { video } = this.opened;
+    this.seen = video.currentTime;
+    const found = this.landmarker.detectForVideo(video, now);
     if (!found.faceBlendshapes?.length) return null;
     const values = Object.fromEntries(found.faceBlendshapes[0].categories.map((c) => [swapped(c.categoryName), c.score]));
     return { ...values, ...turnsOf(found.facialTransformationMatrixes[0].data) };

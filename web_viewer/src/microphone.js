@@ -1,4 +1,5 @@
 // A mouth that goes with the microphone: loudness opens it, and the sound's shape rounds, spreads or narrows it.
+import { Device } from "./device.js";
 import { clamp } from "./rig.js";
 
 const BANDS = [[80, 300], [300, 900], [900, 1800], [1800, 3200], [3200, 8000]];
@@ -26,37 +27,39 @@ export function mouthOf(levels, loudness) {
   };
 }
 
-export class Microphone {
+async function listen() {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  const context = new AudioContext();
+  const analyser = new AnalyserNode(context, { fftSize: 1024, smoothingTimeConstant: 0.2 });
+  context.createMediaStreamSource(stream).connect(analyser);
+  const close = () => {
+    stream.getTracks().forEach((track) => track.stop());
+    context.close();
+  };
+  return { analyser, bins: new Float32Array(analyser.frequencyBinCount), close };
+}
+
+export class Microphone extends Device {
   constructor() {
-    this.on = false;
+    super(listen);
     this.loudness = 0;
     this.floor = 0.01;
     this.weights = {};
   }
 
-  async start(stream) {
-    this.stream = stream ?? (await navigator.mediaDevices.getUserMedia({ audio: true }));
-    this.context = new AudioContext();
-    this.analyser = new AnalyserNode(this.context, { fftSize: 1024, smoothingTimeConstant: 0.2 });
-    this.context.createMediaStreamSource(this.stream).connect(this.analyser);
-    this.bins = new Float32Array(this.analyser.frequencyBinCount);
-    this.on = true;
-  }
-
   stop() {
-    this.on = false;
-    this.stream?.getTracks().forEach((track) => track.stop());
-    this.context?.close();
+    super.stop();
     this.weights = {};
   }
 
   advance(seconds) {
     if (!this.on) return null;
-    this.analyser.getFloatFrequencyData(this.bins);
-    const hertz = this.context.sampleRate / 2 / this.bins.length;
+    const { analyser, bins } = this.opened;
+    analyser.getFloatFrequencyData(bins);
+    const hertz = analyser.context.sampleRate / 2 / bins.length;
     const levels = BANDS.map(([low, high]) => {
       let sum = 0;
-      for (let k = Math.round(low / hertz); k < Math.round(high / hertz); k++) sum += 10 ** (this.bins[k] / 10);
+      for (let k = Math.round(low / hertz); k < Math.round(high / hertz); k++) sum += 10 ** (bins[k] / 10);
       return Math.sqrt(sum);
     });
     const level = Math.hypot(...levels);
