@@ -17,7 +17,7 @@ from .random_access import VideoFrames
 
 
 class ClipFrames:
-    """Frames of a folder that `gagavatar prepare` wrote, see `FrameSource` and `training.layout`.
+    """Frames of a folder that `gagavatar prepare` wrote, see `DatasetFrames` and `training.layout`.
 
     Raises:
         FileFormatError: a file is missing, damaged or does not fit the others; the line names it.
@@ -33,15 +33,15 @@ class ClipFrames:
         self.edition = self._one_edition()
 
     def video_of(self, key: str) -> str:
-        """See `FrameSource`."""
+        """See `DatasetFrames`."""
         return layout.split_key(key)[0]
 
     def number_of(self, key: str) -> int:
-        """See `FrameSource`."""
+        """See `DatasetFrames`."""
         return layout.split_key(key)[1]
 
     def picture(self, key: str) -> np.ndarray:
-        """See `FrameSource`."""
+        """See `DatasetFrames`."""
         clip, number = layout.split_key(key)
         path = self._folder / clip / layout.CROPS
         video, frames = _video(path), len(self._codes[clip][1])
@@ -53,7 +53,7 @@ class ClipFrames:
         return video.frame(number)
 
     def codes(self, key: str) -> FrameCodes:
-        """See `FrameSource`."""
+        """See `DatasetFrames`."""
         clip, i = layout.split_key(key)
         codes, boxes = self._codes[clip]
         return FrameCodes(

@@ -17,12 +17,12 @@ from ...heads.flame import Flame
 from ...lifting.gagavatar.config import GAGAvatarConfig
 from ..batch import TrainingBatch
 from .clips import ClipFrames
-from .frames import FrameCodes, FrameSource
+from .frames import DatasetFrames, FrameCodes
 from .pairs import Cross, Pairing
 from .published import LMDB, PublishedFrames
 
 
-def open_frames(folder: str | Path) -> FrameSource:
+def open_frames(folder: str | Path) -> DatasetFrames:
     """Return the frames of a folder in either layout, checked for whatever can be without reading pictures.
 
     Raises:
@@ -53,7 +53,7 @@ class FramePairs(Dataset[TrainingBatch]):
 
     def __init__(
         self,
-        frames: FrameSource,
+        frames: DatasetFrames,
         split: str,
         flame: Flame,
         config: GAGAvatarConfig | None = None,

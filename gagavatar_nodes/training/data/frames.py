@@ -26,7 +26,7 @@ class FrameCodes:
     """[4] head box in the picture: x0, y0, x1, y1, 0..1."""
 
 
-class FrameSource(Protocol):
+class DatasetFrames(Protocol):
     """Frames of a data set. It may be sent to other processes, each of which opens the files anew."""
 
     name: str

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ...errors import GagavatarError
 from ..layout import SPLITS
-from .frames import FrameSource
+from .frames import DatasetFrames
 
 Cross = Literal["no", "published", "reenactment"]
 """Pairs of two persons. The published loader poses the target's own shape ("published"), although reenactment is meant
@@ -26,7 +26,7 @@ class Pairing:
         GagavatarError: an unknown split, or one without a pair; the line names what is short of frames.
     """
 
-    def __init__(self, frames: FrameSource, split: str, cross: Cross = "no") -> None:
+    def __init__(self, frames: DatasetFrames, split: str, cross: Cross = "no") -> None:
         if split not in SPLITS or cross not in CROSS:
             known, got = (SPLITS, split) if split not in SPLITS else (CROSS, cross)
             raise GagavatarError(f"data: {got!r} is none of {', '.join(known)}")

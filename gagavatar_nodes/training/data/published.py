@@ -24,7 +24,7 @@ _KEY = re.compile(r".+_\d+", re.ASCII)
 
 
 class PublishedFrames:
-    """Frames of a folder in the published layout, see `FrameSource`.
+    """Frames of a folder in the published layout, see `DatasetFrames`.
 
     Keys are `<video>_<frame>`. A video is all of a key before the last underscore, but for a leading `img_`. The
     published loader takes what is before the first underscore and so merges videos whose names have one and begin
@@ -48,22 +48,22 @@ class PublishedFrames:
         self._check_listed(self._rows, CODES, "no tracking")
 
     def video_of(self, key: str) -> str:
-        """See `FrameSource`."""
+        """See `DatasetFrames`."""
         if self._published_videos:
             parts = key.split("_")
             return parts[1] if parts[0] == "img" else parts[0]
         return key.rpartition("_")[0].removeprefix("img_")
 
     def number_of(self, key: str) -> int:
-        """See `FrameSource`."""
+        """See `DatasetFrames`."""
         return int(key.rpartition("_")[2])
 
     def picture(self, key: str) -> np.ndarray:
-        """See `FrameSource`."""
+        """See `DatasetFrames`."""
         return self._pictures.read(key)
 
     def codes(self, key: str) -> FrameCodes:
-        """See `FrameSource`."""
+        """See `DatasetFrames`."""
         row = self._rows[key]
         code = {name: values[row] for name, values in self._codes.items()}
         return FrameCodes(
