@@ -24,6 +24,8 @@ DECA = "deca_model.tar"
 """File of the tracker deca."""
 
 OnFrame = Callable[[int, np.ndarray, "np.ndarray | None", bool], None]
+AddCodes = Callable[[Motion], Motion]
+"""Adds FLAME codes to the motion of a video that was tracked."""
 Square = tuple[np.ndarray, float]
 """Center [2] from the picture's center and half width, in picture heights, of the image of a frame's camera."""
 
@@ -60,46 +62,60 @@ def track_file(
         WeightsError: a file of the tracker is missing, truncated or changed.
         GagavatarError: there is no PyTorch, or the FLAME file has no landmark embedding.
     """
-    motion, squares = _track(video, tracker, settings, smoothing, face, on_frame, progress, source, sightings)
-    return replace(motion, extra=motion.extra | {SOUND: f"{len(motion) / motion.fps:.3f}"}), squares
-
-
-def _track(
-    video: FrameSource,
-    tracker: str,
-    settings: Settings,
-    smoothing: float,
-    face: FaceChoice,
-    on_frame: OnFrame | None,
-    progress: Callable[[int], None] | None,
-    source: str,
-    sightings: Sightings | None,
-) -> tuple[Motion, list[Square] | None]:
     if tracker == "emica":
         if face not in (None, 0):
             raise FaceError("The tracker emica follows the largest face: choose the tracker landmarks for another one")
-        return _track_emica(video, settings, progress, source)
+        motion, squares = _track_emica(video, settings, progress, source)
+        return _with_length(motion), squares
     from .tracking.reference import film_recognizer
+    from .tracking.sightings import Sightings
     from .tracking.video import track_video
 
-    looks = film_recognizer(settings)
-    if tracker == "embedded":
-        return track_video(video, video.fps, smoothing, face, on_frame, progress, source, sightings, looks), None
-    from .tracking.landmarks import flame_square, track_flame
+    add_codes: AddCodes | None = None
+    if tracker == "landmarks":
+        add_codes = _landmark_codes(settings, smoothing)
+    elif tracker == "deca":
+        sightings = sightings or Sightings()
+        add_codes = _deca_codes(settings, sightings)
+    recognizer = film_recognizer(settings)
+    motion = track_video(video, video.fps, smoothing, face, on_frame, progress, source, sightings, recognizer)
+    if add_codes is None:
+        return _with_length(motion), None
+    from .tracking.landmarks import flame_square
     from .tracking.shots import seen_squares
 
-    flame = load_flame_model(settings)
-    flame.landmarks(flame.template[None])  # says what to do where there are none, before the video is tracked
-    if tracker == "deca":
-        from .tracking.emica.deca import Deca, track_deca
+    motion = add_codes(motion)
+    return _with_length(motion), seen_squares(motion, *flame_square(motion))
 
-        deca = Deca(require_weight(DECA, settings.folders), flame.template.device)
-        motion = track_deca(
-            video, video.fps, flame, deca, smoothing, face, on_frame, progress, source, sightings, looks
-        )
-        return motion, seen_squares(motion, *flame_square(motion))
-    motion = track_flame(video, video.fps, flame, None, smoothing, face, on_frame, progress, source, sightings, looks)
-    return motion, seen_squares(motion, *flame_square(motion))
+
+def _with_length(motion: Motion) -> Motion:
+    """Return it with how long the sound is that it was tracked with."""
+    return replace(motion, extra=motion.extra | {SOUND: f"{len(motion) / motion.fps:.3f}"})
+
+
+def _landmark_codes(settings: Settings, smoothing: float) -> AddCodes:
+    """Return what fits FLAME to a tracked motion."""
+    from .tracking.landmarks import fit_motion
+    from .tracking.smoothing import PASS_SHARE
+
+    flame = _load_landmarked_flame(settings)
+    return lambda motion: fit_motion(motion, flame, smoothing=PASS_SHARE * smoothing)
+
+
+def _deca_codes(settings: Settings, sightings: Sightings) -> AddCodes:
+    """Return what adds what DECA sees to a motion; from now on it looks along as the sightings are filled."""
+    from .tracking.emica.deca import Deca, look_with_deca, with_deca_codes
+
+    flame = _load_landmarked_flame(settings)
+    look_with_deca(Deca(require_weight(DECA, settings.folders), flame.template.device), sightings)
+    return lambda motion: with_deca_codes(motion, sightings, flame)
+
+
+def _load_landmarked_flame(settings: Settings) -> Flame:
+    """Return FLAME; one without landmarks says what to do before the video is tracked."""
+    flame = load_flame_model(settings)
+    flame.landmarks(flame.template[None])
+    return flame
 
 
 def with_expressions(motion: Motion, flame: Flame) -> Motion:

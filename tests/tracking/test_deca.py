@@ -10,7 +10,7 @@ from gagavatar_nodes.errors import FileFormatError
 from gagavatar_nodes.face.arkit_flame import eye_codes
 from gagavatar_nodes.heads.flame import Flame
 from gagavatar_nodes.tracking.emica.crops import face_rectangle
-from gagavatar_nodes.tracking.emica.deca import PARTS, Deca, track_deca
+from gagavatar_nodes.tracking.emica.deca import PARTS, Deca, look_with_deca, with_deca_codes
 from gagavatar_nodes.tracking.landmarks.face_model import INDICES
 from gagavatar_nodes.tracking.landmarks.fit import flame_square
 from gagavatar_nodes.tracking.sightings import Sightings
@@ -39,6 +39,13 @@ def write(tmp_path):
 
 def tensors(state):
     return {name: torch.from_numpy(values) for name, values in state.items()}
+
+
+def track(frames, fps, flame, deca, sightings=None, **how):
+    """A video's motion with DECA's codes."""
+    sightings = sightings or Sightings()
+    look_with_deca(deca, sightings)
+    return with_deca_codes(track_video(frames, fps, sightings=sightings, **how), sightings, flame)
 
 
 def test_the_encoder_equals_its_float64_twin(drawn, write):
@@ -81,7 +88,7 @@ def test_a_video_gets_decas_codes_in_cameras_that_see_the_face_where_deca_does(d
             landmarks[index] = points
 
     frames = [*driver_frames[:2], np.zeros_like(driver_frames[0]), driver_frames[3]]
-    motion = track_deca(frames, 24, flame, Deca(write({"E_flame": state})), smoothing=0, on_frame=seen)
+    motion = track(frames, 24, flame, Deca(write({"E_flame": state})), smoothing=0, on_frame=seen)
     codes = motion.flame
     assert (motion.bridged, sorted(landmarks)) == ([2], [0, 1, 3])
     assert (codes.edition, codes.shape.shape, codes.expression.shape) == ("stand-in", (300,), (4, 100))
@@ -115,19 +122,19 @@ def test_what_deca_saw_is_kept_while_smoothing_changes_and_a_video_in_pieces_goe
     deca.encode = lambda faces: looks.append(1) or encode_(faces)
     frames = [*driver_frames[:3], np.zeros_like(driver_frames[0]), driver_frames[5]]
     whole = Sightings()
-    rough = track_deca(frames, 24, flame, deca, smoothing=0, sightings=whole)
-    smooth = track_deca(iter(()), 24, flame, deca, smoothing=0.8, sightings=whole)  # nobody looks at a frame again
+    rough = track(frames, 24, flame, deca, smoothing=0, sightings=whole)
+    smooth = track(iter(()), 24, flame, deca, smoothing=0.8, sightings=whole)  # nobody looks at a frame again
     assert len(looks) == 4
     np.testing.assert_array_equal(smooth.flame.expression, rough.flame.expression)
     assert np.abs(smooth.deltas - rough.deltas).max() > 0
     begun = Sightings()
-    track_deca(frames[:2], 24, flame, deca, smoothing=0, sightings=begun)
-    pieces = track_deca(frames[2:], 24, flame, deca, smoothing=0, sightings=begun.to_be_continued())
+    track(frames[:2], 24, flame, deca, smoothing=0, sightings=begun)
+    pieces = track(frames[2:], 24, flame, deca, smoothing=0, sightings=begun.to_be_continued())
     assert len(looks) == 8
     np.testing.assert_allclose(pieces.flame.expression, rough.flame.expression, atol=1e-5)
     seen_by_others = Sightings()
     track_video(frames, 24, sightings=seen_by_others)
-    late = track_deca(frames, 24, flame, deca, smoothing=0, sightings=seen_by_others)
+    late = track(frames, 24, flame, deca, smoothing=0, sightings=seen_by_others)
     np.testing.assert_allclose(late.flame.jaw, rough.flame.jaw, atol=1e-5)
 
 
@@ -136,7 +143,7 @@ def test_a_head_keeps_its_size_and_place_over_a_cut(drawn, write):
     planted[[206, 207, 208]] = 8.0, 0.0, 0.0  # the camera
     state = tensors(drawn) | {"layers.2.weight": torch.zeros(CODES, 1024), "layers.2.bias": torch.from_numpy(planted)}
     flame = Flame(standin_flame())
-    motion = track_deca(films.jump_cut(0.45)[::6], 4, flame, Deca(write({"E_flame": state})), smoothing=0)
+    motion = track(films.jump_cut(0.45)[::6], 4, flame, Deca(write({"E_flame": state})), smoothing=0)
     place, distance = motion.flame.transform[:, :2, 3], motion.flame.transform[:, 2, 3]
     assert np.median(distance[6:]) == pytest.approx(np.median(distance[:6]), rel=0.1)
     assert np.abs(np.median(place[6:], axis=0) - np.median(place[:6], axis=0)).max() < 0.1

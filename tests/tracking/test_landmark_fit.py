@@ -15,7 +15,6 @@ from gagavatar_nodes.tracking.landmarks import (
     fit_landmarks,
     fit_motion,
     fit_shape,
-    track_flame,
     view_portrait,
 )
 from gagavatar_nodes.tracking.landmarks.face_model import INDICES, landmark_model, project
@@ -220,7 +219,8 @@ def test_head_and_jaw_of_the_synthetic_driver_are_read(standin, driver_frames, d
 
 def test_the_overlay_lies_on_the_face(standin, driver_frames):
     landmarks = []
-    motion = track_flame(driver_frames[:3], 24, standin, smoothing=0, on_frame=lambda *seen: landmarks.append(seen[2]))
+    tracked = track_video(driver_frames[:3], 24, smoothing=0, on_frame=lambda *seen: landmarks.append(seen[2]))
+    motion = fit_motion(tracked, standin, smoothing=0)
     overlay = FlameOverlay(standin, motion)
     height, width = driver_frames[0].shape[:2]
     fitted = overlay.project(1)[1] * height + (np.array([width, height]) - 1) / 2

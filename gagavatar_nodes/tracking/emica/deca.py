@@ -7,7 +7,7 @@ orthographic one (section 3); here it becomes a perspective one that agrees at t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,16 +22,12 @@ from ...heads.flame import SCALE, rotation_matrices
 from ...torch_file import fill_network, load_torch_file
 from ...types import COVERED, FOCAL, FRONTAL_ROTATION, FlameCodes, Motion
 from ..bridging import Bridge, frames_of
-from ..faces import FaceChoice
 from ..landmarks.face_model import INDICES
 from ..landmarks.fit import flame_square
 from ..mouth import fill_unseen, mouth_is_seen
-from ..recognition import Recognizer
 from ..shots import seen_squares
 from ..sightings import Sightings
-from ..smoothing import DEFAULT_STRENGTH
 from ..upright import quarter_turns, turn_points
-from ..video import track_video
 from .crops import face_crop, face_rectangle
 from .encoder import Encoder
 
@@ -87,38 +83,11 @@ class Deca:
         return {name: code.numpy() for name, code in zip(PARTS, codes, strict=True)}
 
 
-def track_deca(
-    frames: Iterable[np.ndarray],
-    fps: float,
-    flame: Flame,
-    deca: Deca,
-    smoothing: float = DEFAULT_STRENGTH,
-    face: FaceChoice = None,
-    on_frame: Callable[[int, np.ndarray, np.ndarray | None, bool], None] | None = None,
-    progress: Callable[[int], None] | None = None,
-    source: str = "",
-    sightings: Sightings | None = None,
-    recognizer: Recognizer | None = None,
-) -> Motion:
-    """Follow a face through a video as `video.track_video` does, with DECA's FLAME codes of each frame.
+def look_with_deca(deca: Deca, sightings: Sightings) -> None:
+    """Have DECA look at each frame that shows the face, in a crop around its raw landmarks, as a video is tracked.
 
-    Args:
-        frames: see `video.track_video`, as are the rest.
-        fps: frames a second.
-        flame: the FLAME file of DECA's edition, 2020.
-        deca: the encoder.
-        smoothing: of the landmarks, 0 (raw) to 1; codes are as DECA gives them, in crops around the raw ones.
-        face: which face to follow.
-        on_frame: called with each frame.
-        progress: called with the number of frames done.
-        source: what the motion was taken from, for people.
-        sightings: as in `video.track_video`; they keep what DECA saw, too.
-        recognizer: as in `video.track_video`.
-
-    Raises:
-        FaceError: as `video.track_video`.
+    What it sees is kept in the sightings: `video.track_video` fills them, and `with_deca_codes` takes it from there.
     """
-    sightings = sightings or Sightings()
     first = next((seen.face for seen in sightings.frames if seen.face is not None), None)
     turns = None if first is None else quarter_turns(first.points)
 
@@ -129,7 +98,16 @@ def track_deca(
         return _observe(deca, np.rot90(image, turns), placed[_FACE, :2]), mouth_is_seen(points, image.shape)
 
     sightings.look_with(deca.file, look)
-    motion = track_video(frames, fps, smoothing, face, on_frame, progress, source, sightings, recognizer)
+
+
+def with_deca_codes(motion: Motion, sightings: Sightings, flame: Flame) -> Motion:
+    """Return a tracked motion with DECA's FLAME codes of each frame, as DECA gives them, unsmoothed.
+
+    Args:
+        motion: of the video.
+        sightings: of the same video, tracked after `look_with_deca`.
+        flame: the FLAME file of DECA's edition, 2020.
+    """
     known = np.flatnonzero(motion.confidence > 0).tolist()  # without those that turned out to show two shots at once
     rows, mouths = zip(*(sightings.looks[index] for index in known), strict=True)
     seen = DecaCodes(*(np.stack(column) for column in zip(*rows, strict=True)))
@@ -137,7 +115,7 @@ def track_deca(
     covered = frames_of(motion.extra.get(COVERED, ""))
     mouth_seen = np.array(mouths) & ~np.isin(known, list(covered))
     for face_codes in (codes.expression, codes.jaw):
-        for unseen, held in fill_unseen(face_codes, mouth_seen, np.array(known) / fps):
+        for unseen, held in fill_unseen(face_codes, mouth_seen, np.array(known) / motion.fps):
             face_codes[unseen] = held
     bridge = Bridge(np.array(known), len(motion))
     transform = bridge.fill(codes.transform)

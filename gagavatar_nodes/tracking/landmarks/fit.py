@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,6 @@ import numpy as np
 
 from ...heads.similarity import similarities
 from ...types import FOCAL, HEAD_UNITS_PER_CM, FlameCodes, Motion
-from ..faces import FaceChoice
-from ..recognition import Recognizer
 from ..smoothing import DEFAULT_STRENGTH, PASS_SHARE
 from .face_model import INDICES, SHAPES, FaceModel, landmark_model, moving_directions
 from .priors import usual_changes
@@ -21,7 +18,6 @@ from .state import State, concatenate
 
 if TYPE_CHECKING:
     from ...heads.flame import Flame
-    from ..sightings import Sightings
 
 HALF_WIDTH_CM = 16.0
 """Half the square that the published network sees, at the head: its cameras stand 12 half-widths away."""
@@ -128,43 +124,6 @@ def motion_landmarks(motion: Motion) -> np.ndarray:
     canonical = motion.neutral[indices] + motion.deltas[:, indices].astype(np.float64)
     placed = canonical @ motion.rotation.astype(np.float64).swapaxes(-1, -2) + motion.translation[:, None]
     return motion.scale[:, None, None] * placed * [1, -1, -1]
-
-
-def track_flame(
-    frames: Iterable[np.ndarray],
-    fps: float,
-    flame: Flame,
-    shape: np.ndarray | None = None,
-    smoothing: float = DEFAULT_STRENGTH,
-    face: FaceChoice = None,
-    on_frame: Callable[[int, np.ndarray, np.ndarray | None, bool], None] | None = None,
-    progress: Callable[[int], None] | None = None,
-    source: str = "",
-    sightings: Sightings | None = None,
-    recognizer: Recognizer | None = None,
-) -> Motion:
-    """Follow a face through a video as `video.track_video` does, and fit FLAME to it.
-
-    Args:
-        frames: as for `track_video`.
-        fps: frames a second.
-        flame: with landmarks.
-        shape: [300] codes of the person; fitted to the video by default.
-        smoothing: of landmarks and codes, 0 (raw) to 1.
-        face: as for `track_video`.
-        on_frame: likewise.
-        progress: likewise.
-        source: likewise.
-        sightings: see `track_video`.
-        recognizer: see `track_video`.
-
-    Raises:
-        FaceError: as `track_video`.
-    """
-    from ..video import track_video
-
-    motion = track_video(frames, fps, smoothing, face, on_frame, progress, source, sightings, recognizer)
-    return fit_motion(motion, flame, shape, PASS_SHARE * smoothing)
 
 
 class LandmarkFit:
