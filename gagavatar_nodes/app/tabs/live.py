@@ -17,7 +17,7 @@ from ..avatars import Live
 from ..context import Context
 from ..inputs import camera_input, microphone_input
 from ..places import Places
-from .parts import live_picture, picture_html, saver
+from .parts import QUIET, live_picture, picture_html, saver
 
 _SIZE = 256
 _EVERY = 0.07
@@ -29,8 +29,16 @@ _CALLS = 32
 _SOUND_EVERY = 0.08
 """Seconds of a piece of sound."""
 _CAMERA, _MICROPHONE = "Webcam", "Microphone"
-_HINT = "Press **Start**, look into the camera with a calm face, and move."
-_HINT_SOUND = "Press **Start**, and speak."
+_HINTS = {
+    _CAMERA: "Press **Start**, look into the camera with a calm face, and move.",
+    _MICROPHONE: "Press **Start**, and speak.",
+}
+_NOBODY = {
+    _CAMERA: "There is no face: come into the picture, and into the light.",
+    _MICROPHONE: _HINTS[_MICROPHONE],
+}
+_MOVERS = {_CAMERA: "webcam", _MICROPHONE: "voice"}
+_UNSEEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 class Meter:
@@ -67,83 +75,73 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             )  # fmt: skip
         with gr.Column(scale=1, min_width=280):
             head = live_picture("The avatar appears here.", "live-head")
-    status = gr.Markdown(_HINT, elem_id="live-status")
+    status = gr.Markdown(_HINTS[_CAMERA], elem_id="live-status")
     with gr.Row(equal_height=True) as calm:
         neutral = gr.Button("This is my neutral face", elem_id="live-neutral", scale=0)
         confirmed = gr.Markdown("", elem_id="live-confirmed")
-    saving = gr.Row()
+    stage = _LiveStage(context)
+    follows.change(_show_input, follows, [camera, microphone, calm, status], **QUIET)
+    streamed = {"time_limit": _LONGEST, "concurrency_limit": _CALLS, **_UNSEEN}
+    microphone.stream(stage.on_sound, [microphone, portrait], [head, status], stream_every=_SOUND_EVERY, **streamed)
+    camera.stream(stage.on_frame, [camera, portrait], [head, status], stream_every=_EVERY, **streamed)
+    with gr.Row():
+        saver("Download living avatar", "live-living", stage.on_living, [portrait])
+    neutral.click(stage.on_neutral, None, confirmed, **_UNSEEN)
 
-    places = Places(context.limits.live)
-    full = (
-        f"**Live is full**: {places.most} others use it, as many as this machine can follow. Stay: you come in by "
-        "yourself as soon as one of them leaves."
-    )
 
-    def on_frame(request: gr.Request, frame: np.ndarray | None, path: str | None) -> tuple[Any, str]:
-        if frame is None:
-            return gr.skip(), _HINT
-        began = time.perf_counter()
-        session = context.session(request)
-        with places.take(str(session.folder)) as taken, session.lock:
-            if not taken:
-                return gr.skip(), full
-            live, meter = _live(context, session, path, _CAMERA)
-            drawn = live.feed(frame, _SIZE)
-        if drawn is None:
-            return gr.skip(), "There is no face: come into the picture, and into the light."
-        return picture_html(drawn, "The portrait, moved by the webcam"), meter.line(began)
+def _show_input(choice: str) -> tuple[Any, ...]:
+    """Return updates of camera, microphone, the neutral face's row and the status."""
+    shown = gr.update(visible=choice == _CAMERA)
+    return shown, gr.update(visible=choice == _MICROPHONE), shown, _HINTS[choice]
 
-    def on_sound(request: gr.Request, sound: tuple[int, np.ndarray] | None, path: str | None) -> tuple[Any, str]:
-        if sound is None or not len(sound[1]):
-            return gr.skip(), _HINT_SOUND
-        began = time.perf_counter()
-        session = context.session(request)
-        with places.take(str(session.folder)) as taken, session.lock:
-            if not taken:
-                return gr.skip(), full
-            live, meter = _live(context, session, path, _MICROPHONE)
-            drawn = live.feed(sound, _SIZE)
-        if drawn is None:
-            return gr.skip(), _HINT_SOUND
-        return picture_html(drawn, "The portrait, moved by the voice"), meter.line(began)
 
-    def on_choice(choice: str) -> tuple[Any, ...]:
-        shown = choice == _CAMERA
-        return (
-            gr.update(visible=shown),
-            gr.update(visible=not shown),
-            gr.update(visible=shown),
-            (_HINT if shown else _HINT_SOUND),
+class _LiveStage:
+    """Drives visitors' avatars: each who has a place, by what they follow."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._places = context, Places(context.limits.live)
+        self._full = (
+            f"**Live is full**: {self._places.most} others use it, as many as this machine can follow. Stay: you come "
+            "in by yourself as soon as one of them leaves."
         )
 
-    def on_neutral(request: gr.Request) -> str:
-        session = context.session(request)
+    def on_frame(self, request: gr.Request, frame: np.ndarray | None, path: str | None) -> tuple[Any, str]:
+        """Take a picture of the webcam; return the avatar's and what is said."""
+        return self._feed(request, _CAMERA, frame, path)
+
+    def on_sound(self, request: gr.Request, sound: tuple[int, np.ndarray] | None, path: str | None) -> tuple[Any, str]:
+        """Take a piece of sound; return the avatar's picture and what is said."""
+        heard = sound if sound is not None and len(sound[1]) else None
+        return self._feed(request, _MICROPHONE, heard, path)
+
+    def on_neutral(self, request: gr.Request) -> str:
+        """Take the face that is seen for the one at rest."""
+        session = self._context.session(request)
         with session.lock:
             if "live" not in session.values or session.values["live"][0][1] != _CAMERA:
                 raise GagavatarError("The webcam is not running: start it first")
             session.values["live"][1].tracker.reset_neutral()
         return f"The face at {time.strftime('%H:%M:%S')} is neutral."
 
-    def on_living(request: gr.Request, path: str | None) -> str:
-        file = context.result(request, "avatar.html")
-        write_page(file, context.avatar(context.session(request), path, "embedded"))
+    def on_living(self, request: gr.Request, path: str | None) -> str:
+        """Write a living page."""
+        file = self._context.result(request, "avatar.html")
+        write_page(file, self._context.avatar(self._context.session(request), path, "embedded"))
         return str(file)
 
-    follows.change(
-        on_choice, follows, [camera, microphone, calm, status], queue=False, show_progress="hidden",
-        api_visibility="private",
-    )  # fmt: skip
-    microphone.stream(
-        on_sound, [microphone, portrait], [head, status], stream_every=_SOUND_EVERY, time_limit=_LONGEST,
-        concurrency_limit=_CALLS, show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
-    camera.stream(
-        on_frame, [camera, portrait], [head, status], stream_every=_EVERY, time_limit=_LONGEST,
-        concurrency_limit=_CALLS, show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
-    with saving:
-        saver("Download living avatar", "live-living", on_living, [portrait])
-    neutral.click(on_neutral, None, confirmed, show_progress="hidden", api_visibility="private")
+    def _feed(self, request: gr.Request, follows: str, piece: Any, path: str | None) -> tuple[Any, str]:
+        if piece is None:
+            return gr.skip(), _HINTS[follows]
+        began = time.perf_counter()
+        session = self._context.session(request)
+        with self._places.take(str(session.folder)) as taken, session.lock:
+            if not taken:
+                return gr.skip(), self._full
+            live, meter = _live(self._context, session, path, follows)
+            drawn = live.feed(piece, _SIZE)
+        if drawn is None:
+            return gr.skip(), _NOBODY[follows]
+        return picture_html(drawn, f"The portrait, moved by the {_MOVERS[follows]}"), meter.line(began)
 
 
 def _model() -> str:

@@ -15,6 +15,8 @@ MEDIA = Path(__file__).parents[1] / "media"
 """Moving thumbnails and the result that plays on arrival, made by tools/make_app_media.py."""
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 """Of what only changes the page: at once, unseen, and no part of its API."""
+QUICK: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 4, "api_visibility": "private"}
+"""Of what takes a moment, and is seen by what it changes; no part of the page's API either."""
 _QUALITY = 88
 _JUST_SHOWN = 200
 """Milliseconds after which the page has the new file behind its button."""
@@ -62,6 +64,27 @@ def shows_portrait(
             document.querySelector('#{again.elem_id}').click();
     }}"""
     portrait.change(None, None, None, js=press, api_visibility="private")
+
+
+def draws_while_moved(
+    moved: Sequence[Any], released: Sequence[Any], tab: gr.Tab, fast: Callable[..., str], sharp: Callable[..., str],
+    inputs: Sequence[Any], picture: gr.HTML,
+) -> None:  # fmt: skip
+    """Draw fast while sliders are moved, and sharp when they are let go, their tab is opened or the portrait changes.
+
+    Args:
+        moved: events of sliders that move.
+        released: those of sliders that were let go.
+        tab: in which they are.
+        fast: draws at once, perhaps with fewer pixels.
+        sharp: draws all pixels.
+        inputs: of both; the first is the portrait.
+        picture: what they draw in.
+    """
+    gr.on(moved, fast, inputs, picture, trigger_mode="always_last", **QUIET)
+    gr.on(released, sharp, inputs, picture, trigger_mode="always_last", **QUICK)
+    tab.select(sharp, inputs, picture, concurrency_limit=4, api_visibility="private")
+    shows_portrait(inputs[0], sharp, inputs, picture)
 
 
 def page_html(page: str, label: str) -> str:

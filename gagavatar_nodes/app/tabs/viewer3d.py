@@ -13,7 +13,7 @@ from ..context import JOBS, Context
 from ..executor import execute
 from ..graphs import RESULT, living, splat
 from ..workflows import note_for, to_ui
-from .parts import live_picture, page_html, picture_html, shows_portrait
+from .parts import draws_while_moved, live_picture, page_html, picture_html, shows_portrait
 
 _FAST, _SHARP = 384, 768
 _FORMATS = tuple(extension[1:] for extension in EXPORTERS)
@@ -73,15 +73,9 @@ def build(context: Context, portrait: gr.Image, tab: gr.Tab) -> None:
             gr.update(value=str(document), interactive=True),
         )
 
-    given = [portrait, yaw, pitch]
-    quick = {"show_progress": "hidden", "concurrency_limit": 4, "api_visibility": "private"}
-    gr.on(
-        [yaw.input, pitch.input], fast, given, picture, trigger_mode="always_last", queue=False,
-        show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
-    gr.on([yaw.release, pitch.release], sharp, given, picture, trigger_mode="always_last", **quick)
-    tab.select(sharp, given, picture, concurrency_limit=4, api_visibility="private")
-    shows_portrait(portrait, sharp, given, picture)
+    draws_while_moved(
+        [yaw.input, pitch.input], [yaw.release, pitch.release], tab, fast, sharp, [portrait, yaw, pitch], picture
+    )
     tab.select(
         show, portrait, [page, page_file], show_progress="minimal", concurrency_limit=2, api_visibility="private"
     )
