@@ -21,7 +21,7 @@ from pathlib import Path
 
 LIFT, TRACK, RENDER = range(3)
 NAMES = ("lift", "track", "render")
-DOCUMENTED = ([2.98], [2.85], [7.06])
+DOCUMENTED = ([2.83], [3.06], [6.31])
 """Seconds of one core: a portrait, ten seconds of a driver, ten seconds of a clip at 512 pixels."""
 
 
@@ -34,7 +34,7 @@ class Model:
     workers: int
     ledger: float = 0.001
     """Seconds of the driver for each claim, and for each result."""
-    bytes_per_clip: float = 0.48e6
+    bytes_per_clip: float = 0.49e6
     bandwidth: float = float("inf")
     """Bytes a second of the store."""
     lost_at: int | None = None
