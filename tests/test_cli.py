@@ -36,6 +36,14 @@ def assert_cut_out(alpha: np.ndarray) -> None:
     assert alpha[height // 2, width // 2] > 250
 
 
+@pytest.mark.parametrize(("command", "renders"), [("animate", True), ("lift", False), ("track", False),
+                                                  ("export", False), ("reexpress", False)])  # fmt: skip
+def test_options_of_the_networks_renderer_are_of_commands_that_render(gagavatar, command, renders):
+    shown = gagavatar(command, "--help").out
+    assert "--device" in shown
+    assert [one in shown for one in ("--precision", "--batch", "--refiner")] == 3 * [renders]
+
+
 @pytest.fixture
 def render(gagavatar, avatar_file, tmp_path):
     """Function (file name, *options) -> the file, of a fifth of a second of nodding."""

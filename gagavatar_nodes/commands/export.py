@@ -50,7 +50,7 @@ def add_parser(subparsers: Any) -> None:
     page.add_argument(
         "--webcam", action="store_true", help="offer the visitor's camera; the page then fetches MediaPipe when asked"
     )
-    add_published(parser)
+    add_published(parser, renders=False)
 
 
 def run(args: argparse.Namespace) -> int:

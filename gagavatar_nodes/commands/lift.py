@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("portrait", metavar="PORTRAIT", help="a picture with a face")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="avatar file, .safetensors")
     add_lifting(parser)
-    add_published(parser)
+    add_published(parser, renders=False)
 
 
 def run(args: argparse.Namespace) -> int:

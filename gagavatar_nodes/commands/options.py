@@ -95,14 +95,16 @@ def add_lifting(parser: argparse.ArgumentParser) -> None:
     add_face(group, "--face", "portrait")
 
 
-def add_published(parser: argparse.ArgumentParser) -> None:
-    """Where the published model's files are, and how it runs."""
+def add_published(parser: argparse.ArgumentParser, renders: bool = True) -> None:
+    """Where the published model's files are, and how it runs; without its renderer for what never `renders`."""
     group = parser.add_argument_group("published model and trackers (no effect on the embedded avatar)")
     group.add_argument("--weights", metavar="DIR", help="look for weights here first (see 'gagavatar weights path')")
     group.add_argument(
         "--flame", metavar="FILE", help="FLAME file (default: the one in the weights folder), or 'embedded'"
     )
     group.add_argument("--device", choices=DEVICES, default="auto", help="where networks run (default: auto)")
+    if not renders:
+        return
     group.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the renderer (default: auto)")
     group.add_argument("--batch", type=whole(1, 64), default=0, metavar="N", help="frames at a time (default: auto)")
     group.add_argument("--refiner", choices=REFINERS, default="torch", help="runs it (default: torch)")

@@ -57,7 +57,7 @@ def add_parser(subparsers: Any) -> None:
     add_face(parser, "--face", "film")
     add_tracking(parser, "follows the driver; auto is embedded")
     add_voice(parser, dubbing=False)
-    add_published(parser)
+    add_published(parser, renders=False)
 
 
 def run(args: argparse.Namespace) -> int:

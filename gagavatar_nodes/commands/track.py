@@ -49,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add_voice(parser, dubbing=False)
     parser.add_argument("--fps", type=FPS, metavar="F", help="frames a second of a voice's motion (default: 25)")
-    add_published(parser)
+    add_published(parser, renders=False)
 
 
 def run(args: argparse.Namespace) -> int:
