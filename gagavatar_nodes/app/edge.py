@@ -42,8 +42,6 @@ _ALL_LOGINS = 60
 """The same for all addresses."""
 _AT_ONCE = 3
 """Calls of one session beside the queue."""
-_UPLOAD_OVERHEAD = 1 << 16
-"""Bytes of a form around its files."""
 _RETRY = 15
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _EVERYWHERE = ("0.0.0.0", "::")

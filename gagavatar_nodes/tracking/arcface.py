@@ -29,11 +29,6 @@ def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.column_stack([matrix, target.mean(0) - matrix @ points.mean(0)])
 
 
-def arcface_similarity(points: np.ndarray) -> np.ndarray:
-    """[2, 3] similarity that brings eyes, nose and mouth corners [5, 2] nearest to ArcFace's."""
-    return similarity(points, _POINTS)
-
-
 def align_face(picture: np.ndarray, points: np.ndarray, target: np.ndarray, edge: int) -> np.ndarray:
     """[edge, edge, C] of a picture [H, W, C], in which `points` [N, 2] lie on `target`; black outside."""
     return opencv().warpAffine(picture, similarity(points, target), (edge, edge))

@@ -150,7 +150,7 @@ def test_arcface_alignment_undoes_a_similarity():
     turn = 0.3
     matrix = 2.5 * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     points = arcface._POINTS @ matrix.T + [40, -10]
-    found = arcface.arcface_similarity(points)
+    found = arcface.similarity(points, arcface._POINTS)
     np.testing.assert_allclose(found[:, :2] @ matrix, np.eye(2), atol=1e-9)
     np.testing.assert_allclose(points @ found[:, :2].T + found[:, 2], arcface._POINTS, atol=1e-9)
 

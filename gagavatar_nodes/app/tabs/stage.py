@@ -133,7 +133,7 @@ class Stage:
 
 
 def _results(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]:
-    path = _written(graph, report)
+    path = _written(report)
     session.values["made"] = True
     document = session.folder / "output" / "gagavatar_workflow.json"
     document.write_text(json.dumps(to_ui(graph, note_for(graph)), indent=1), encoding="utf-8")
@@ -150,7 +150,7 @@ def _results(session: Session, graph: Graph, report: Report) -> tuple[Any, ...]:
     return f"{done} Browsers do not show {path.suffix}: download it.", hidden, None, got, saved
 
 
-def _written(graph: Graph, report: Report) -> Path | None:
+def _written(report: Report) -> Path | None:
     """Return the video of the job: its `render` node's, else the last file that a node wrote."""
     outputs = report.outputs or {}
     if RESULT in outputs:

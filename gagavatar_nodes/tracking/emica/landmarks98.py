@@ -17,7 +17,6 @@ from torch.nn import functional
 from .blocks import BasicBlock, Bottleneck, from_state_dict
 
 WIDTHS = (18, 36, 72, 144)
-CROP = 256
 _CELL = 4.0  # crop pixels per heatmap cell
 _PEAKS = 9
 
