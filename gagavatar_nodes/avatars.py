@@ -102,7 +102,7 @@ class Avatar(Protocol):
                 driver's camera.
             seed: of noise that the model draws anew for each frame; None for its own, which is the same in every
                 frame. The embedded avatar has none.
-            pose: one of `driving.head_turn.POSES`, for the embedded avatar; GAGAvatar is always absolute.
+            pose: one of `choices.POSES`, for the embedded avatar; GAGAvatar is always absolute.
         """
         ...
 

@@ -80,7 +80,7 @@ class Retargeter:
             index, or "same" where driver and portrait are one person, so that landmarks need no differences. "auto"
             finds out whether they are, and else takes "neutral".
         rotation: [3, 3] the portrait's own head rotation; the identity unless given.
-        pose: one of `head_turn.POSES`.
+        pose: one of `choices.POSES`.
 
     Raises:
         GagavatarError: there is no such reference or pose.

@@ -8,8 +8,7 @@ from itertools import chain
 from typing import Any
 
 from ..avatars import Avatar
-from ..choices import FACES, FPS, PORTRAIT_SIZE, REFERENCES, SECONDS, SIZE, SIZES, SMOOTHING, STRENGTH, STRENGTHS
-from ..driving.head_turn import POSES
+from ..choices import FACES, FPS, PORTRAIT_SIZE, POSES, REFERENCES, SECONDS, SIZE, SIZES, SMOOTHING, STRENGTH, STRENGTHS
 from ..errors import GagavatarError
 from ..recent import Recent
 from ..speech import VOICE_FPS

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..avatars import Avatar, Performance
-from ..choices import REFERENCES, SIZE, SIZES
-from ..driving.head_turn import POSES
+from ..choices import POSES, REFERENCES, SIZE, SIZES
 from ..errors import GagavatarError
 from ..media.backgrounds import Background, ColorBackground
 from ..types import Motion, Portrait
