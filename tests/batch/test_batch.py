@@ -124,6 +124,8 @@ def test_terminated_it_stops_at_once_and_leaves_nothing_half(jobs, tmp_path):
         if ledger.exists() and _running(ledger):
             break
         time.sleep(0.05)
+    else:
+        pytest.fail("nothing ran within a minute")
     process.terminate()
     assert process.wait(60) == 143
     process.stderr.close()
