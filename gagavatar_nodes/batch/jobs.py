@@ -147,7 +147,9 @@ def _csv(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for entry in reader:
         place = f"{name}, line {reader.line_num}"
         if None in entry or None in entry.values():
-            raise GagavatarError(f"{place} has not as many values as the first line has names")
+            raise GagavatarError(
+                f"{place} has not as many values as the first line has names: leave fields empty, but keep their commas"
+            )
         yield place, {key.strip(): value.strip() for key, value in entry.items() if value.strip()}
 
 

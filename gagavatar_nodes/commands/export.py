@@ -119,7 +119,9 @@ def _options(args: argparse.Namespace) -> PageOptions:
 
     color = parse_color(args.background) if args.background else None
     if args.background and color is None and not Path(args.background).exists():
-        raise MediaError(f"Background {args.background} is neither a color nor a picture that exists")
+        raise MediaError(
+            f"Background {args.background} is neither a color nor a picture that exists: check its spelling"
+        )
     picture = read_image(args.background).rgb if args.background and color is None else None
     title = args.title if args.title is not None else Path(args.avatar).name.split(".")[0]
     return PageOptions(title, color if picture is None else picture, args.live, args.webcam)

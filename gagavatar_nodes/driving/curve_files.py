@@ -176,12 +176,14 @@ def _read_json(file: Path, text: str) -> Motion:
 
 def _motion(file: Path, values: Mapping[str, np.ndarray], count: int, fps: float | None, codes: Any) -> Motion:
     if not any(name in values for name in ARKIT_NAMES):
-        raise FileFormatError(f"{file} has none of ARKit's curves, such as JawOpen")
+        raise FileFormatError(f"{file} has none of ARKit's curves, such as JawOpen: save the take of a face")
     if count == 0:
-        raise FileFormatError(f"{file} has no frame")
+        raise FileFormatError(f"{file} has no frame: record or track it again")
     bad = next((name for name, column in values.items() if not np.isfinite(column).all()), None)
     if bad:
-        raise FileFormatError(f"{file}: curve {bad} holds a value that is no number")
+        raise FileFormatError(
+            f"{file}: curve {bad} holds a value that is no number: mend it there, or take the curve out"
+        )
     times = _times(codes, count) if fps is None else np.arange(count) / fps
     rate = float(fps or _rate(times))
     frames = round((times[-1] - times[0]) * rate) + 1

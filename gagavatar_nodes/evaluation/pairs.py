@@ -81,7 +81,7 @@ def read_pairs(path: Path) -> list[Pair]:
         with open(file, encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FileFormatError(f"{file} is no CSV file in UTF-8 ({error})") from error
+        raise FileFormatError(f"{file} is no CSV file in UTF-8 ({error}): save it as such") from error
     pairs = []
     for number, row in enumerate(rows, 2):
         if not row.get("source") or not row.get("driver"):

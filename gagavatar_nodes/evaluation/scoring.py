@@ -222,7 +222,10 @@ def _side_by_side(
             continue
         picture = next(drawn, None)
         if picture is None:
-            raise MediaError(f"The result of {pair.name} ends before frame {index} of its driver")
+            raise MediaError(
+                f"The result of {pair.name} ends before frame {index} of its driver: render all of it, or measure less "
+                "of it with --frames"
+            )
         yield index, frame, picture
 
 

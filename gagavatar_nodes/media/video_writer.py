@@ -128,7 +128,9 @@ class VideoWriter:
                 temporary, form, codec, fps, (width, height), crf, audio_from, audio_start, keyframes, notes
             )
         except (av.error.FFmpegError, ValueError) as error:
-            raise MediaError(f"{self.path} cannot be encoded at {width}x{height} pixels ({error})") from error
+            raise MediaError(
+                f"{self.path} cannot be encoded at {width}x{height} pixels ({error}): choose another size or extension"
+            ) from error
 
     def _complete(self) -> None:
         """Wait until every frame is written."""
