@@ -5,6 +5,7 @@ python tools/make_app_media.py
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -30,6 +31,7 @@ _BORDER = cv2.BORDER_REPLICATE
 
 def main() -> None:
     """Write a thumbnail of each portrait, built-in motion and the bundled driver, and `welcome.mp4`."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     MEDIA.mkdir(exist_ok=True)
     portraits = {name: pipeline.read_portrait(assets.path(file)) for name, file in assets.PORTRAITS.items()}
     for name, portrait in portraits.items():

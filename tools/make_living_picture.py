@@ -5,6 +5,7 @@ Needs Playwright and Chromium.
 
 from __future__ import annotations
 
+import argparse
 import io
 import shutil
 import tempfile
@@ -27,6 +28,7 @@ SHOTS = ((500, "light", SMILE, ""), (860, "dark", WONDER, "#sliders"), (500, "li
 
 def main() -> None:
     """Write the picture."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ _SECONDS = 4.6  # of the GIF
 
 def main() -> None:
     """Write both files."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     portrait = str(assets.path("example_portrait.jpg"))
     gif = ["-o", str(DOCS / "demo.gif"), "--compare", "--size", "224", "--fps", "10", "--background", "#2b2d31"]
     with tempfile.TemporaryDirectory() as folder:

@@ -5,6 +5,7 @@ python tools/comfy/make_banner.py
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ def backdrop(width: int, height: int) -> Image.Image:
 
 def main() -> None:
     """Write docs/icon.png and docs/banner.jpg."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     avatar = pipeline.lift(pipeline.read_portrait(asset("example_portrait.jpg")), "embedded")
 
     def head(weights: dict[str, float], yaw: float, edge: int) -> Image.Image:

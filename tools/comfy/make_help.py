@@ -5,6 +5,7 @@ python tools/comfy/make_help.py
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,7 @@ def _input(key: str, field: tuple[Any, dict[str, Any]]) -> str:
 
 def main() -> None:
     """Write the pages."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     PAGES.mkdir(parents=True, exist_ok=True)
     for name, node in NODE_CLASS_MAPPINGS.items():
         (PAGES / f"{name}.md").write_text(page(name, node), encoding="utf-8")

@@ -1,6 +1,6 @@
 """Pictures from a real ComfyUI: a moving card of every example graph's result beside it, graphs and nodes for the docs.
 
-COMFYUI_DIR=... COMFYUI_PYTHON=... python tools/comfy/make_pictures.py [--only GLOB] [--screens FOLDER]
+COMFYUI_DIR=... COMFYUI_PYTHON=... python tools/comfy/make_pictures.py [--only GLOB ...] [--screens FOLDER]
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def picture_rest(server: Server, chromium: Any) -> None:
 def main() -> None:
     """Run the graphs one after the other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="*", help="glob on the graphs' names")
+    parser.add_argument("--only", nargs="+", default=["*"], metavar="GLOB", help="on the graphs' names")
     parser.add_argument("--screens", type=Path, help="also save screenshots of the whole window here")
     args = parser.parse_args()
     python = os.environ.get("COMFYUI_PYTHON", sys.executable)
@@ -147,7 +147,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, browser() as chromium:
         server = Server(Path(folder), Path(os.environ["COMFYUI_DIR"]), python=python)
         try:
-            for graph in sorted((ROOT / "workflows").glob(f"{args.only}.json")):
+            for graph in sorted({one for glob in args.only for one in (ROOT / "workflows").glob(f"{glob}.json")}):
                 picture_graph(server, chromium, graph, args.screens)
             picture_rest(server, chromium)
         finally:

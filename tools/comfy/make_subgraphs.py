@@ -7,8 +7,8 @@ python tools/comfy/make_subgraphs.py [FOLDER]
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,4 +186,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "subgraphs")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "subgraphs", help="default: subgraphs")
+    main(parser.parse_args().folder)
