@@ -20,7 +20,7 @@ MOST_STRETCH = 2.5
 """A lattice Gaussian grows no longer than this many lengths at rest."""
 TURN = (0.06, 0.22)
 """Growth of the cosine to the camera over which Gaussians that the portrait saw from their side give way."""
-SHADE = (0.6, 0.4, 1.2)
+SHADE = (0.75, 0.25, 0.6)
 """Light in the mouth: the first plus the second times the opening over the third, from the first to 1."""
 LIP_EDGE_CM = 0.06
 UPPER_LIP, LOWER_LIP = 13, 14

@@ -234,7 +234,7 @@ void rigSplat(int i, out CovSplat splat) {
   color.rgb *= rigScales.y;
   if (i >= rigRanges[1]) {
     color.a *= rigMouthShown(moved, unpackHalf2x16(form.w));
-    color.rgb *= clamp(0.6 + 0.4 * rigMouth.z / 1.2, 0.6, 1.0);
+    color.rgb *= clamp(0.75 + 0.25 * rigMouth.z / 0.6, 0.75, 1.0);
   }
   vec3 normal = vec3(ivec3(looks.w << 24, looks.w << 16, looks.w << 8) >> 24) / 127.0;
   float gain = dot(normal, rigToCamera) - float(looks.w >> 24) / 255.0;

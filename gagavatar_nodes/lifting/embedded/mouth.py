@@ -37,6 +37,9 @@ _CAVITY_REACH = 1.08  # of the way from the mouth's middle to its corners
 _UNROLLED = (0.08, 0.03)  # shares of the opening over which lower and upper lip show their inner sides
 _SHADOW_ROWS = (0.15, 0.35, 0.5, 0.65, 0.76, 0.86, 0.95)  # shares of the opening, from the lower lip
 _SHADE = (0.22, 0.3)  # opacities of the shadow under the upper lip, and in the corners
+_DIM, _LIT_CM = 0.75, 0.6
+"""Light on the inside of a shut mouth, and the opening at which all falls in: what a portrait shows there is lit,
+so that little may be added as it opens and taken as it closes."""
 _TUNNEL_CM, _TUNNEL_SHADE = (0.8, 0.95), 0.12
 """Behind the resting upper lip, under the teeth, where the shade hangs that lips pushed forward bring before them."""
 _TUNNEL_ROWS_CM, _TUNNEL_STEP_CM = (0.15, 0.35, 0.55, 0.75), 0.16  # under that lip's edge
@@ -133,7 +136,7 @@ def mouth_visibility(mouth_points: np.ndarray, fade: np.ndarray, landmarks: np.n
 
 def mouth_shade(opening: float) -> float:
     """How much light falls into a mouth opened by some centimeters."""
-    return float(np.clip(0.6 + 0.4 * opening / 1.2, 0.6, 1.0))
+    return float(np.clip(_DIM + (1 - _DIM) * opening / _LIT_CM, _DIM, 1.0))
 
 
 def _behind(marks: np.ndarray, lip: tuple[int, ...]) -> np.ndarray:

@@ -208,6 +208,13 @@ def test_a_mouth_with_teeth_is_its_own_at_rest(smiling, portrait):
     assert -10 * np.log10(error) > 36
 
 
+def test_own_teeth_are_neither_gray_as_lips_close_nor_glaring_as_they_open(smiling):
+    """They are lit in the portrait already."""
+    light = lambda opening: smiling.avatar.shade(opening)[-1] / smiling.avatar.shade(smiling.avatar.opening())[-1]  # noqa: E731
+    assert 0.72 < light(0.06) < 1
+    assert 0.99 < light(2.0) < 1.1
+
+
 def test_lower_teeth_of_an_open_mouth_lie_behind_the_upper_ones_and_its_tongue_is_none(portrait):
     """Painted between the lips, from above: teeth, throat, tongue, teeth."""
     ring = portrait.landmarks[list(INNER_LIPS), :2]
