@@ -13,6 +13,7 @@ from ...types import Portrait
 from .completion import BLACK, Sight, Surface, mirrored
 from .depth import FrontDepth
 from .ears import hair_over_ears, on_ears
+from .grain import Grain
 from .hair import scalp_weight
 from .head_fit import skin_triangles
 from .mesh import rasterize_mesh
@@ -30,6 +31,7 @@ _OPAQUE, _CLIFF_CM = 0.9, 0.4  # of the matte, and between the depths of pixels
 _SATURATED = 0.5  # of the hue that skin in its light has, where light was only carried on
 _LIKELY = 0.4  # how far the light of skin counts where none was seen, against what it joins: within two centimeters
 _CONTOUR_CM = (0.2, 0.5)  # from one, within which pixels hold colors of both sides
+_COPIED = 0.5  # of the grain comes with detail of the mirrored side, whose fineness splats hold by half
 _GRAY = 0.05  # of a hue's strength, as a logarithm: less is none
 
 
@@ -90,8 +92,11 @@ def skin_colors(
     guess = skin + hair[:, None] * (behind - skin)
     colors = surface.colors(seen, twin, hair, guess, np.maximum(np.maximum(hair, under), _LIKELY) * unknown)
     folds = unknown * (1 - hair) * (light - 1)
-    made = np.maximum(mirrored(seen, twin), _SATURATED * (1 - seen.trust))
-    return as_saturated(colors * (1 + folds)[:, None], seen, hair, made)
+    copied = mirrored(seen, twin)
+    made = np.maximum(copied, _SATURATED * (1 - seen.trust))
+    colors = as_saturated(colors * (1 + folds)[:, None], seen, hair, made)
+    plain = (1 - seen.trust) * (1 - _COPIED * copied) * (1 - hair)
+    return Grain.of(portrait, stage, regions).over(colors, points, normals, plain)
 
 
 def _hair_over_ears(
