@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..easing import smoothstep
 from ..types import ARKIT_NAMES, HEAD_UNITS_PER_CM, Camera, Gaussians
 
 BALL = 0.62
@@ -23,6 +24,12 @@ TURN = (0.06, 0.22)
 SHADE = (0.75, 0.25, 0.6)
 """Light in the mouth: the first plus the second times the opening over the third, from the first to 1."""
 LIP_EDGE_CM = 0.06
+TORSO_PIVOT = (0.0, -6.0, -7.0)
+"""Canonical place of the skull's base, whose way the torso goes along,"""
+TORSO_SHARE = (0.5, 0.3, 0.0)
+"""by these shares of it."""
+TORSO_SOFT_CM = 4.5
+"""From where the portrait cuts the torso, over which it comes to move."""
 UPPER_LIP, LOWER_LIP = 13, 14
 LOWER_CURVE = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 UPPER_CURVE = (308, 415, 310, 311, 312, 13, 82, 81, 80, 191, 78)
@@ -65,6 +72,9 @@ class Rig:
     """[N, 4] how much; a row need not sum to one."""
     head: np.ndarray
     """[N] 0..1 share of the neck's joint in each point; the rest stays with the torso."""
+    torso: np.ndarray
+    """[4] where the torso ends in the portrait: left, right and below, centimeters on the stage as seen on its plane
+    z = 0, and 1 where the picture goes on under that, else 0."""
     colors: np.ndarray
     """[N, 3] RGB 0..1, or above where the mouth's shade darkens them."""
     opacities: np.ndarray
@@ -211,13 +221,29 @@ def _place(rig: Rig, points: np.ndarray, pose: RigPose, rotation: np.ndarray) ->
     turn = pose.scale * rotation
     rest = rig.points @ rig.rotation.T + rig.translation
     turned = (points - rig.neck_pivot) @ turn.T + pivot
-    return rest + rig.head[:, None] * (turned - rest), turn
+    base = pose.shift + (turn - rig.rotation) @ (np.array(TORSO_PIVOT) - rig.neck_pivot)
+    placed = rest + rig.head[:, None] * (turned - rest)
+    placed[:, :2] += torso_follow(rest, rig.head, rig.torso, rig.camera_distance) * (base * TORSO_SHARE)[:2]
+    return placed, turn
+
+
+def torso_follow(rest: np.ndarray, head: np.ndarray, torso: np.ndarray, distance: float) -> np.ndarray:
+    """[N, 2] 0..1 how far points `rest` [N, 3] of the stage go along with the torso in x and y.
+
+    Nothing must be uncovered where the picture or its crop cuts the torso: there it stays, but that it slides along the
+    lower edge of a picture. `head` [N] and `torso` [4] are those of `Rig`, `distance` is the camera's.
+    """
+    left, right, lower, goes_on = torso
+    seen = rest[:, :2] / (1 - rest[:, 2:] / distance)
+    side = smoothstep(np.minimum(seen[:, 0] - left, right - seen[:, 0]) / TORSO_SOFT_CM)
+    over = smoothstep((seen[:, 1] - lower) / TORSO_SOFT_CM)
+    follow: np.ndarray = ((1 - head) * side)[:, None] * np.stack([over if goes_on else np.ones_like(over), over], 1)
+    return follow
 
 
 def skull_share(points: np.ndarray, rig: Rig) -> np.ndarray:
     """[N] 0..1 how much points move with the head's joint on the neck: all above the chin, none 5 cm under it."""
-    t = np.clip((points[:, 1] - rig.landmarks[152, 1]) / 5 + 1, 0, 1)
-    return t * t * (3 - 2 * t)
+    return smoothstep((points[:, 1] - rig.landmarks[152, 1]) / 5 + 1)
 
 
 def _covariances(rig: Rig, placed: np.ndarray, turn: np.ndarray) -> np.ndarray:

@@ -80,6 +80,7 @@ def pack_rig(rig: Rig) -> bytes:
         **_quantize_rows("shapes", offsets),
         "eye_controls": np.array([eye.control for eye in rig.eyes], np.int32),
         "eyes": np.array([[*e.own, e.width, *e.low, *e.high] for e in rig.eyes], np.float32),
+        "torso": rig.torso.astype(np.float32),
         "camera_distance": np.array([rig.camera_distance], np.float32),
         **{name: np.asarray(getattr(rig, name), np.float32) for name in _FLOATS},
     }
@@ -107,6 +108,7 @@ def unpack_rig(content: bytes) -> Rig:
         controls=t["controls"].astype(np.int32),
         weights=_of("weights", t),
         head=t["head"] / np.float32(255),
+        torso=t.get("torso", np.zeros(4)).astype(np.float64),
         colors=_of("colors", t),
         opacities=t["opacities"] / np.float32(255),
         covariances=t["covariances"].astype(np.float32),

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,6 +102,17 @@ def test_a_rig_of_the_usual_density_is_under_six_megabytes(portrait):
     content = pack_rig(lift_portrait(portrait).rig())
     assert len(gzip.compress(content)) < 3_000_000
     assert len(content) < 6_000_000
+
+
+def test_a_torso_goes_along_with_a_head_that_moves_aside(avatar, rig):
+    aside = np.array([2.0, 1.0, 0.0])
+    placement = replace(avatar.perform(builtin_motion("nod")).retargeter.placement(0), shift=aside)
+    own = avatar.gaussians(np.zeros((478, 3)), np.zeros((2, 2)), placement).means[rig.head < 0.3]
+    moved = RigPose(rotation=placement.rotation, scale=placement.scale, shift=aside)
+    other = pose_rig(rig, moved).means[rig.head < 0.3]
+    assert np.abs(own - other).mean() < 0.02 * HEAD_UNITS_PER_CM
+    still = pose_rig(replace(rig, torso=0 * rig.torso), moved).means[rig.head < 0.3]
+    assert np.abs(still - other).max() > 0.8 * HEAD_UNITS_PER_CM
 
 
 def test_bytes_that_are_no_rig_are_refused(avatar):

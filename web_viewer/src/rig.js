@@ -2,6 +2,7 @@
 import { fromVector, transposed, turned } from "./rotations.js";
 
 const BALL = 0.62;
+const TORSO_SOFT_CM = 4.5;
 const UPPER_LIP = 13;
 const LOWER_LIP = 14;
 const LOWER_CURVE = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308];
@@ -46,6 +47,16 @@ export class Rig {
     for (let u = 0; u < weights.length; u++)
       if (weights[u]) for (let k = 0; k < 4; k++) gaze[k] += weights[u] * this.tensors.gaze[4 * u + k];
     return gaze;
+  }
+
+  // How far a point goes along with the torso in x and y, 0 to 1; none where the portrait cuts it.
+  torsoFollow(point, head) {
+    const [left, right, lower, goesOn] = this.tensors.torso ?? [0, 0, 0, 0];
+    const rest = turned(this.rotation, point).map((v, k) => v + this.translation[k]);
+    const [x, y] = rest.map((v) => v / (1 - rest[2] / this.distance));
+    const side = (1 - head) * smoothstep(Math.min(x - left, right - x) / TORSO_SOFT_CM);
+    const over = smoothstep((y - lower) / TORSO_SOFT_CM);
+    return [goesOn ? side * over : side, side * over];
   }
 
   // The inner lips after `move`: curves from left to right, and the opening in centimeters.
@@ -103,6 +114,11 @@ function add(out, shape, share) {
 
 function depth([x, y]) {
   return BALL - Math.sqrt(Math.max(BALL ** 2 - x * x - y * y, 0.05 * BALL ** 2));
+}
+
+function smoothstep(t) {
+  const held = clamp(t, 0, 1);
+  return held * held * (3 - 2 * held);
 }
 
 export function clamp(value, low, high) {

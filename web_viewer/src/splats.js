@@ -6,6 +6,8 @@ import { Sorter } from "./sorter.js";
 
 const WIDTH = 1024;
 const UNITS_PER_CM = 0.05;
+const TORSO_PIVOT = [0, -6, -7];
+const TORSO_SHARE = [0.5, 0.3];
 const BATCH = 4096; // splats an instance
 
 // The rasterizer's rules: 0.3 square pixels of blur, three standard deviations, nothing under a 255th.
@@ -78,6 +80,9 @@ export class RigSplats extends SplatGenerator {
     const shift = pose.shift ?? [0, 0, 0];
     const pivot = turned(rig.rotation, rig.neck).map((v, k) => v + rig.translation[k] + shift[k]);
     const lever = turned(turn, rig.neck);
+    const arm = TORSO_PIVOT.map((v, k) => v - rig.neck[k]);
+    const [before, after] = [turned(rig.rotation, arm), turned(turn, arm)];
+    uniforms.rigTorso.value.set(...[0, 1].map((k) => TORSO_SHARE[k] * (shift[k] + after[k] - before[k])));
     uniforms.rigTurn.value.set(...turn);
     uniforms.rigTurnPlace.value.set(...pivot.map((v, k) => v - lever[k]));
     uniforms.rigToCamera.value.set(turn[6] / scale, turn[7] / scale, turn[8] / scale);
@@ -106,7 +111,8 @@ export class RigSplats extends SplatGenerator {
     return {
       rigPoints: { value: texture((data, o, i) => {
         for (let k = 0; k < 3; k++) data[o + k] = t.points_low[k] + t.points[3 * i + k] * t.points_step[k];
-        data[o + 3] = t.head[i] / 255;
+        const [x, y] = rig.torsoFollow(data.subarray(o, o + 3), t.head[i] / 255).map((v) => Math.round(255 * v));
+        data[o + 3] = t.head[i] + 256 * x + 65536 * y;
       }, Float32Array) },
       rigBinding: { value: texture((data, o, i) => {
         data[o] = pack(t.controls[4 * i], t.controls[4 * i + 1]);
@@ -132,6 +138,7 @@ export class RigSplats extends SplatGenerator {
       rigRanges: { value: [lattice, inside] },
       rigRest: { value: new THREE.Matrix3().set(...rig.rotation) },
       rigRestPlace: { value: new THREE.Vector3(...rig.translation) },
+      rigTorso: { value: new THREE.Vector2() },
       rigTurn: { value: new THREE.Matrix3() },
       rigTurnPlace: { value: new THREE.Vector3() },
       rigToCamera: { value: new THREE.Vector3() },
@@ -171,7 +178,7 @@ function integers(data, width, height) {
 const RIG = /* glsl */ `
 uniform highp sampler2D rigPoints, rigOffsets;
 uniform highp usampler2D rigBinding, rigLooks, rigForms;
-uniform vec2 rigScales;
+uniform vec2 rigScales, rigTorso;
 uniform int rigRanges[2];
 uniform mat3 rigRest, rigTurn, rigNod;
 uniform vec3 rigRestPlace, rigTurnPlace, rigToCamera, rigMouth;
@@ -195,7 +202,8 @@ vec3 rigPlaced(int i, out vec3 rest, out vec3 moved) {
   vec3 arm = moved - rigHeadPivot.xyz;
   vec3 nodded = moved + smoothstep(0.0, 1.0, (moved.y - rigHeadPivot.w) / 5.0 + 1.0) * (rigNod * arm - arm);
   rest = rigRest * point.xyz + rigRestPlace;
-  return rest + point.w * (rigTurn * nodded + rigTurnPlace - rest);
+  vec3 shares = vec3(uvec3(point.w) >> uvec3(0, 8, 16) & 255u) / 255.0;  // of the neck's joint's way, of the torso's
+  return rest + shares.x * (rigTurn * nodded + rigTurnPlace - rest) + vec3(shares.yz * rigTorso, 0.0);
 }
 
 vec3 rigTangent(int i, ivec2 sides) {

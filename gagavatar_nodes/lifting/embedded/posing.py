@@ -11,12 +11,14 @@ from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
 from ...driving.retarget import HeadPlacement
+from ...export.rig import torso_follow
 from ...rendering.covariance import UPPER_TRIANGLE, symmetric_matrices, upper_triangles
 from ...types import HEAD_UNITS_PER_CM
 from .binding import CONTROLS, LANDMARKS
 from .layer import Layer
 from .stage import Stage
 from .steep import TURN, steep_splats
+from .torso import torso_ends, torso_shift
 
 SIGMA = 0.5
 """Standard deviation of a lattice splat, in distances between neighbors: smooth without blurring the portrait."""
@@ -39,6 +41,8 @@ class Poser:
         self._stage = stage
         self._head = layer.head
         self._rest = np.ascontiguousarray(stage.from_canonical(layer.points.astype(np.float64)).T, np.float32)
+        follow = torso_follow(self._rest.T, layer.head, torso_ends(layer, stage), stage.distance)
+        self._torso = np.ascontiguousarray(follow.T, np.float32)
         self._lattice = layer.lattice
         self._sides = np.ascontiguousarray(layer.neighbors[: self._lattice].T, np.intp)
         self._thickness = np.ascontiguousarray(layer.covariances[: self._lattice].T)
@@ -91,13 +95,15 @@ class Poser:
         return normals
 
     def _place(self, points: np.ndarray, placement: HeadPlacement) -> np.ndarray:
-        """[3, N] stage positions: the head turns about the neck, the torso stays."""
+        """[3, N] stage positions: the head turns about the neck, the torso goes along a little."""
         turn, offset = self._stage.head_motion(placement)
         placed: np.ndarray = turn.astype(np.float32) @ points
         placed += offset.astype(np.float32)[:, None]
         placed -= self._rest
         placed *= self._head
         placed += self._rest
+        for place, follow, way in zip(placed, self._torso, torso_shift(self._stage, placement), strict=False):
+            place += follow * np.float32(way)
         return placed
 
     def _lattice_covariances(self, positions: np.ndarray, out: np.ndarray) -> None:

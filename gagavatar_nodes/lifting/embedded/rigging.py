@@ -17,6 +17,7 @@ from ...face.pose import NECK_PIVOT
 from ...face.topology import CHIN, eye_widths
 from ...types import ARKIT_NAMES
 from .binding import CONTROLS, LANDMARKS, Handle
+from .torso import torso_ends
 
 if TYPE_CHECKING:
     from .avatar import EmbeddedAvatar
@@ -40,6 +41,7 @@ def rig_of(avatar: EmbeddedAvatar) -> Rig:
         controls=layer.binding.controls,
         weights=layer.binding.weights,
         head=layer.head,
+        torso=torso_ends(layer, stage),
         colors=np.maximum(layer.colors, 0),
         opacities=layer.opacities,
         covariances=layer.covariances,
