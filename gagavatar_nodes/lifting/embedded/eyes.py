@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from ...easing import smoothstep
 from ...face.topology import EYE_RINGS, IRISES
+from ...rendering.covariance import upper_triangles
 from ...types import Portrait
 from .binding import Binding, Handle
 from .irises import Iris, find_iris, iris_alpha, iris_texture
@@ -26,6 +29,9 @@ _SHADE, _SHADE_UNDER, _SHADE_OVER = 0.45, 0.1, 0.16  # of the upper lid: darknes
 _CORNER = (0.4, 0.52)  # eye widths from the middle over which what lids hide turns into their own color
 _DIM = 0.75  # of their light that falls there
 _END = 0.56  # eye widths from the middle beyond which the far side has no ball: a far corner would show it
+
+_UNDER_LIDS, _FAR_SIDE = 0.06, 0.12  # eye widths of the ball that far lids hide, and depth behind its middle of those
+_STEEPEST = 3.0  # slope of a surface that splats follow
 
 
 def eye_layers(portrait: Portrait, stage: Stage) -> tuple[Layer, Layer]:
@@ -68,10 +74,16 @@ def _eye(
         for depth in (behind, np.maximum(behind, _CAP * width) + recession)
     )
     beside = (np.abs(_along(ring, nodes)) > _END * width) & (recession > 0)
+    beside |= _uncovered(ring, nodes, recession, width)
     near, under = ((reach < (0.7 * width) ** 2) & ~beside).ravel(), alpha[:, 0] > 0.5
     sigma = 0.6 * step / stage.scale
+    slopes = _slopes(flat.reshape(*nodes.shape[:2], 3))
     hidden, still = (
-        discs(stage.to_canonical(flat[rows]), Binding.free(len(rows)), white[rows], 0.97, sigma)
+        _along_surface(
+            discs(stage.to_canonical(flat[rows]), Binding.free(len(rows)), white[rows], 0.97, sigma),
+            slopes[rows],
+            stage,
+        )
         for rows in (np.flatnonzero(near & under), np.flatnonzero(near & ~under))
     )
     disc = np.flatnonzero(alpha[:, 0] > 0.01)
@@ -116,6 +128,41 @@ def _recession(ring: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     return np.maximum((nodes - middle[:2]) @ slope, 0)
 
 
+def _uncovered(ring: np.ndarray, nodes: np.ndarray, recession: np.ndarray, width: float) -> np.ndarray:
+    """[H, W] bool: so far over or under the opening, on a far side, that the lids which hide it may have given way."""
+    upper, lower = (np.interp(nodes[..., 0], *_edge(chain)) for chain in (_upper(ring), ring[:9]))
+    outside = np.maximum(upper - nodes[..., 1], nodes[..., 1] - lower)
+    return (outside > _UNDER_LIDS * width) & (recession > _FAR_SIDE * width)
+
+
+def _upper(ring: np.ndarray) -> np.ndarray:
+    """[9, ...] the upper lid's edge of a ring of landmarks."""
+    return np.append(ring[8:], ring[:1], 0)
+
+
+def _edge(chain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rising columns and the rows of a lid's edge [K, 2 or more]."""
+    order = np.argsort(chain[:, 0])
+    return chain[order, 0], chain[order, 1]
+
+
+def _slopes(points: np.ndarray) -> np.ndarray:
+    """[H * W, 2] how much nearer points [H, W, 3] of a surface on the stage are, by how far they are aside and up."""
+    rise = [np.gradient(points[..., 2], axis=1 - k) / np.gradient(points[..., k], axis=1 - k) for k in (0, 1)]
+    return np.clip(np.stack(rise, -1).reshape(-1, 2), -_STEEPEST, _STEEPEST)
+
+
+def _along_surface(layer: Layer, slopes: np.ndarray, stage: Stage) -> Layer:
+    """Return round splats drawn out along a surface of `slopes` [N, 2], without gaps where it is turned to the camera.
+
+    Seen from the portrait they stay as they are.
+    """
+    way = np.tile(np.eye(3), (len(layer), 1, 1))
+    way[:, 2, :2] = slopes
+    way = stage.rotation.T @ way * np.sqrt(layer.covariances[:, 0])[:, None, None]
+    return replace(layer, covariances=upper_triangles(way @ way.transpose(0, 2, 1)).astype(np.float32))
+
+
 def _along(ring: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     """[H, W] pixels of nodes [H, W, 2] from the eye's middle along the line between its corners."""
     axis = ring[8, :2] - ring[0, :2]
@@ -124,9 +171,7 @@ def _along(ring: np.ndarray, nodes: np.ndarray) -> np.ndarray:
 
 def _shade(ring: np.ndarray, nodes: np.ndarray, width: float) -> np.ndarray:
     """[H, W] light 0..1 that the upper lid lets on the ball."""
-    upper = np.append(ring[8:, :2], ring[:1, :2], 0)
-    upper = upper[np.argsort(upper[:, 0])]
-    edge = np.interp(nodes[..., 0], upper[:, 0], upper[:, 1])
+    edge = np.interp(nodes[..., 0], *_edge(_upper(ring)))
     under = (nodes[..., 1] - edge) / width
     return 1 - _SHADE * smoothstep((_SHADE_UNDER - under) / (_SHADE_UNDER + _SHADE_OVER))
 
