@@ -12,7 +12,7 @@ from gagavatar_nodes import assets
 from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.face.pose import NECK_PIVOT
-from gagavatar_nodes.face.topology import CHIN
+from gagavatar_nodes.face.topology import CHIN, FOREHEAD
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import head_weight
 from gagavatar_nodes.lifting.embedded.complexion import skin_colors
@@ -122,6 +122,28 @@ def test_a_rim_of_light_along_the_outline_is_no_skin(portrait):
     cheek = (points[:, 0] > 3) & (points[:, 2] > 0) & (np.abs(points[:, 1]) < 4)
     assert cheek.sum() > 20
     assert np.abs(colors[cheek] - skin / 255).max() < 0.05
+
+
+@pytest.mark.parametrize(("deep", "light"), [(2.0, 1.0), (4.5, 0.85)])
+def test_hair_is_seen_as_deep_as_it_may_be_thick(portrait, deep, light):
+    """The skull so many centimeters under it has its color; what is deeper is hidden, and the head's back is darker."""
+    stage, dyed = Stage.of(portrait), np.array([60, 80, 160])
+    over = np.arange(portrait.size)[:, None] < portrait.landmarks[FOREHEAD, 1] - 4
+    shown = replace(
+        portrait,
+        crop=np.where(over[..., None], dyed, portrait.crop).astype(np.uint8),
+        alpha=np.where(over, 1, portrait.alpha).astype(np.float32),
+    )
+    head = fit_head(shown.canonical)
+    regions, depth = parse_portrait(shown, stage, head)
+    triangles = outer_triangles(head)
+    used = np.unique(triangles)
+    normals = vertex_normals(head, triangles)[used]
+    above = (normals @ stage.rotation[2] > 0.5) & (head[used, 1] > shown.canonical[FOREHEAD, 1] + 1.5)
+    points = head[used][above] - deep * stage.rotation[2]
+    colors = skin_colors(points, normals[above], shown, stage, depth, head, regions)
+    assert len(points) > 20
+    assert np.median(colors / (dyed / 255), axis=0) == pytest.approx(light, abs=0.05)
 
 
 def test_what_gives_way_does_so_along_a_smooth_line(avatar):
