@@ -1,4 +1,4 @@
-"""The matte of the person in a portrait crop: segmentation, GrabCut, a trimap, closed-form matting, strands."""
+"""The matte of the person in a portrait crop: segmentation, GrabCut, a trimap, closed-form matting, tufts, strands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .closed_form import closed_form_alpha
 from .opencv import opencv
 from .outline import head_outline
 from .person import segment_person
-from .strands import strand_alpha
+from .strands import strand_alpha, with_tufts
 
 METHODS = ("auto", "closed-form", "guided", "pymatting", "none")
 """`auto` is `closed-form`, ours; `guided` is faster and blurrier; `pymatting` needs that package; `none` keeps all."""
@@ -48,9 +48,10 @@ def matte_person(
     trimap = _trimap(mask, landmarks)
     if method == "pymatting":
         return _pymatting_alpha(crop, trimap)
-    guess = _guided_alpha(crop, trimap)
     if method == "guided":
-        return guess
+        return _guided_alpha(crop, trimap)
+    trimap = with_tufts(crop, trimap)
+    guess = _guided_alpha(crop, trimap)
     return np.maximum(closed_form_alpha(crop, trimap, guess), strand_alpha(crop, trimap))
 
 

@@ -1,6 +1,8 @@
-"""Strands of hair that stand off from a trimap's band: thin lines from the hair's color into the background's."""
+"""Hair that stands off from a trimap's band: tufts of the hair's color, and strands on the way to the background's."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +22,43 @@ _THIN, _LONG = 9 / 512, 1 / 16
 """Of the crop's edge: width from which nothing is a strand, and the least area in pixels."""
 _AROUND = 7 / 512
 """Of the crop's edge: width of what is looked at of a strand."""
+_TUFT, _LARGEST = 40 / 512, 0.01
+"""Of the crop's edge, and of its area: from there on nothing is a tuft."""
+_HAIRY, _ASIDE = 0.6, 0.3
+"""As `_LEAST` and `_OFF`, of tufts: what stands behind a person may have the hair's color, but seldom that well."""
+_CORE = 2 / 512
+"""Of the crop's edge: as far inside of a tuft it is opaque."""
+_CONTRAST = 20.0
+"""CIELAB units from the background's color from which a tuft is looked for: a shadow is nearer."""
+_WIDELY = 1 / 16
+"""As `_NEAR` and `_FAR`, of tufts: nearer they hide most of the background."""
+_BESIDE = 13 / 512
+"""As `_AROUND`, of tufts."""
+
+
+def with_tufts(crop: np.ndarray, trimap: np.ndarray) -> np.ndarray:
+    """[S, S] float32 the trimap, and in it the tufts that begin at the person and leave its band.
+
+    Wider than strands, they are opaque inside and have a band of their own; see `strand_alpha` for the arguments.
+    """
+    cv2 = opencv()
+    seen = _Ways.between(crop, trimap, _WIDELY, _WIDELY)
+    alike = (trimap < 1) & (seen.share > _HAIRY) & (seen.beside < _ASIDE * seen.distance) & seen.stands_out
+    alike &= seen.distance > _CONTRAST
+    size = len(crop)
+    solid = cv2.morphologyEx((alike | (trimap == 1)).astype(np.uint8), cv2.MORPH_OPEN, _disc(2 * _CORE, size))
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(solid * (trimap == 0), connectivity=4)
+    _, whole = cv2.connectedComponents(solid, connectivity=4)
+    kept = stats[:, cv2.CC_STAT_AREA] < _LARGEST * size**2
+    kept &= np.isin(np.arange(len(kept)), pieces[np.isin(whole, whole[trimap == 1])])
+    kept &= ~np.isin(np.arange(len(kept)), pieces[cv2.morphologyEx(solid, cv2.MORPH_OPEN, _disc(_TUFT, size)) > 0])
+    wide = cv2.morphologyEx(solid, cv2.MORPH_OPEN, _disc(_THIN, size)) > 0
+    kept &= np.isin(np.arange(len(kept)), pieces[wide])
+    kept[0] = False
+    tufts = kept[pieces].astype(np.uint8)
+    around = cv2.dilate(tufts, _square(_BESIDE, size)) > 0
+    core = (cv2.erode(solid, _square(2 * _CORE, size)) > 0) & (cv2.dilate(tufts, _square(_CORE, size)) > 0)
+    return np.where(core, 1, np.where(around, np.maximum(trimap, 0.5), trimap)).astype(np.float32)
 
 
 def strand_alpha(crop: np.ndarray, trimap: np.ndarray) -> np.ndarray:
@@ -32,32 +71,52 @@ def strand_alpha(crop: np.ndarray, trimap: np.ndarray) -> np.ndarray:
         trimap: [S, S] float32: 0 background, 1 person, anything between is the band.
     """
     cv2 = opencv()
-    lab = cv2.cvtColor(crop.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    ground = trimap == 0
-    around, variance = _background(lab, ground)
-    hair, known = _spread(lab, trimap == 1, _FAR)
-    way = hair - around
-    offset = lab - around
-    share = np.einsum("...i,...i", offset, way) / np.maximum(_square_norm(way), 1)
-    distance = np.sqrt(_square_norm(offset))
-    beside = np.sqrt(_square_norm(offset - share[..., None] * way))
-    hit = (trimap < 1) & (distance**2 > _CLEAR * variance + 25) & (share > _LEAST) & (beside < _OFF * distance) & known
+    seen = _Ways.between(crop, trimap)
+    hit = (trimap < 1) & seen.stands_out & (seen.share > _LEAST) & (seen.beside < _OFF * seen.distance)
     strands = _thin_ones(hit.astype(np.uint8), trimap)
     near = cv2.dilate(strands, _square(_AROUND, len(crop))) > 0
-    clear = np.clip(2 * (distance - 2 * np.sqrt(variance) - 2) / np.maximum(distance, 1e-3), 0, 1)
-    alpha = np.clip(share, 0, 1) * clear * (beside < _OFF * distance + 1)
+    clear = np.clip(2 * (seen.distance - 2 * np.sqrt(seen.variance) - 2) / np.maximum(seen.distance, 1e-3), 0, 1)
+    alpha = np.clip(seen.share, 0, 1) * clear * (seen.beside < _OFF * seen.distance + 1)
     return np.where(near & (trimap < 1), alpha, 0).astype(np.float32)
 
 
-def _background(lab: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class _Ways:
+    """Where each pixel is beside the way from the background's color around to the hair's, each [S, S]."""
+
+    share: np.ndarray
+    """Of the way that is gone, 1 at the hair's color."""
+    distance: np.ndarray
+    """CIELAB units from the background's color."""
+    beside: np.ndarray
+    """CIELAB units from the way."""
+    variance: np.ndarray
+    """Square CIELAB units, of the background around."""
+    stands_out: np.ndarray
+    """Bool: near hair, and not of the background's color."""
+
+    @staticmethod
+    def between(crop: np.ndarray, trimap: np.ndarray, near: float = _NEAR, far: float = _FAR) -> _Ways:
+        lab = opencv().cvtColor(crop.astype(np.float32) / 255, opencv().COLOR_RGB2LAB)
+        around, variance = _background(lab, trimap == 0, near)
+        hair, known = _spread(lab, trimap == 1, far)
+        way = hair - around
+        offset = lab - around
+        share = np.einsum("...i,...i", offset, way) / np.maximum(_square_norm(way), 1)
+        distance = np.sqrt(_square_norm(offset))
+        beside = np.sqrt(_square_norm(offset - share[..., None] * way))
+        return _Ways(share, distance, beside, variance, known & (distance**2 > _CLEAR * variance + 25))
+
+
+def _background(lab: np.ndarray, ground: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
     """Colors [S, S, 3] of the background around, what stands out of it left out, and their variance [S, S]."""
-    around, variance = _moments(lab, ground)
-    return _moments(lab, ground & (_square_norm(lab - around) < _CALM * variance + _NOISE**2))
+    around, variance = _moments(lab, ground, reach)
+    return _moments(lab, ground & (_square_norm(lab - around) < _CALM * variance + _NOISE**2), reach)
 
 
-def _moments(lab: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mean, _ = _spread(lab, ground, _NEAR)
-    return mean, _spread(_square_norm(lab - mean)[..., None], ground, _NEAR)[0][..., 0]
+def _moments(lab: np.ndarray, ground: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    mean, _ = _spread(lab, ground, reach)
+    return mean, _spread(_square_norm(lab - mean)[..., None], ground, reach)[0][..., 0]
 
 
 def _spread(values: np.ndarray, where: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
@@ -95,3 +154,9 @@ def _square_norm(vectors: np.ndarray) -> np.ndarray:
 def _square(width: float, size: int) -> np.ndarray:
     edge = 2 * max(1, round(width * size / 2 - 0.5)) + 1
     return np.ones((edge, edge), np.uint8)
+
+
+def _disc(width: float, size: int) -> np.ndarray:
+    cv2 = opencv()
+    disc: np.ndarray = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(width * size / 2) + 1,) * 2)
+    return disc
