@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .around import mean_around
 from .onnx_session import session
 from .opencv import opencv
 
@@ -21,8 +22,6 @@ _NO = 0.1
 """Belief under which a look denies a person."""
 _SPREAD = 1 / 8
 """Of the edge, over which the background's colors are looked at."""
-_COARSE = 4
-"""Pixels a side over which they are averaged before."""
 _NOISE, _ALIKE = 3.0, 2.0
 """CIELAB units by which any background varies, and standard deviations within which a color is like it."""
 _STEP = 2.0
@@ -102,12 +101,7 @@ def _goes_on(background: np.ndarray, where: np.ndarray, small: np.ndarray) -> np
 
 def _like(lab: np.ndarray, background: np.ndarray) -> np.ndarray:
     """[256, 256] bool: colors [256, 256, 3] are like that of the background near them."""
-    cv2 = opencv()
-    share = background[..., None].astype(np.float32)
-    small = (_EDGE // _COARSE,) * 2  # a wide blur is as smooth on fewer pixels
-    sums = cv2.resize(np.dstack([share * lab, share * lab**2, share]), small, interpolation=cv2.INTER_AREA)
-    sums = cv2.GaussianBlur(sums, (0, 0), _SPREAD * small[0])
-    moments = cv2.resize(sums[..., :-1] / np.maximum(sums[..., -1:], 1e-6), background.shape[::-1])
+    moments, _ = mean_around(np.dstack([lab, lab**2]), background, _SPREAD)
     mean, square = moments[..., :3], moments[..., 3:]
     variance = np.maximum(square - mean**2, 0) + _NOISE**2
     like: np.ndarray = ((lab - mean) ** 2 / variance).max(-1) < _ALIKE**2

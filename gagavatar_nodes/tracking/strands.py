@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .around import mean_around
 from .opencv import opencv
 
-_COARSE = 4
-"""Pixels a side over which colors around are averaged before they are spread."""
+_KNOWN = 1e-3
+"""Least share of what is near that is hair."""
 _NEAR, _FAR = 1 / 64, 1 / 32
 """Of the crop's edge, over which the background's and the hair's colors are spread."""
 _CALM, _CLEAR = 4.0, 12.0
@@ -99,13 +100,13 @@ class _Ways:
     def between(crop: np.ndarray, trimap: np.ndarray, near: float = _NEAR, far: float = _FAR) -> _Ways:
         lab = opencv().cvtColor(crop.astype(np.float32) / 255, opencv().COLOR_RGB2LAB)
         around, variance = _background(lab, trimap == 0, near)
-        hair, known = _spread(lab, trimap == 1, far)
+        hair, known = mean_around(lab, trimap == 1, far)
         way = hair - around
         offset = lab - around
         share = np.einsum("...i,...i", offset, way) / np.maximum(_square_norm(way), 1)
         distance = np.sqrt(_square_norm(offset))
         beside = np.sqrt(_square_norm(offset - share[..., None] * way))
-        return _Ways(share, distance, beside, variance, known & (distance**2 > _CLEAR * variance + 25))
+        return _Ways(share, distance, beside, variance, (known > _KNOWN) & (distance**2 > _CLEAR * variance + 25))
 
 
 def _background(lab: np.ndarray, ground: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
@@ -115,20 +116,8 @@ def _background(lab: np.ndarray, ground: np.ndarray, reach: float) -> tuple[np.n
 
 
 def _moments(lab: np.ndarray, ground: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    mean, _ = _spread(lab, ground, reach)
-    return mean, _spread(_square_norm(lab - mean)[..., None], ground, reach)[0][..., 0]
-
-
-def _spread(values: np.ndarray, where: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Means [S, S, C] of values [S, S, C] near each pixel `where` [S, S] they are known, and whether any are [S, S]."""
-    cv2 = opencv()
-    size = len(values)
-    weighed = np.dstack([values, np.ones_like(values[..., :1])]) * where[..., None]
-    small = cv2.resize(weighed, (max(1, size // _COARSE),) * 2, interpolation=cv2.INTER_AREA)
-    blurred = cv2.GaussianBlur(small, (0, 0), max(0.5, reach * len(small)))
-    mean = blurred[..., :-1] / np.maximum(blurred[..., -1:], 1e-4)
-    full = cv2.resize(np.dstack([mean, blurred[..., -1:]]), (size, size), interpolation=cv2.INTER_LINEAR)
-    return full[..., :-1], full[..., -1] > 1e-3
+    mean, _ = mean_around(lab, ground, reach)
+    return mean, mean_around(_square_norm(lab - mean)[..., None], ground, reach)[0][..., 0]
 
 
 def _thin_ones(hit: np.ndarray, trimap: np.ndarray) -> np.ndarray:
