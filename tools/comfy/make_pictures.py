@@ -42,7 +42,8 @@ _BOX = """([ids, margin]) => {
 _HIDE = """
     const style = document.createElement('style');
     style.textContent = '.comfyui-body-top, .comfyui-body-left, .side-tool-bar-container, .p-toast,'
-        + ' .graph-canvas-menu, .actionbar-container, .litegraph-minimap { display: none !important }';
+        + ' .graph-canvas-menu, .actionbar-container, .litegraph-minimap,'
+        + ' :has(> [data-testid=toggle-minimap-button]) { display: none !important }';
     document.head.append(style);
 """
 
