@@ -66,7 +66,7 @@ class Grain:
         phases = fft2(np.random.default_rng(0).standard_normal(gray.shape))
         spectrum = _even_spectrum(np.clip(alike, -_USUAL, _USUAL) * shown)
         texture = ifft2(spectrum * phases / np.maximum(np.abs(phases), _NONE)).real
-        return Grain(texture * np.sqrt(gray.size / shown.sum()), light, strength, hue, stage.scale)
+        return Grain(texture / max(float(texture.std()), _NONE), light, strength, hue, stage.scale)
 
     def over(self, colors: np.ndarray, points: np.ndarray, normals: np.ndarray, much: np.ndarray) -> np.ndarray:
         """Return colors [N, 3] 0..1 of canonical points [N, 3] with unit normals [N, 3], grained by `much` [N] 0..1."""

@@ -78,6 +78,13 @@ def test_a_mole_is_no_grain(portrait):
     assert np.abs(moled.texture).max() < 1.3 * np.abs(plain.texture).max()
 
 
+def test_features_do_not_raise_the_texture(portrait):
+    """As glasses, which make the differences from what is usual greater but not the grain."""
+    lights = noise(portrait, 0.02)
+    lights[:, ::24] = 0.5
+    assert grain_of(painted(portrait, lights)).texture.std() == pytest.approx(1, rel=0.01)
+
+
 def test_what_lies_in_another_light_has_the_grain_of_that_light(portrait):
     """A lit half of a face is smooth beside a shaded one whose brushwork is coarse."""
     lit = np.arange(portrait.size) < portrait.landmarks[NOSE, 0]
