@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from gagavatar_nodes.face.topology import CHIN
 from gagavatar_nodes.lifting.embedded.binding import neck_follow
+from gagavatar_nodes.lifting.embedded.cloth import cloth_beside
 from gagavatar_nodes.lifting.embedded.complexion import skin_colors
 from gagavatar_nodes.lifting.embedded.hair import outer_triangles
 from gagavatar_nodes.lifting.embedded.head_fit import fit_head
@@ -69,3 +71,15 @@ def test_the_nape_stays_in_a_collar_and_turns_over_it(portrait):
     assert (np.diff(share) >= 0).all()
     assert 0.05 < share[2] < 0.5
     assert share[3] == pytest.approx(1)
+
+
+def test_a_collar_stays_with_the_body(portrait):
+    """Blue under the chin, up to the neck and on it: it is cloth all over, and skin beside it is none."""
+    painted, stage, _, _, regions = dressed(portrait, -2.0, -2.0)
+    cloth = cloth_beside(painted, stage, regions)
+    near = np.abs(np.arange(portrait.size) - painted.landmarks[CHIN, 0]) < 3 * stage.scale
+    margin = np.ones((round(2 * stage.scale),) * 2, np.uint8)
+    for color, least, most in ((CLOTH, 0.9, 1.01), (SKIN, -0.01, 0.1)):
+        inside = cv2.erode((painted.crop == color).all(-1).astype(np.uint8), margin)[:, near] > 0
+        assert inside.any()
+        assert least < cloth[:, near][inside].min() <= cloth[:, near][inside].max() < most
