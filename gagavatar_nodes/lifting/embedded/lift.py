@@ -58,7 +58,10 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     avatar = EmbeddedAvatar(stage, portrait.canonical, Layer.stack(layers), mouth.fade)
     hidden = len(backing) + len(tube) + len(skin) + len(lids) + len(whites)
     avatar = solve_opacities(avatar, portrait, len(front), hidden)
-    return solve_colors(avatar, portrait, np.delete(np.arange(len(avatar)), slice(len(front), len(front) + hidden)))
+    rows = np.arange(len(avatar))
+    # Through soft edges of lips what lies behind is seen too: it would take on their colors and show them elsewhere.
+    shown = [rows[: len(front)], rows[len(front) + hidden : avatar.inside.start], rows[avatar.inside][mouth.seen]]
+    return solve_colors(avatar, portrait, np.concatenate(shown))
 
 
 def parse_portrait(portrait: Portrait, stage: Stage, head: np.ndarray) -> tuple[Regions, FrontDepth]:

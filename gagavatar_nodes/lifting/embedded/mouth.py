@@ -37,6 +37,7 @@ _CAVITY_REACH = 1.08  # of the way from the mouth's middle to its corners
 _UNROLLED = (0.08, 0.03)  # shares of the opening over which lower and upper lip show their inner sides
 _SHADOW_ROWS = (0.15, 0.35, 0.5, 0.65, 0.76, 0.86, 0.95)  # shares of the opening, from the lower lip
 _SHADE = (0.22, 0.3)  # opacities of the shadow under the upper lip, and in the corners
+_SEEN = 0.7  # opacity of own teeth from which on the portrait tells their color
 _DIM, _LIT_CM = 0.75, 0.6
 """Light on the inside of a shut mouth, and the opening at which all falls in: what a portrait shows there is lit,
 so that little may be added as it opens and taken as it closes."""
@@ -56,6 +57,8 @@ class Mouth:
     """The inside of the mouth as one layer, and what its visibility depends on."""
 
     layer: Layer
+    seen: np.ndarray
+    """[N] bool: the portrait shows its color."""
     fade: np.ndarray
     """[N, 2] opening in centimeters at which a splat starts to change, and over which it fades in (out where negative;
     0: it is always there). A start under 0: also where lips part that should not."""
@@ -72,14 +75,17 @@ def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
     edge = marks[UPPER_LIP, 1] - _UPPER_SHOWN_CM
     always, later = (0.0, 0.12), (opening, 0.3)  # nothing shines through lips that meet
     parts = [(_cavity(marks, light), (-1.0, 0.0))]
-    upper = always
+    upper, seen = always, []
     if own is not None:
         # A gap gives way to drawn teeth and tongue as it opens farther than in the source.
         parts.append((own.rest, (opening + 0.05, -0.3)))
-        if own.teeth is None:
+        seen.append(np.ones(len(own.rest), bool))
+        if own.teeth is None or own.hidden is None:
             upper = later
         else:
-            parts.append((own.teeth, always if own.sure > 0.5 else (opening + 0.05, -0.4)))
+            whether = always if own.sure > 0.5 else (opening + 0.05, -0.4)
+            parts += [(own.teeth, whether), (own.hidden, whether)]
+            seen.append(own.teeth.opacities > _SEEN)  # thinner ones would take on what is beside teeth
             enamel = enamel + own.sure * (own.enamel - enamel)
         if own.edge is not None:
             edge += own.sure * (own.edge - edge)
@@ -100,7 +106,10 @@ def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
     ]
     fade = np.concatenate([np.tile(f, (len(layer), 1)) for layer, f in parts]).astype(np.float32)
     layer = Layer.stack([layer for layer, _ in parts])
-    return Mouth(replace(layer, colors=portrait_tones(portrait)(layer.colors)), fade)
+    before, own_parts = len(parts[0][0]), np.concatenate([np.zeros(0, bool), *seen])
+    shown = np.zeros(len(layer), bool)
+    shown[before : before + len(own_parts)] = own_parts
+    return Mouth(replace(layer, colors=portrait_tones(portrait)(layer.colors)), shown, fade)
 
 
 def mouth_handles(canonical: np.ndarray, displacements: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, gaussian_filter1d, minimum_filter1d
 
 from ...easing import smoothstep
 from ...face.topology import INNER_LIPS
@@ -24,6 +24,11 @@ _GAP = 0.35  # of what is between the upper lip and the lower teeth's end
 _LEAST_TEETH, _SURE_TEETH = 0.12, 0.65  # shares of what is between the lips
 _BEHIND_CM, _LOWER_BEHIND_CM = 0.4, 0.7  # where its own inside lies, and lower teeth, which pass behind the upper ones
 _WHITEST = 0.7  # of what is like teeth by their lightness: the rest is surely enamel
+_CROWN_CM, _CROWN_END_CM = 1.05, 0.15  # heights of upper teeth, and of the softness with which they end at the gum
+_CROWN_BEHIND_CM = 0.02  # by which they lie behind what is seen of them
+_LIP_SHADE_CM, _LIP_SHADE = 0.25, 0.45  # under the upper lip, and of the opening at most
+_CUT_CM = (0.15, 0.35)  # from the upper lip to teeth that it cuts, and to such that end under it
+_LEAST = 0.05  # opacity worth a splat
 _REDDER = (11, 16)  # CIELAB a over the enamel's of what is no tooth: a tongue, gums
 
 
@@ -33,6 +38,8 @@ class OwnMouth:
 
     teeth: Layer | None
     """Of the upper jaw, or of the lower one where only those are seen."""
+    hidden: Layer | None
+    """Of the upper jaw, what the lip hides or shades of them."""
     rest: Layer
     """Gaps and tongue, which stretch between the lips and give way as they open farther."""
     edge: float | None
@@ -61,27 +68,36 @@ def own_mouth(portrait: Portrait, stage: Stage) -> OwnMouth | None:
     share = share_between(portrait.canonical, points)
     sigma = 0.6 / stage.scale
 
-    teeth, edge, enamel = None, None, np.ones(3)
+    teeth, hidden, edge, enamel = None, None, None, np.ones(3)
     shown = float(tooth[inside].mean())
     sure = float(smoothstep(np.array((shown - _LEAST_TEETH) / (_SURE_TEETH - _LEAST_TEETH))))
     if sure:
         seen = tooth > 0.5
-        lower = _of_lower_jaw(tooth_map, dark, portrait)[y, x]
+        of_lower = _of_lower_jaw(tooth_map, dark, portrait)
+        lower = of_lower[y, x]
         jaw = np.where(lower, Handle.LOWER_TEETH, Handle.UPPER_TEETH)
         binding = Binding.to([Handle.UPPER_TEETH], np.ones((len(x), 1)))
         binding.controls[:, 0] = jaw
         placed = np.where(lower[:, None], _place(pixels, portrait, stage, _LOWER_BEHIND_CM), points)
-        teeth = _layer(placed, binding, of_teeth, tooth, sigma)
+        shaded, crowns, colors, opaque = _lip_shade(tooth_map * ~of_lower, of_teeth, x, y, stage.scale)
+        skull = Binding.to([Handle.UPPER_TEETH], np.ones((len(crowns), 1)))
+        under_lip = _place(crowns, portrait, stage, _BEHIND_CM + _CROWN_BEHIND_CM)
+        hidden = _layer(under_lip, skull, colors, opaque, sigma)
+        lit = tooth * (1 - shaded)
+        teeth = _layer(placed, binding, of_teeth, lit, sigma)
         enamel = np.percentile(of_teeth[seen], 75, axis=0)
         middle = seen & (np.abs(points[:, 0] - portrait.canonical[[78, 308], 0].mean()) < 1.2)
         middle &= ~lower
         if middle.any():
             edge = float(np.percentile(points[middle, 1], 3))
+        # The shade goes with the lip.
+        share_of_shade = ((tooth - lit) / np.maximum(1 - lit, 1e-3))[:, None]
+        beside, tooth = beside + share_of_shade * (portrait.crop[y, x] / 255.0 - beside), lit
     else:
         tooth, beside = np.zeros_like(tooth), portrait.crop[y, x] / 255.0
     _, stretching = between_lips(portrait.canonical, points[:, 0], share)
     rest = _layer(points, stretching, beside, 1 - tooth, sigma)
-    return OwnMouth(teeth, rest, edge, enamel, sure)
+    return OwnMouth(teeth, hidden, rest, edge, enamel, sure)
 
 
 def _no_redder(portrait: Portrait, seen: np.ndarray) -> np.ndarray:
@@ -104,6 +120,43 @@ def _colors_of(part: np.ndarray, crop: np.ndarray, x: np.ndarray, y: np.ndarray)
     return colors
 
 
+def _lip_shade(
+    tooth: np.ndarray, colors: np.ndarray, x: np.ndarray, y: np.ndarray, scale: float
+) -> tuple[np.ndarray, ...]:
+    """Return where the upper lip throws its shade on teeth that it cuts, and these teeth as they are without it.
+
+    Share of shade [N] at the pixels `x`, `y` [N]; then pixels [M, 2] from under that shade up to the gum, their colors
+    [M, 3] and opacities [M]. Of likeness to upper teeth [S, S], colors of teeth [N, 3] and pixels per centimeter.
+    """
+    columns = np.unique(x)
+    cut, ends = np.zeros(len(columns)), np.zeros((len(columns), 2))
+    shade, color = np.zeros(len(x)), np.zeros((len(columns), 3))
+    for k, column in enumerate(columns):
+        rows = np.flatnonzero(x == column)
+        rows = rows[np.argsort(y[rows])]
+        seen = np.flatnonzero(tooth[y[rows], column] > _APART)
+        if not len(seen):
+            continue
+        cut[k] = smoothstep((_CUT_CM[1] - seen[0] / scale) / (_CUT_CM[1] - _CUT_CM[0]))
+        depth = min(_LIP_SHADE_CM * scale, _LIP_SHADE * len(seen))
+        shade[rows] = smoothstep(1 - (np.arange(len(rows)) - seen[0]) / depth)
+        lit = rows[min(seen[0] + int(np.ceil(depth)), seen[-1]) : seen[-1] + 1]
+        color[k], ends[k] = np.median(colors[lit], axis=0), (y[lit[0]], y[lit[-1]] - _CROWN_CM * scale)
+    # No single column stands out beside a row of teeth.
+    aside = _CROWN_END_CM * scale
+    whole = gaussian_filter1d(minimum_filter1d(cut, 2 * round(2 * aside) + 1, mode="constant"), aside)
+    color = gaussian_filter1d(cut[:, None] * color, 1.0, axis=0)
+    color /= np.maximum(gaussian_filter1d(cut, 1.0), 1e-3)[:, None]
+    shaded = whole[np.searchsorted(columns, x)] * shade
+    crowns = [np.zeros((0, 6))]
+    for at in np.flatnonzero(whole > _LEAST):
+        up = np.arange(ends[at, 0], ends[at, 1], -1.0)
+        opaque = whole[at] * smoothstep((up - ends[at, 1]) / aside)
+        crowns.append(np.column_stack([np.full(len(up), columns[at]), up, np.tile(color[at], (len(up), 1)), opaque]))
+    pixels, color_of, opacities = np.split(np.concatenate(crowns), [2, 5], axis=1)
+    return shaded, pixels, color_of, opacities[:, 0]
+
+
 def _of_lower_jaw(tooth: np.ndarray, dark: np.ndarray, portrait: Portrait) -> np.ndarray:
     """[S, S] bool: teeth under other teeth, or under a dark gap, belong to the lower jaw."""
     count, labels = cv2.connectedComponents((tooth > _APART).astype(np.uint8))
@@ -123,7 +176,7 @@ def _of_lower_jaw(tooth: np.ndarray, dark: np.ndarray, portrait: Portrait) -> np
 
 
 def _layer(points: np.ndarray, binding: Binding, colors: np.ndarray, shown: np.ndarray, sigma: float) -> Layer:
-    kept = np.flatnonzero(shown > 0.05)
+    kept = np.flatnonzero(shown > _LEAST)
     return discs(points[kept], binding[kept], colors[kept], 0.98 * shown[kept], sigma)
 
 

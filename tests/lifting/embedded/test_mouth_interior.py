@@ -11,11 +11,12 @@ import pytest
 from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.face.pose import NECK_PIVOT
-from gagavatar_nodes.face.topology import INNER_LIPS, OUTER_LIPS
+from gagavatar_nodes.face.topology import INNER_LIPS, OUTER_LIPS, UPPER_LIP
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import Handle
 from gagavatar_nodes.lifting.embedded.lip_edges import refine_lips
 from gagavatar_nodes.lifting.embedded.lips import LOWER_CURVE, UPPER_CURVE
+from gagavatar_nodes.lifting.embedded.mouth import mouth_interior
 from gagavatar_nodes.lifting.embedded.own_mouth import own_mouth
 from gagavatar_nodes.lifting.embedded.pixels import polygon
 from gagavatar_nodes.lifting.embedded.stage import Stage
@@ -213,6 +214,26 @@ def test_own_teeth_are_neither_gray_as_lips_close_nor_glaring_as_they_open(smili
     light = lambda opening: smiling.avatar.shade(opening)[-1] / smiling.avatar.shade(smiling.avatar.opening())[-1]  # noqa: E731
     assert 0.72 < light(0.06) < 1
     assert 0.99 < light(2.0) < 1.1
+
+
+def test_own_teeth_go_on_under_the_upper_lip(portrait):
+    """A laugh lifts it: what it hid is as light as what it showed, up to the gum."""
+    lips = list(UPPER_CURVE[1:-1]), list(LOWER_CURVE[1:-1])
+    landmarks, canonical = portrait.landmarks.copy(), portrait.canonical.copy()
+    for points in (landmarks, canonical):  # a lip that hides more of them
+        points[lips[0]] += 0.35 * (points[lips[1]] - points[lips[0]])
+    own = own_mouth(replace(portrait, landmarks=landmarks, canonical=canonical), Stage.of(portrait))
+    middle = np.abs(own.hidden.points[:, 0] - canonical[UPPER_LIP, 0]) < 0.8
+    over = middle & (own.hidden.points[:, 1] > canonical[UPPER_LIP, 1] + 0.1)
+    assert over.sum() > 20
+    assert np.median(own.hidden.opacities[over]) > 0.5
+    assert own.hidden.points[over, 1].max() < own.edge + 1.2
+    assert np.abs(own.hidden.colors[over].mean(0) - own.enamel).max() < 0.15
+
+
+def test_what_closed_lips_hide_takes_on_none_of_their_colors(closed, closed_portrait):
+    drawn = mouth_interior(closed_portrait, Stage.of(closed_portrait)).layer.colors
+    np.testing.assert_allclose(closed.avatar.layer.colors[closed.avatar.inside], drawn, atol=1e-4)
 
 
 def test_lower_teeth_of_an_open_mouth_lie_behind_the_upper_ones_and_its_tongue_is_none(portrait):
