@@ -8,6 +8,7 @@ Needs Node.js 20 or newer. Every input is pinned: package-lock.json names versio
 from __future__ import annotations
 
 import argparse
+import hashlib
 import lzma
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent / "web_viewer"
 ASSET = SOURCE.parent / "gagavatar_nodes" / "assets" / "web_viewer.js.xz"
+SUMS = Path(__file__).resolve().parent / "rebuild" / "SHA256SUMS"
 _FORBIDDEN = ("<!--", "eval(", "new Function", "WebAssembly.")
 """What must not stand in a script inside a page, or needs a weaker policy."""
 
@@ -38,6 +40,14 @@ def build_asset(_: Path, out: Path) -> None:
     (out / ASSET.name).write_bytes(lzma.compress(build().encode("utf-8"), preset=9))
 
 
+def _record_sum() -> None:
+    """Write the asset's checksum where those of all shipped files are."""
+    checksum = hashlib.sha256(ASSET.read_bytes()).hexdigest()
+    lines = SUMS.read_text(encoding="utf-8").splitlines()
+    lines = [f"{checksum}  {ASSET.name}" if line.endswith(f"  {ASSET.name}") else line for line in lines]
+    SUMS.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
 def main() -> int:
     """Run; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -49,6 +59,7 @@ def main() -> int:
         print(f"{ASSET.name} is {'the bundle of' if same else 'not what comes of'} web_viewer/")
         return 0 if same else 1
     ASSET.write_bytes(lzma.compress(script.encode("utf-8"), preset=9))
+    _record_sum()
     print(f"{ASSET}: {len(script):,} bytes, {ASSET.stat().st_size:,} compressed")
     return 0
 
