@@ -1,6 +1,6 @@
 // Pictures and videos of what is seen.
 
-const LONGEST_WAIT = 10_000; // milliseconds until the first frame of a video is encoded
+const LONGEST_WAIT = 60_000; // milliseconds until the first frame of a video is encoded: a busy machine takes ten seconds
 
 export async function picture(canvas, backdrop) {
   const copy = painted(canvas, backdrop);
