@@ -11,7 +11,7 @@ import numpy as np
 
 from ...choices import SUITED_TRACKER
 from ...driving.retarget import HeadPlacement, Retargeter
-from ...export.rig import Rig, Shape
+from ...export.rig import Rig, Shape, mouth_light
 from ...export.rig_file import Take
 from ...face.arkit import gaze_of
 from ...face.topology import LOWER_LIP, UPPER_LIP, eye_widths
@@ -21,7 +21,7 @@ from .binding import CONTROLS, LANDMARKS, Handle
 from .eyes import ball_depth
 from .file import AvatarParts, read_parts, write_parts
 from .lids import lid_handles
-from .mouth import mouth_handles, mouth_shade, mouth_visibility
+from .mouth import mouth_handles, mouth_visibility
 from .posing import Poser
 
 _GAZE_CENTER, _LONGEST_GAZE = np.array([0, 0.07]), np.array([0.18, 0.2])  # eye widths, from the eye's middle
@@ -115,7 +115,7 @@ class EmbeddedAvatar(AvatarParts):
         opacities = layer.opacities * shown
         opacities[self.inside] *= mouth_visibility(moved[:2, self.inside], self.mouth_fade, landmarks)
         features = layer.colors.copy()
-        features[self.inside] *= np.float32(mouth_shade(self.opening(displacements)))
+        features[self.inside] *= np.float32(mouth_light(self.opening(displacements)))
         return Gaussians(positions, covariances, opacities, features)
 
     @property
@@ -131,7 +131,7 @@ class EmbeddedAvatar(AvatarParts):
     def shade(self, opening: float) -> np.ndarray:
         """[N] light on each splat: little falls into the mouth where it is hardly open."""
         light = np.ones(len(self.layer), np.float32)
-        light[self.inside] = mouth_shade(opening)
+        light[self.inside] = mouth_light(opening)
         return light
 
     @property

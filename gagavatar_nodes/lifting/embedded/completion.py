@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix, diags
+from scipy.sparse import coo_matrix, diags
 from scipy.sparse.linalg import cg
 from scipy.spatial import cKDTree
 
@@ -131,16 +131,12 @@ class Surface:
         values = (hold[:, None] * known + weight[:, None] * guessed) / (hold + weight)[:, None]
         return np.clip(np.exp(self.solve(values, hold + weight, joined, wanted)) - BLACK, 0, 1)
 
-    def _around(self, same: np.ndarray) -> csr_matrix:
-        """[N, N] that takes the mean of each point and its neighbors over the edges `same` [E]."""
+    def _light(self, values: np.ndarray, trust: np.ndarray, same: np.ndarray) -> np.ndarray:
+        """[N, 3] what of `values` [N, 3] is light: their mean around each point, over the edges `same` [E]."""
         one, other = self.one[same], self.other[same]
         ends = np.concatenate([one, other]), np.concatenate([other, one])
         near = coo_matrix((np.ones(len(ends[0]), np.float32), ends), (self.count, self.count)).tocsr()
-        return diags(1 / (near.sum(1).A1 + 1)) @ (near + diags(np.ones(self.count)))
-
-    def _light(self, values: np.ndarray, trust: np.ndarray, same: np.ndarray) -> np.ndarray:
-        """[N, 3] what of `values` [N, 3] is light: their mean around each point, over the edges `same` [E]."""
-        near = self._around(same)
+        near = diags(1 / (near.sum(1).A1 + 1)) @ (near + diags(np.ones(self.count)))
         mean = np.column_stack([trust[:, None] * values, trust]).astype(np.float32)
         for _ in range(_LIGHT_STEPS):
             mean = near @ mean

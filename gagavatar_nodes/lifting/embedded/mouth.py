@@ -38,9 +38,6 @@ _UNROLLED = (0.08, 0.03)  # shares of the opening over which lower and upper lip
 _SHADOW_ROWS = (0.15, 0.35, 0.5, 0.65, 0.76, 0.86, 0.95)  # shares of the opening, from the lower lip
 _SHADE = (0.22, 0.3)  # opacities of the shadow under the upper lip, and in the corners
 _SEEN = 0.7  # opacity of own teeth from which on the portrait tells their color
-_DIM, _LIT_CM = 0.75, 0.6
-"""Light on the inside of a shut mouth, and the opening at which all falls in: what a portrait shows there is lit,
-so that little may be added as it opens and taken as it closes."""
 _TUNNEL_CM, _TUNNEL_SHADE = (0.8, 0.95), 0.12
 """Behind the resting upper lip, under the teeth, where the shade hangs that lips pushed forward bring before them."""
 _TUNNEL_ROWS_CM, _TUNNEL_STEP_CM = (0.15, 0.35, 0.55, 0.75), 0.16  # under that lip's edge
@@ -74,18 +71,17 @@ def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
     enamel = _ENAMEL * light
     edge = marks[UPPER_LIP, 1] - _UPPER_SHOWN_CM
     always, later = (0.0, 0.12), (opening, 0.3)  # nothing shines through lips that meet
-    parts = [(_cavity(marks, light), (-1.0, 0.0))]
-    upper, seen = always, []
+    upper = always
+    parts: list[tuple[Layer, tuple[float, float], np.ndarray | bool]] = [(_cavity(marks, light), (-1.0, 0.0), False)]
     if own is not None:
         # A gap gives way to drawn teeth and tongue as it opens farther than in the source.
-        parts.append((own.rest, (opening + 0.05, -0.3)))
-        seen.append(np.ones(len(own.rest), bool))
+        parts.append((own.rest, (opening + 0.05, -0.3), True))
         if own.teeth is None or own.hidden is None:
             upper = later
         else:
             whether = always if own.sure > 0.5 else (opening + 0.05, -0.4)
-            parts += [(own.teeth, whether), (own.hidden, whether)]
-            seen.append(own.teeth.opacities > _SEEN)  # thinner ones would take on what is beside teeth
+            seen = own.teeth.opacities > _SEEN  # thinner ones would take on what is beside teeth
+            parts += [(own.teeth, whether, seen), (own.hidden, whether, False)]
             enamel = enamel + own.sure * (own.enamel - enamel)
         if own.edge is not None:
             edge += own.sure * (own.edge - edge)
@@ -95,7 +91,7 @@ def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
     front = [marks[i, 2] for i in (UPPER_LIP, LOWER_LIP)]
     upper_edge = np.array([middle, edge, front[0] - _UPPER_DEPTH_CM])
     lower_edge = np.array([middle, marks[LOWER_LIP, 1] - _LOWER_SUNK_CM, min(front) - _LOWER_DEPTH_CM])
-    parts += [
+    drawn = [
         (arch_layer(UPPER, upper_edge, size, _behind(marks, UPPER_CURVE), enamel, gum), upper),
         (arch_layer(LOWER, lower_edge, size, _behind(marks, LOWER_CURVE), 0.9 * enamel, gum), (opening + 0.2, 0.3)),
         (_tongue(lower_edge, size, light), (opening + 0.2, 0.5)),
@@ -104,11 +100,10 @@ def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
         (_shadow(marks, light), (opening, 0.35)),
         (_tunnel(marks, light), (opening + 1.8, -0.8)),
     ]
-    fade = np.concatenate([np.tile(f, (len(layer), 1)) for layer, f in parts]).astype(np.float32)
-    layer = Layer.stack([layer for layer, _ in parts])
-    before, own_parts = len(parts[0][0]), np.concatenate([np.zeros(0, bool), *seen])
-    shown = np.zeros(len(layer), bool)
-    shown[before : before + len(own_parts)] = own_parts
+    parts += [(layer, fade, False) for layer, fade in drawn]
+    fade = np.concatenate([np.tile(f, (len(layer), 1)) for layer, f, _ in parts]).astype(np.float32)
+    shown = np.concatenate([np.full(len(layer), seen) for layer, _, seen in parts])
+    layer = Layer.stack([layer for layer, _, _ in parts])
     return Mouth(replace(layer, colors=portrait_tones(portrait)(layer.colors)), shown, fade)
 
 
@@ -141,11 +136,6 @@ def mouth_visibility(mouth_points: np.ndarray, fade: np.ndarray, landmarks: np.n
     change = np.clip((opening - start) / np.maximum(np.abs(width), 1e-3), 0, 1)
     seen = inside * corners * np.where(width > 0, change, np.where(width < 0, 1 - change, 1))
     return np.where(start < 0, 1, seen)
-
-
-def mouth_shade(opening: float) -> float:
-    """How much light falls into a mouth opened by some centimeters."""
-    return float(np.clip(_DIM + (1 - _DIM) * opening / _LIT_CM, _DIM, 1.0))
 
 
 def _behind(marks: np.ndarray, lip: tuple[int, ...]) -> np.ndarray:

@@ -11,14 +11,15 @@ from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
 from ...driving.retarget import HeadPlacement
-from ...export.rig import torso_follow
+from ...export.rig import torso_follow, torso_way
+from ...face.pose import NECK_PIVOT
 from ...rendering.covariance import UPPER_TRIANGLE, symmetric_matrices, upper_triangles
 from ...types import HEAD_UNITS_PER_CM
 from .binding import CONTROLS, LANDMARKS
 from .layer import Layer
 from .stage import Stage
 from .steep import TURN, steep_splats
-from .torso import torso_ends, torso_shift
+from .torso import torso_ends
 
 SIGMA = 0.5
 """Standard deviation of a lattice splat, in distances between neighbors: smooth without blurring the portrait."""
@@ -102,8 +103,8 @@ class Poser:
         placed -= self._rest
         placed *= self._head
         placed += self._rest
-        for place, follow, way in zip(placed, self._torso, torso_shift(self._stage, placement), strict=False):
-            place += follow * np.float32(way)
+        way = torso_way(placement.shift, placement.scale * placement.rotation - self._stage.rotation, NECK_PIVOT)
+        placed[:2] += self._torso * way[:, None].astype(np.float32)
         return placed
 
     def _lattice_covariances(self, positions: np.ndarray, out: np.ndarray) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...driving.retarget import HeadPlacement
-from ...export.rig import TORSO_PIVOT, TORSO_SHARE
-from ...face.pose import NECK_PIVOT
 from .layer import Layer
 from .stage import Stage
 
@@ -23,13 +20,3 @@ def torso_ends(layer: Layer, stage: Stage) -> np.ndarray:
     low, high = pixels.min(0), pixels.max(0)
     (left, lower, _), (right, _, _) = stage.unproject(np.array([[low[0], high[1]], high]), np.zeros(2))
     return np.array([left, right, lower, high[1] > stage.size * (1 - _EDGE)])
-
-
-def torso_shift(stage: Stage, placement: HeadPlacement) -> np.ndarray:
-    """[3] centimeters on the stage that the torso moves when the head does.
-
-    Measured on talking people: it goes by a share of what the skull's base does, about which heads turn and tilt.
-    """
-    arm = np.array(TORSO_PIVOT) - NECK_PIVOT
-    moved: np.ndarray = placement.shift + (placement.scale * placement.rotation - stage.rotation) @ arm
-    return moved * TORSO_SHARE
