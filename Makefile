@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Where it is set, each of the tests' many processes compiles what it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo app test lint clean
 

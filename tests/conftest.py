@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes import assets
+from once import Once, name_of
 from synthetic import DRIVER
 
 _PORTRAIT = assets.path("example_portrait.jpg")
@@ -42,10 +44,24 @@ def pytest_configure() -> None:
             raise pytest.UsageError(f"{other} and {path} have one name: rename one of them")
 
 
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of this run of the tests share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def once(run_folder: Path) -> Once:
+    """Function (name, make) -> a copy of what `make` returned the first time in this run of the tests."""
+    return Once(run_folder / "once")
+
+
 @pytest.fixture(scope="session", autouse=True)
-def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The cache of this session: the rasterizer is compiled into it at most once."""
-    folder = tmp_path_factory.mktemp("cache")
+def session_cache(run_folder: Path) -> Iterator[Path]:
+    """The cache of this run: the rasterizer is compiled into it at most once, and a video is tracked once."""
+    folder = run_folder / "cache"
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAGAVATAR_CACHE", str(folder))
         yield folder
@@ -83,41 +99,49 @@ def gagavatar(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
 
 
 @pytest.fixture(scope="session")
-def portrait():
+def track(once) -> Callable[..., Any]:
+    """`track_portrait`, which tracks a picture once in this run of the tests."""
+    from gagavatar_nodes.tracking.portrait import track_portrait
+
+    def track(image, alpha=None, *arguments, **options):
+        make = partial(track_portrait, image, alpha, *arguments, **options)
+        if alpha is not None:
+            return make()  # which may have something to say
+        return once(f"portrait-{name_of(image, arguments, sorted(options.items()))}", make)
+
+    return track
+
+
+@pytest.fixture(scope="session")
+def lift(once) -> Callable[..., Any]:
+    """`lift_portrait`, which lifts a portrait once in this run of the tests."""
+    from gagavatar_nodes.lifting.embedded.lift import DENSITY, lift_portrait
+
+    def lift(portrait, density=DENSITY):
+        return once(f"avatar-{name_of(portrait, density)}", partial(lift_portrait, portrait, density))
+
+    return lift
+
+
+@pytest.fixture(scope="session")
+def portrait(track):
     """The example portrait, tracked."""
-    from gagavatar_nodes import pipeline
+    from gagavatar_nodes.media.images import read_image
 
-    return pipeline.read_portrait(_PORTRAIT)
+    return track(read_image(_PORTRAIT).rgb)
 
 
 @pytest.fixture(scope="session")
-def avatar(portrait):
+def avatar(portrait, lift):
     """The example portrait, lifted with the coarsest lattice."""
-    from gagavatar_nodes.lifting.embedded import lift_portrait
-
-    return lift_portrait(portrait, 148)
-
-
-@pytest.fixture(scope="session")
-def _lifted() -> dict[tuple[int, ...], Any]:
-    return {}
+    return lift(portrait, 148)
 
 
 @pytest.fixture
-def lifted_once(_lifted, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A portrait that a test of this session has lifted is not lifted again, for tests of what comes after that."""
-    from gagavatar_nodes.lifting import embedded
-
-    lift = embedded.lift_portrait
-
-    def lift_portrait(portrait, density=embedded.DENSITY):
-        arrays = (portrait.picture, portrait.crop, portrait.alpha, portrait.crop_to_picture, portrait.landmarks)
-        key = density, *(hash(array.tobytes()) for array in arrays)
-        if key not in _lifted:
-            _lifted[key] = lift(portrait, density)
-        return _lifted[key]
-
-    monkeypatch.setattr(embedded, "lift_portrait", lift_portrait)
+def lifted_once(track, lift, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what comes after: what a test of this run has tracked and lifted is not tracked and lifted again."""
+    monkeypatch.setattr("gagavatar_nodes.tracking.portrait.track_portrait", track)
+    monkeypatch.setattr("gagavatar_nodes.lifting.embedded.lift_portrait", lift)
 
 
 @pytest.fixture(scope="session")
@@ -138,11 +162,11 @@ def driver_images() -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def driver_motion():
+def driver_motion(once):
     """The synthetic driver, tracked without smoothing."""
     from gagavatar_nodes import pipeline
 
-    return pipeline.track(_DRIVER, smoothing=0)
+    return once("driver", lambda: pipeline.track(_DRIVER, smoothing=0))
 
 
 @pytest.fixture(scope="session")

@@ -96,10 +96,8 @@ def test_the_head_joint_nods_the_head_and_leaves_the_shoulders(rig):
     assert moved[nose].min() > 0.05
 
 
-def test_a_rig_of_the_usual_density_is_under_six_megabytes(portrait):
-    from gagavatar_nodes.lifting.embedded import lift_portrait
-
-    content = pack_rig(lift_portrait(portrait).rig())
+def test_a_rig_of_the_usual_density_is_under_six_megabytes(portrait, lift):
+    content = pack_rig(lift(portrait).rig())
     assert len(gzip.compress(content)) < 3_000_000
     assert len(content) < 6_000_000
 

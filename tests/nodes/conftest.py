@@ -43,15 +43,16 @@ def photo():
 
 
 @pytest.fixture(scope="session")
-def portrait(photo):
+def portrait(photo, once):
     node = NODE_CLASS_MAPPINGS["GAGAvatarTrackPortrait"]()
-    return node.run(photo, 0, "guided", 512)[0][0]
+    return once("node's portrait", lambda: node.run(photo, 0, "guided", 512)[0][0])
 
 
 @pytest.fixture(scope="session")
-def avatar(portrait):
+def avatar(portrait, once):
     model = NODE_CLASS_MAPPINGS["GAGAvatarLoadAvatarModel"]().run("embedded", "auto", "auto", 148)[0]
-    return NODE_CLASS_MAPPINGS["GAGAvatarLiftPortrait"]().run(portrait, model)[0]
+    node = NODE_CLASS_MAPPINGS["GAGAvatarLiftPortrait"]()
+    return once("node's avatar", lambda: node.run(portrait, model)[0])
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,7 @@ from gagavatar_nodes import assets
 from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.face.topology import CHIN
-from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.media.images import read_image
-from gagavatar_nodes.tracking.portrait import track_portrait
 
 
 def ways(avatar) -> np.ndarray:
@@ -25,9 +23,9 @@ def ways(avatar) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def ruffed():
+def ruffed(track, lift):
     """A portrait whose ruff rises beside her face to the height of her eyes."""
-    return lift_portrait(track_portrait(read_image(assets.path("portrait_pocahontas.jpg")).rgb), 148)
+    return lift(track(read_image(assets.path("portrait_pocahontas.jpg")).rgb), 148)
 
 
 def test_a_ruff_beside_the_face_stays_and_the_face_turns(ruffed):

@@ -42,11 +42,11 @@ def test_strands_and_the_pictures_end_are_drawn_as_sharp_as_the_matte(with_stran
     assert np.abs(drawn - alpha)[~steps].max() < 0.1
 
 
-def test_strands_cost_few_splats(with_strands, portrait):
-    assert len(lift_portrait(with_strands, 148)) < len(lift_portrait(portrait, 148)) + 12_000
+def test_strands_cost_few_splats(with_strands, avatar):
+    assert len(lift_portrait(with_strands, 148)) < len(avatar) + 12_000
 
 
-def test_hatching_of_the_face_is_drawn_with_a_bounded_number_of_splats(portrait):
+def test_hatching_of_the_face_is_drawn_with_a_bounded_number_of_splats(portrait, lift):
     rng, size = np.random.default_rng(0), portrait.size
     face = cv2.fillPoly(np.zeros((size, size), np.uint8), [portrait.landmarks[list(FACE_OVAL), :2].astype(np.int32)], 1)
     marks = np.zeros((size, size), np.float32)
@@ -57,4 +57,4 @@ def test_hatching_of_the_face_is_drawn_with_a_bounded_number_of_splats(portrait)
     drawn, _ = rasterize(avatar.rest(), avatar.camera(), size, size)
     error = np.square(np.asarray(drawn) - crop / 255)[face > 0].mean()
     assert -10 * np.log10(error) > 31.5
-    assert len(avatar) < len(lift_portrait(portrait)) + 15_000
+    assert len(avatar) < len(lift(portrait)) + 15_000

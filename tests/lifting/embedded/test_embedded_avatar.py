@@ -29,9 +29,9 @@ ASIDE = {"eyeLookOutLeft": 0.8, "eyeLookInRight": 0.8}
 
 
 @pytest.fixture(scope="module")
-def fine_avatar(portrait):
+def fine_avatar(portrait, lift):
     """The example portrait, lifted as by default."""
-    return lift_portrait(portrait)
+    return lift(portrait)
 
 
 def turned(views: list[tuple[float, float]]) -> Motion:

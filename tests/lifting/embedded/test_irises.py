@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gagavatar_nodes import assets
 from gagavatar_nodes.lifting.embedded.eyes import eye_layers
 from gagavatar_nodes.lifting.embedded.irises import Iris, find_iris, iris_alpha, iris_texture
 from gagavatar_nodes.lifting.embedded.stage import Stage
-from gagavatar_nodes.media.images import read_image
-from gagavatar_nodes.tracking.portrait import track_portrait
 
 SIZE, RADIUS, CENTER = 96, 12.0, np.array([46.0, 45.0])
 WHITE, BROWN = np.array([0.85, 0.8, 0.75]), np.array([0.3, 0.2, 0.15])
@@ -56,8 +53,7 @@ def test_an_iris_over_white_is_the_portrait(softness):
     assert 0.2 < half.mean() < 0.8
 
 
-def test_the_white_under_an_iris_is_no_iris_and_darker_under_the_upper_lid():
-    portrait = track_portrait(read_image(assets.path("example_portrait.jpg")).rgb)
+def test_the_white_under_an_iris_is_no_iris_and_darker_under_the_upper_lid(portrait):
     stage = Stage.of(portrait)
     hidden, _ = eye_layers(portrait, stage)
     pixels = stage.project(stage.from_canonical(hidden.points))[:, :2]

@@ -11,7 +11,6 @@ from gagavatar_nodes import assets
 from gagavatar_nodes.driving.operations import add_arkit, neutral_motion
 from gagavatar_nodes.driving.pose import turn_head
 from gagavatar_nodes.face.topology import LEFT_EYE_RING, LID_CREASES, LOWER_LIDS, RIGHT_EYE_RING, UPPER_LIDS
-from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import Handle
 from gagavatar_nodes.lifting.embedded.head_fit import fit_head
 from gagavatar_nodes.lifting.embedded.lids import lid_layer
@@ -19,7 +18,6 @@ from gagavatar_nodes.lifting.embedded.lift import parse_portrait
 from gagavatar_nodes.lifting.embedded.stage import Stage
 from gagavatar_nodes.media.images import read_image
 from gagavatar_nodes.rendering import rasterize
-from gagavatar_nodes.tracking.portrait import track_portrait
 from gagavatar_nodes.types import ARKIT_NAMES
 
 SIZE = 384
@@ -27,8 +25,8 @@ LIDS, IRISES = (Handle.LEFT_LID, Handle.RIGHT_LID), (Handle.LEFT_GAZE, Handle.RI
 
 
 @pytest.fixture(scope="module", params=["portrait_admiral.jpg", "portrait_pocahontas.jpg"])
-def avatar(request):
-    return lift_portrait(track_portrait(read_image(assets.path(request.param)).rgb), 160)
+def avatar(request, track, lift):
+    return lift(track(read_image(assets.path(request.param)).rgb), 148)
 
 
 def blinking(*shut: float):
@@ -97,8 +95,8 @@ def test_nothing_of_a_ball_comes_out_of_a_shut_eye_of_a_turned_head(avatar, yaw)
 
 
 @pytest.fixture(scope="module")
-def portrait():
-    return track_portrait(read_image(assets.path("portrait_admiral.jpg")).rgb)
+def portrait(track):
+    return track(read_image(assets.path("portrait_admiral.jpg")).rgb)
 
 
 def lid_colors(portrait, crop: np.ndarray) -> np.ndarray:

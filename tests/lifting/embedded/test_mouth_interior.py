@@ -22,7 +22,6 @@ from gagavatar_nodes.lifting.embedded.pixels import polygon
 from gagavatar_nodes.lifting.embedded.stage import Stage
 from gagavatar_nodes.lifting.embedded.tones import portrait_tones
 from gagavatar_nodes.rendering import rasterize
-from gagavatar_nodes.tracking.portrait import track_portrait
 from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import ARKIT_NAMES
 
@@ -37,8 +36,8 @@ YAWS = np.radians([0, 0, 0, 0, 0, 0, 28, 0])
 class Face:
     """A lifted portrait under `JAWS` or others, turned by `YAWS`."""
 
-    def __init__(self, portrait, jaws=JAWS) -> None:
-        self.avatar = lift_portrait(portrait, 256)
+    def __init__(self, avatar, jaws=JAWS) -> None:
+        self.avatar = avatar
         table = np.array([[frame.get(name, 0.0) for name in ARKIT_NAMES] for frame in jaws])
         yaws = YAWS[: len(jaws)]
         turned = replace(neutral_motion(len(jaws)), rotation=rotation_of(yaws, 0 * yaws))
@@ -66,23 +65,23 @@ class Face:
 
 
 @pytest.fixture(scope="module")
-def smiling(portrait):
+def smiling(portrait, lift):
     """The example portrait shows her teeth."""
-    return Face(portrait)
+    return Face(lift(portrait))
 
 
 @pytest.fixture(scope="module")
-def closed_portrait():
+def closed_portrait(track):
     """A painting with closed lips."""
     from gagavatar_nodes import assets
     from gagavatar_nodes.media.images import read_image
 
-    return track_portrait(read_image(assets.path("portrait_admiral.jpg")).rgb)
+    return track(read_image(assets.path("portrait_admiral.jpg")).rgb)
 
 
 @pytest.fixture(scope="module")
-def closed(closed_portrait):
-    return Face(closed_portrait)
+def closed(closed_portrait, lift):
+    return Face(lift(closed_portrait))
 
 
 @pytest.fixture(params=["smiling", "closed"])
@@ -158,7 +157,7 @@ def test_the_dark_line_of_closed_lips_is_gone_where_they_part(closed_portrait):
     crop = closed_portrait.crop.copy()
     line = closed_portrait.landmarks[list(UPPER_CURVE), :2].round().astype(np.int32)
     cv2.polylines(crop, [line], False, (20, 10, 10), 1)
-    drawn = Face(replace(closed_portrait, crop=crop), JAWS[2:3])
+    drawn = Face(lift_portrait(replace(closed_portrait, crop=crop)), JAWS[2:3])
     opened = drawn.between(0).astype(np.uint8)
     edge = drawn.between(0, OUTER_LIPS) & (cv2.dilate(opened, np.ones((3, 3))) > opened)
     assert np.percentile(drawn.drawings[0][0].mean(-1)[edge], 10) > 0.09

@@ -13,7 +13,6 @@ from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.face.pose import NECK_PIVOT
 from gagavatar_nodes.face.topology import CHIN, FOREHEAD
-from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import head_weight
 from gagavatar_nodes.lifting.embedded.complexion import skin_colors
 from gagavatar_nodes.lifting.embedded.hair import outer_triangles
@@ -22,7 +21,6 @@ from gagavatar_nodes.lifting.embedded.lift import parse_portrait
 from gagavatar_nodes.lifting.embedded.mesh import vertex_normals
 from gagavatar_nodes.lifting.embedded.stage import Stage
 from gagavatar_nodes.media.images import read_image
-from gagavatar_nodes.tracking.portrait import track_portrait
 
 SIZE = 256
 CHEEKS = (205, 425)  # landmarks
@@ -30,8 +28,8 @@ VIEWS = [(-35, 0), (35, 0), (-35, 15), (35, 15), (-35, -15), (35, -15)]
 
 
 @pytest.fixture(scope="module", params=["portrait_admiral.jpg", "portrait_franklin.jpg", "portrait_pocahontas.jpg"])
-def avatar(request):
-    return lift_portrait(track_portrait(read_image(assets.path(request.param)).rgb), 148)
+def avatar(request, track, lift):
+    return lift(track(read_image(assets.path(request.param)).rgb), 148)
 
 
 def turned(views: list[tuple[float, float]]):
