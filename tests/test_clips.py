@@ -13,6 +13,8 @@ from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.output import Look, compose_frames
 from media_files import encode_flash_and_beep, encode_video, first_loud, gradient
 
+pytestmark = pytest.mark.usefixtures("lifted_once")
+
 moviepy = pytest.importorskip("moviepy")
 SMALL = Look(width=96, height=96)
 

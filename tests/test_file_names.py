@@ -19,7 +19,10 @@ NAMES = [
     "file:x", "two\nlines", " spaces ", "[0]",
 ]  # fmt: skip
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows allows few of them")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows allows few of them"),
+    pytest.mark.usefixtures("lifted_once"),
+]
 
 
 @pytest.fixture

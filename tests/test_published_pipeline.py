@@ -29,7 +29,7 @@ from gagavatar_nodes.pipeline import Look
 from gagavatar_nodes.rendering.stitching import Stitcher
 from gagavatar_nodes.settings import Settings
 from gagavatar_nodes.types import FlameCodes, HeadPose
-from media_files import read_frames
+from media_files import encode_video, read_frames
 from parity_recipe import synthetic_flame, tracker_state_dict
 from synthetic import DRIVER
 
@@ -267,15 +267,15 @@ def test_a_driver_with_codes_gives_everything_but_the_shape(published):
 
 
 def test_a_still_driver_gives_a_still_video_unless_a_seed_is_given(published):
-    def drawn(seed):
-        performance = published.perform(neutral_motion(2), seed=seed)
+    def drawn(seed, count=2):
+        performance = published.perform(neutral_motion(count), seed=seed)
         return [rgb for rgb, _ in performance.frames(512, 512, alpha=False)]
 
     stored, fresh = drawn(None), drawn(5)
     np.testing.assert_array_equal(*stored)
     assert np.abs(fresh[0] - fresh[1]).mean() > 1e-4
-    np.testing.assert_array_equal(fresh, drawn(5))
-    assert np.abs(fresh[0] - drawn(6)[0]).mean() > 1e-4
+    np.testing.assert_array_equal(fresh[:1], drawn(5, 1))
+    assert np.abs(fresh[0] - drawn(6, 1)[0]).mean() > 1e-4
 
 
 def test_single_frames_follow_the_reference_of_their_driver(published):
@@ -441,22 +441,21 @@ def test_the_published_tracker_is_unpacked_and_drives_both_models_and_fits_portr
     monkeypatch.setattr(tracker, "_weights", lambda path: tracker_state_dict(drawn["/".join(path.parts[-2:])]))
     monkeypatch.setattr(tracker, "Scrfd", lambda path: lambda picture: None)
 
+    driver = encode_video(tmp_path / "d.mp4", read_frames(short_driver)[::2], fps=5)
     motion, preview = tmp_path / "m.safetensors", tmp_path / "p.mp4"
     done = gagavatar(
-        "track", short_driver, "-o", motion, "--tracker", "emica", "--preview", preview, "--weights", tmp_path, "--json"
+        "track", driver, "-o", motion, "--tracker", "emica", "--preview", preview, "--weights", tmp_path, "--json"
     )
     assert done.code == 0, done.err
     assert json.loads(done.out)["flame_edition"] == "2020"
     assert (tmp_path / "track_resources" / archive.VGGHEAD).is_file()
     tracked = load_motion(motion)
-    assert (len(tracked), tracked.flame.expression.shape) == (6, (6, 100))
-    assert len(read_frames(preview)) == 6
+    assert (len(tracked), tracked.flame.expression.shape) == (3, (3, 100))
+    assert len(read_frames(preview)) == 3
     np.testing.assert_array_equal(published.perform(tracked).codes.transform, tracked.flame.transform)
     assert tracked.arkit.max() > 0
     assert gagavatar("render", avatar_file, motion, "-o", tmp_path / "o.gif", "--size", 64).code == 0
-    other = gagavatar(
-        "track", short_driver, "-o", motion, "--tracker", "emica", "--driver-face", 1, "--weights", tmp_path
-    )
+    other = gagavatar("track", driver, "-o", motion, "--tracker", "emica", "--driver-face", 1, "--weights", tmp_path)
     assert (other.code, "largest face" in other.err) == (1, True)
 
     (tmp_path / "GAGAvatar.safetensors").symlink_to(weights / "GAGAvatar.safetensors")

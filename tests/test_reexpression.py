@@ -18,6 +18,8 @@ from gagavatar_nodes.reexpression import as_long, best_frame, reexpress
 from gagavatar_nodes.tracking.video import track_video
 from gagavatar_nodes.types import ARKIT_NAMES
 
+pytestmark = pytest.mark.usefixtures("lifted_once")
+
 FRAMES, HIDDEN = 14, (5, 6)
 
 

@@ -1,5 +1,6 @@
 """The example graphs, as files of ComfyUI's editor, in the demo's executor."""
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,16 @@ from PIL import Image
 
 from gagavatar_nodes.app.executor import execute
 from gagavatar_nodes.app.workflows import read_workflow
+from gagavatar_nodes.assets import path as asset
 from gagavatar_nodes.errors import WeightsError
 from gagavatar_nodes.media.video_reader import VideoReader
+from gagavatar_nodes.media.video_writer import VideoWriter
+from gagavatar_nodes.nodes import examples
+
+pytestmark = pytest.mark.usefixtures("lifted_once")
 
 GRAPHS = sorted((Path(__file__).parents[2] / "workflows").glob("*.json"))
+DRIVER = "example_driver.mp4"
 NEEDS_WEIGHTS = "10_gagavatar_with_weights"
 MADE = {
     "01_animate_with_a_video": {".mp4": 2}, "02_expression_editor": {".png": 1}, "03_builtin_motion": {".mp4": 1},
@@ -22,6 +29,25 @@ MADE = {
     "15_living_page": {".html": 1},
 }  # fmt: skip
 """Graph -> extension -> files that its run leaves."""
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """The first 40 frames of the bundled driver, with its sound."""
+    path = tmp_path_factory.mktemp("driver") / "driver.mp4"
+    with (
+        VideoReader(asset(DRIVER)) as video,
+        VideoWriter(path, video.fps, video.size, audio_from=asset(DRIVER)) as film,
+    ):
+        for frame in islice(video, 40):
+            film.write(frame)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def quick_driver(begun, monkeypatch):
+    """Ten seconds of it would be tracked by each graph that it drives."""
+    monkeypatch.setattr(examples, "asset", lambda name: begun if name == DRIVER else asset(name))
 
 
 def small(graph):

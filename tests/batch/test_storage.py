@@ -13,6 +13,8 @@ from gagavatar_nodes.batch.tasks import Workbench
 from gagavatar_nodes.errors import MediaError
 from gagavatar_nodes.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("lifted_once")
+
 fsspec = pytest.importorskip("fsspec")
 REGISTRY = importlib.import_module("fsspec.registry")._registry
 

@@ -9,6 +9,8 @@ from gagavatar_nodes import assets
 from gagavatar_nodes.media.video_writer import VideoWriter
 from synthetic import DRIVER, TRUTH
 
+pytestmark = pytest.mark.usefixtures("lifted_once")
+
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
@@ -38,7 +40,7 @@ def read(out):
 
 def test_self_reenactment_of_the_synthetic_driver(gagavatar, weights, tmp_path):
     out = tmp_path / "scores"
-    options = ("--known", TRUTH, "--every", 3, "--metrics",
+    options = ("--known", TRUTH, "--every", 6, "--metrics",
                "psnr.face,ssim.face,akd,apd.geodesic,aed.l1.arkit,known,csim.sface,lpips.vgg.full")  # fmt: skip
     done = gagavatar("evaluate", DRIVER, "-o", out, *options)
     assert done.code == 0, done.err

@@ -9,7 +9,7 @@ from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.nodes import NODE_CLASS_MAPPINGS
 from gagavatar_nodes.nodes.chunks import Carried, chunk_number
 
-PIECE, PIECES = 24, 3
+PIECE, PIECES = 12, 3
 
 
 @pytest.fixture(scope="module")

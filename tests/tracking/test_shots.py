@@ -41,9 +41,9 @@ def plain():
     return tracked(films.driver())[0]
 
 
-@pytest.mark.parametrize("frames", [films.jump_cut(), films.jump_zooms()], ids=["elsewhere", "nearer"])
-def test_a_head_keeps_its_size_and_place_over_a_cut(frames, plain):
-    motion, _ = tracked(frames)
+@pytest.mark.parametrize("film", [films.jump_cut, films.jump_zooms], ids=["elsewhere", "nearer"])
+def test_a_head_keeps_its_size_and_place_over_a_cut(film, plain):
+    motion, _ = tracked(film())
     assert motion.bridged == []
     assert spread(plain.scale) < spread(motion.scale) + 0.05
     assert spread(motion.scale) < 0.1
@@ -66,11 +66,11 @@ def test_an_aligned_shot_is_found_again_in_its_frames():
     np.testing.assert_allclose(np.array(places) + films.SIZE / 2, seen, atol=0.06 * films.SIZE)
 
 
-@pytest.mark.parametrize("to", [films.other(), films.landscape()], ids=["another person", "a landscape"])
+@pytest.mark.parametrize("to", [films.other, films.landscape], ids=["another person", "a landscape"])
 def test_what_a_film_cuts_to_is_not_followed_and_the_person_is_found_again(to):
-    motion, _ = tracked(films.cut_away(to))
+    motion, _ = tracked(films.cut_away(to()))
     assert motion.bridged == list(range(30, 54))
-    assert motion.extra.get(STRANGERS) == (None if to is films.landscape() else "30-53")
+    assert motion.extra.get(STRANGERS) == (None if to is films.landscape else "30-53")
     assert spread(motion.scale) < 0.1
 
 

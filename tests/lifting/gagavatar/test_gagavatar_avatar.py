@@ -104,13 +104,18 @@ def test_files_that_are_no_sound_avatar_are_named(lifted, tmp_path):
         PortraitGaussians.load(path)
 
 
-def test_overflow_in_half_precision_is_noticed_and_mended(avatar, rendered, caplog):
+def test_overflow_in_half_precision_is_noticed_and_mended(avatar, rendered, caplog, monkeypatch):
+    """A refiner of one product: the whole one takes half a minute in half precision where processors lack it."""
+    monkeypatch.setattr(
+        "gagavatar_nodes.lifting.gagavatar.predictor.make_runner",
+        lambda network, options, device, dtype: lambda features, noise: (features[:, :3].to(dtype) * 10).float(),
+    )
     half, loud = with_options(avatar, precision="fp16"), torch.from_numpy(rendered) * 3e4
     with caplog.at_level(logging.WARNING):
         picture = half.refine(loud)
     assert half.dtype == torch.float32
     assert "overflowed in fp16" in caplog.text
-    assert relative_error(picture, avatar.refine(loud)) < 1e-5
+    assert torch.equal(picture, torch.sigmoid(10 * loud[:, :3]))
 
 
 def test_weights_that_are_not_finite_are_an_error(avatar, rendered, monkeypatch):
