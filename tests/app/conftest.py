@@ -116,7 +116,7 @@ def visit(browser, address):
         context = browser.new_context(viewport=size, permissions=["camera", "microphone"])
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(90_000)
+        page.set_default_timeout(300_000)  # a busy machine takes its time
         page.goto(address)
         page.wait_for_selector("#animate")
         return page

@@ -50,7 +50,7 @@ def test_a_page_that_is_terminated_removes_its_folder(tmp_path):
         assert "The page is at" in process.stdout.readline()
         assert len(list(tmp_path.glob("gagavatar-app-*"))) == 1
         process.send_signal(signal.SIGTERM)
-        error = process.communicate(timeout=60)[1]
+        error = process.communicate(timeout=300)[1]
     assert process.returncode == 143
     assert error == "gagavatar: interrupted\n"
     assert list(tmp_path.glob("gagavatar-app-*")) == []

@@ -23,6 +23,16 @@ def secret(tmp_path):
     return path
 
 
+@pytest.fixture(scope="module")
+def usual(written):
+    """The page by its defaults, for those who leave nothing there."""
+    from gagavatar_nodes.app.page import Serving, serve
+
+    page, url = serve(Serving(), block=False)
+    yield url
+    page.close()
+
+
 def files_below(folder):
     return [path for path in folder.rglob("*") if path.is_file()]
 
@@ -90,8 +100,8 @@ def test_uploads_are_bounded_and_leave_nothing_when_they_fail(serving, tmp_path)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1", "", "[::2]", "127.0.0.1@evil"])
-def test_other_names_of_the_server_are_refused(serving, host):
-    web = Visitor(serving()).web
+def test_other_names_of_the_server_are_refused(usual, host):
+    web = Visitor(usual).web
     for path in ("/", "/config", "/gradio_api/info", "/gradio_api/queue/data?session_hash=x", "/gradio_api/upload"):
         assert 400 <= web.get(path, headers={"Host": host}).status_code < 500, path
 
@@ -109,8 +119,8 @@ def test_pages_of_other_servers_may_not_call(serving):
         assert visitor.web.get("/config", headers={"Host": host, "Origin": f"https://{host}"}).status_code == 200
 
 
-def test_what_is_not_for_visitors_is_not_callable(serving):
-    visitor = Visitor(serving())
+def test_what_is_not_for_visitors_is_not_callable(usual, serving):
+    visitor = Visitor(usual)
     private = [one for one in visitor.handlers.values() if one["api_visibility"] == "private"]
     assert private
     for one in private:
@@ -127,8 +137,8 @@ def test_what_is_not_for_visitors_is_not_callable(serving):
     assert "models-download" not in names
 
 
-def test_calls_beside_the_queue_are_not_served_for_heavy_work(serving):
-    visitor = Visitor(serving())
+def test_calls_beside_the_queue_are_not_served_for_heavy_work(usual):
+    visitor = Visitor(usual)
     for path in ("run/animate", "api/animate", "run/x"):
         body = {"data": visitor.defaults("animate"), "fn_index": visitor.handlers["animate"]["id"]}
         assert visitor.web.post(f"/gradio_api/{path}", json=body).status_code == 404

@@ -295,7 +295,7 @@ def test_the_microphone_drives_the_avatar_even_if_it_is_started_before_its_recor
     late = False
     for route in held:
         route.continue_()
-    page.wait_for_selector("#live-head img", timeout=240_000)  # lifting, while the sound comes in
+    page.wait_for_selector("#live-head img")  # lifting, while the sound comes in
     before = page.evaluate(_SHOWN, "#live-head")
     page.wait_for_function("b => document.querySelector('#live-head img').src !== b", arg=before)
     assert re.search(r"pictures? a second", page.inner_text("#live-status"))
@@ -359,7 +359,7 @@ def test_the_living_avatar_is_shown_and_downloaded(visit, tmp_path):
     page = visit()
     page.emulate_media(reduced_motion="reduce")  # drawn by software, idle life leaves no time for the rest
     open_tab(page, "3D")
-    page.frame_locator("#living-page iframe").locator("body[data-ready]").wait_for(timeout=120_000)
+    page.frame_locator("#living-page iframe").locator("body[data-ready]").wait_for()
     content = downloaded(page, "#living-page-file", tmp_path).read_text(encoding="utf-8")
     assert "Content-Security-Policy" in content
     assert len(content) < 10_000_000

@@ -86,7 +86,7 @@ def test_the_living_avatar_opens_with_its_face_in_the_middle_and_to_the_front(vi
     page = visit(width=1600)
     page.emulate_media(reduced_motion="reduce")
     page.get_by_role("tab", name="3D", exact=True).click()
-    page.frame_locator("#living-page iframe").locator("body[data-ready]").wait_for(timeout=120_000)
+    page.frame_locator("#living-page iframe").locator("body[data-ready]").wait_for()
     page.wait_for_timeout(1000)
     shot = page.locator("#living-page iframe").screenshot()
     picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))

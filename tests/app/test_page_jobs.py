@@ -65,7 +65,7 @@ def test_a_job_leaves_its_file_and_tells_of_each_node(workers, session):
 def test_stop_ends_a_job_and_the_next_one_runs(workers, session):
     reports = workers.run(session, LONG)
     until_it_runs(reports)
-    stopped_within(reports, session, 10)
+    stopped_within(reports, session, 20)
     assert list((session.folder / "output").rglob("*.mp4")) == []
     assert list(session.folder.rglob(".*.tmp*")) == []
     *_, last = workers.run(session, SHORT)
@@ -78,7 +78,7 @@ def test_a_job_that_does_not_listen_is_ended_with_its_process(workers, session, 
     until_it_runs(reports)
     first = process_of(workers)
     os.kill(first, signal.SIGSTOP)  # as compiled code that does not come back
-    stopped_within(reports, session, 10)
+    stopped_within(reports, session, 20)
     assert process_of(workers) != first
 
 
@@ -129,7 +129,7 @@ def test_jobs_wait_in_line_are_told_so_and_can_be_stopped(workers, session, othe
     report = next(waiting)
     assert report.ahead == 1
     assert report.line.startswith("Waiting: 1 job is before yours, about ")
-    stopped_within(waiting, other, 5)
+    stopped_within(waiting, other, 20)
     running.close()
 
 
@@ -188,7 +188,7 @@ def test_a_picture_that_is_long_to_decode_can_be_stopped(workers, session):
     small.save(session.folder / "input" / "driver", "GIF", save_all=True, append_images=frames, duration=20)
     reports = workers.run(session, FOLLOWED)
     next(reports)
-    stopped_within(reports, session, 10)
+    stopped_within(reports, session, 20)
 
 
 def test_a_damaged_driver_is_told_of(workers, session):

@@ -17,14 +17,14 @@ from synthetic import DRIVER
 pytest.importorskip("gradio")
 gradio_client = pytest.importorskip("gradio_client")
 
-CLIENTS = 20
-SPARE = 1.5e9
+CLIENTS = 10
+SPARE = 0.75e9
 """Bytes of memory that so many visitors may take: a lifted avatar of each is kept, 20 MB."""
 
 
 def status(address, headers=None):
     try:
-        with urllib.request.urlopen(urllib.request.Request(address, headers=headers or {}), timeout=30) as reply:
+        with urllib.request.urlopen(urllib.request.Request(address, headers=headers or {}), timeout=300) as reply:
             return reply.status
     except urllib.error.HTTPError as error:
         return error.code

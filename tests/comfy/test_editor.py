@@ -93,7 +93,7 @@ def test_a_written_video_is_shown_where_its_preview_was(editor, chromium, tmp_pa
             pytest.skip("this editor has no way to take a preview away")
         assert page.click_run(300) == ""
         page.page.wait_for_function(
-            "[...document.querySelectorAll('video')].some(one => one.videoWidth == 128)", timeout=20_000
+            "[...document.querySelectorAll('video')].some(one => one.videoWidth == 128)", timeout=120_000
         )
         assert "failed to load" not in page.page.evaluate("document.body.textContent")
         assert page.errors == []
@@ -128,7 +128,7 @@ def test_a_building_block_is_added_from_the_search_box_and_runs(editor, chromium
         page.page.evaluate("app.graph.clear()")
         page.search(name)
         page.page.keyboard.press("Enter")
-        page.page.wait_for_function("app.graph.nodes.length == 1", timeout=20_000)
+        page.page.wait_for_function("app.graph.nodes.length == 1", timeout=120_000)
         page.page.wait_for_timeout(1000)
         page.page.evaluate(_AROUND, driver)
         widgets = page.page.evaluate("app.graph.nodes[0].widgets.map(w => w.name)")

@@ -154,10 +154,10 @@ def test_the_face_outlives_a_reload_and_the_button_comes_back_where_it_is_gone(p
     show(page)
     page.page.wait_for_timeout(800)
     page.page.evaluate("async () => { await app.loadGraphData(app.graph.serialize()); }")
-    page.page.wait_for_function(SHOWN, timeout=20_000)
+    page.page.wait_for_function(SHOWN, timeout=120_000)
     page.page.evaluate("sessionStorage.clear()")
     page.page.evaluate("async () => { await app.loadGraphData(app.graph.serialize()); }")
-    page.page.locator(".gagavatar-face button", has_text="Show the face").wait_for(timeout=20_000)
+    page.page.locator(".gagavatar-face button", has_text="Show the face").wait_for(timeout=120_000)
 
 
 def test_a_graph_comes_back_as_it_was_saved(page):
@@ -185,7 +185,7 @@ def test_the_route_is_for_this_servers_page_and_refuses_in_words(server):
     def post(body, **headers):
         request = urllib.request.Request(f"{server.url}/gagavatar/face", body, headers)
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=30)
+            urllib.request.urlopen(request, timeout=300)
         return refused.value.code, refused.value.read().decode()
 
     json_ = {"Content-Type": "application/json"}

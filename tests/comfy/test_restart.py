@@ -32,7 +32,7 @@ def test_nothing_half_written_is_left_under_its_name(tmp_path):
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert reached.wait(120)
+    assert reached.wait(600)
     server.process.kill()
     server.process.wait()
     assert not [path for path in server.files() if not path.name.startswith(".")]
@@ -63,8 +63,8 @@ def test_ctrl_c_leaves_nothing_that_is_half_written(tmp_path):
             reached.set()
 
     threading.Thread(target=run, daemon=True).start()
-    assert reached.wait(120)
+    assert reached.wait(600)
     assert server.files()
     server.process.send_signal(signal.SIGINT)
-    server.process.wait(60)
+    server.process.wait(300)
     assert server.files() == []

@@ -25,7 +25,7 @@ def test_a_card_moves_in_the_template_browser(server, chromium):
             search.fill("")
             search.fill(GRAPH.stem)
             with contextlib.suppress(PlaywrightTimeout):
-                page.page.wait_for_function(f"!!{CARD}", timeout=20_000)
+                page.page.wait_for_function(f"!!{CARD}", timeout=120_000)
                 break
         x, y, width, height = page.page.evaluate(BOX)
         place = {"x": x, "y": y, "width": width, "height": height}

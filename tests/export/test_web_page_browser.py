@@ -28,7 +28,7 @@ FLAGS = (
 )  # fmt: skip
 SIZE = 320
 GRAY = (128, 128, 128)
-PATIENCE = 120_000  # milliseconds: drawing by software takes a second a frame on a busy machine
+PATIENCE = 300_000  # milliseconds: drawing by software takes a second a frame on a busy machine
 TITLE = '<b>Ada & "Bob"</b><img src=x onerror=alert(1)>'
 BLINK = {"eyeBlinkLeft": 1, "eyeBlinkRight": 1}
 

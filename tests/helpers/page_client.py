@@ -13,7 +13,7 @@ class Visitor:
 
     def __init__(self, address: str, session: str = "visitor") -> None:
         self.address, self.session = address.rstrip("/"), session
-        self.web = httpx.Client(base_url=self.address, timeout=120)
+        self.web = httpx.Client(base_url=self.address, timeout=600)
         config = self.web.get("/config").json()
         self.handlers: dict[str, dict[str, Any]] = {one["api_name"]: one for one in config["dependencies"]}
         self.components = {one["id"]: one for one in config["components"]}

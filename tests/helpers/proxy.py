@@ -26,7 +26,7 @@ def proxied(port: int, prefix: str) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
             headers |= {"Host": self.headers["Host"], "X-Forwarded-Host": self.headers["Host"]}
-            upstream = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+            upstream = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
             upstream.request(self.command, self.path[len(prefix) :] or "/", body or None, headers)
             reply = upstream.getresponse()
             self.send_response(reply.status)

@@ -39,11 +39,11 @@ class RunningService:
                 stderr=log,
                 env={**os.environ, "GAGAVATAR_API_KEYS": self._keys},
             )
-        for _ in range(1200):
+        for _ in range(3000):
             if self.process.poll() is not None:
                 raise RuntimeError(self.log.read_text())
             try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=60):
                     return
             except OSError:
                 time.sleep(0.1)
@@ -58,4 +58,4 @@ class RunningService:
         """End it in order; return its exit code."""
         if self.process.poll() is None:
             self.process.terminate()
-        return self.process.wait(120)
+        return self.process.wait(300)

@@ -33,7 +33,7 @@ def test_a_long_step_is_abandoned_when_the_user_cancels(monkeypatch):
             raise CanceledError
 
     def work():
-        release.wait(5)
+        release.wait(60)
         try:
             progress.check_canceled()
         except progress.AbandonedError:
@@ -43,9 +43,9 @@ def test_a_long_step_is_abandoned_when_the_user_cancels(monkeypatch):
     begun = time.monotonic()
     with pytest.raises(CanceledError):
         progress.run_cancellable(work)
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 30
     release.set()
-    assert ended.wait(5)
+    assert ended.wait(60)
 
 
 def test_what_is_no_longer_wanted_is_closed():
@@ -60,4 +60,4 @@ def test_what_is_no_longer_wanted_is_closed():
     stream = progress.iterate_cancellable(items())
     assert next(stream) == 0
     stream.close()
-    assert closed.wait(5)
+    assert closed.wait(60)

@@ -39,7 +39,7 @@ def test_triton_kernel_equals_the_reference():
     tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     paths = os.pathsep.join([os.path.join(tests, "helpers"), os.path.dirname(tests)])
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": paths}
-    done = subprocess.run([sys.executable, "-c", COMPARE], env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", COMPARE], env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     differences = np.array([line.split() for line in done.stdout.splitlines()], float)
     assert differences.shape == (5, 2)

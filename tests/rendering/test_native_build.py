@@ -52,7 +52,7 @@ def draw_in_new_processes(count: int = 1) -> list[str]:
         subprocess.Popen([sys.executable, "-c", DRAW], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for _ in range(count)
     ]
-    return [process.communicate(timeout=120)[0].strip() for process in running]
+    return [process.communicate(timeout=600)[0].strip() for process in running]
 
 
 def test_second_process_uses_the_build_of_the_first(cache):

@@ -105,7 +105,7 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(config, data, tmp_p
             time.sleep(0.01)
         process.kill()  # SIGKILL: nothing can be written any more
     assert 2 <= RunFolder(killed).newest() < 9
-    done = subprocess.run(command(data, killed, *changes), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command(data, killed, *changes), capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr
     assert curve(killed) == curve(whole)
     last, other = (load_file(RunFolder(folder).weights(9)) for folder in (whole, killed))
@@ -260,7 +260,7 @@ def test_a_terminated_run_writes_a_checkpoint_first(config, tmp_path):
 
 def test_two_processes_share_out_a_batch(data, config, tmp_path):
     changes = ("loop.devices=2", "loop.batch=1", "loop.steps=2", "network.refiner=false")
-    done = subprocess.run(command(data, tmp_path / "two", *changes), capture_output=True, text=True, timeout=400)
+    done = subprocess.run(command(data, tmp_path / "two", *changes), capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr
     plain = replace(config, network=replace(config.network, refiner=False))
     train(with_loop(plain, steps=2), str(tmp_path / "one"))

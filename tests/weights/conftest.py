@@ -59,7 +59,7 @@ class Weights:
     def __call__(self, *arguments: str, limit: int | None = None, **environment: str) -> tuple[int, str, str]:
         """Run one to its end: exit code, standard output, standard error."""
         process = self.start(*arguments, limit=limit, **environment)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         return process.returncode, out, err
 
     @property

@@ -65,7 +65,7 @@ def test_killed_download_goes_on_in_the_next_run(weights):
     with serve(Hub({NETWORK: LONG}, stall_after=21 * MEBI)) as hub:
         run = weights(hub.url)
         process = run.start("download", "GAGAvatar.pt")
-        assert hub.stalled.wait(30)
+        assert hub.stalled.wait(300)
         partial = _wait_for_partial(run.cache, 20 * MEBI)
         process.kill()
         process.communicate()
@@ -247,11 +247,11 @@ def test_two_processes_fetch_one_file_once(weights):
     with serve(Hub({NETWORK: LONG}, stall_after=11 * MEBI)) as hub:
         run = weights(hub.url)
         first = run.start("download", "GAGAvatar.pt")
-        assert hub.stalled.wait(30)
+        assert hub.stalled.wait(300)
         second = run.start("download", "GAGAvatar.pt")
         assert "waiting" in second.stderr.readline()
         hub.release.set()
-        results = [process.communicate(timeout=60) for process in (first, second)]
+        results = [process.communicate(timeout=300) for process in (first, second)]
         assert [first.returncode, second.returncode] == [0, 0], results
         assert results[0][0] == results[1][0]
         assert len(hub.downloads()) == 1

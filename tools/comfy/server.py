@@ -125,7 +125,7 @@ class Server:
 
     def get(self, path: str) -> Any:
         """JSON from the server."""
-        with urllib.request.urlopen(self.url + path, timeout=60) as reply:
+        with urllib.request.urlopen(self.url + path, timeout=300) as reply:
             return json.load(reply)
 
     def post(self, path: str, body: Any) -> Any:
@@ -133,12 +133,12 @@ class Server:
         data = json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
         try:
-            with urllib.request.urlopen(request, timeout=60) as reply:
+            with urllib.request.urlopen(request, timeout=300) as reply:
                 return json.loads(reply.read() or b"{}")
         except urllib.error.HTTPError as error:
             return json.loads(error.read() or b"{}")
 
-    def run(self, prompt: dict[str, Any], limit: float = 300, on_progress: Any = None) -> Run:
+    def run(self, prompt: dict[str, Any], limit: float = 900, on_progress: Any = None) -> Run:
         """Queues a prompt in API form and follows it over the websocket to its end."""
         import websocket
 
@@ -193,9 +193,9 @@ class Server:
     def stop(self) -> None:
         """End the process."""
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(120)
 
-    def _wait(self, limit: float = 180) -> None:
+    def _wait(self, limit: float = 600) -> None:
         end = time.monotonic() + limit
         while time.monotonic() < end and self.process.poll() is None:
             try:
@@ -228,7 +228,7 @@ class Page:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", self._on_console)
         self.page.goto(server.url, wait_until="domcontentloaded")
-        self.page.wait_for_function(_READY, timeout=120_000)
+        self.page.wait_for_function(_READY, timeout=300_000)
         self.page.evaluate(_LOAD, [json.loads(graph.read_text()), graph.stem])
         self.page.wait_for_timeout(1000)
         self.page.keyboard.press("Escape")
@@ -256,7 +256,7 @@ class Page:
 
     def click_run(self, limit: float = 300) -> str:
         """Press the editor's own button and wait for the end of the run; return the error, if there was one."""
-        self.page.wait_for_selector("[data-testid=queue-button]", state="attached", timeout=120_000)
+        self.page.wait_for_selector("[data-testid=queue-button]", state="attached", timeout=300_000)
         problem = self.page.evaluate(_RUN, limit)
         self.page.wait_for_timeout(2500)
         return problem
