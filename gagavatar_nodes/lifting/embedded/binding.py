@@ -70,15 +70,18 @@ class Binding:
         return Binding(np.concatenate([p.controls for p in parts]), np.concatenate([p.weights for p in parts]))
 
 
-def bind_to_face(points: np.ndarray, pixels: np.ndarray, face: np.ndarray, portrait: Portrait) -> Binding:
-    """Bind points [N, 3], seen at `pixels` [N, 2], to the landmarks of the triangles `face` [N] over which they lie.
+def bind_to_face(
+    points: np.ndarray, places: np.ndarray, face: np.ndarray, marks: np.ndarray, portrait: Portrait
+) -> Binding:
+    """Bind points [N, 3] to the landmarks of the triangles `face` [N] over which they lie.
 
-    Where that is -1 they lie around the face, see `bind_outside`.
+    In some view they are at `places` [N, 2], and the landmarks at `marks` [478, 2]. Where a triangle is -1 they lie
+    around the face, see `bind_outside`.
     """
     binding = bind_outside(points, portrait.canonical)
     inside = np.flatnonzero(face >= 0)
     triangles = canonical_face().triangles[face[inside]]
-    weights = barycentric(pixels[inside], portrait.landmarks[triangles][..., :2].astype(float))
+    weights = barycentric(places[inside], marks[triangles].astype(float))
     binding.controls[inside], binding.weights[inside] = 0, 0
     binding.controls[inside, :3], binding.weights[inside, :3] = triangles, _one_lip(triangles, weights)
     return binding

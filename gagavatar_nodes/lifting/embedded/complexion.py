@@ -23,10 +23,13 @@ from .shading import Shading
 from .stage import Stage
 from .steep import OUTLINE_CM
 
+HIDDEN_CM = 0.6
+"""What lies so far behind the front of the head is not seen."""
+
 _EDGE_ON, _SEEN_ASLANT = 0.42, 0.1  # cosines to the camera under which a contour's colors are no skin's, no hair's
 _UNDERSIDE_CM, _UNDERSIDE = 2.0, (0.1, 0.5)  # over the chin the jaw has one, where it faces down by these cosines
 _SURE, _TONES = 0.9, 16  # trust in what is seen of skin, and steps of its light
-_HIDDEN_CM, _HAIR_CM = 0.6, 3.0  # what lies so far behind the front of the head, or in its hair
+_HAIR_CM = 3.0  # and in its hair
 _OPAQUE, _CLIFF_CM = 0.9, 0.4  # of the matte, and between the depths of pixels
 _SATURATED = 0.5  # of the hue that skin in its light has, where light was only carried on
 _LIKELY = 0.4  # how far the light of skin counts where none was seen, against what it joins: within two centimeters
@@ -104,7 +107,7 @@ def _hair_over_ears(
 ) -> np.ndarray:
     """[N] `hair_over_ears` of points [N, 3] at `pixels` [N, 3] of the crop, over a head of depth `front` [S, S]."""
     column, row = whole_pixels(pixels[:, :2], portrait.size)
-    shown = (pixels[:, 2] > front[row, column] - _HIDDEN_CM) * portrait.alpha[row, column]
+    shown = (pixels[:, 2] > front[row, column] - HIDDEN_CM) * portrait.alpha[row, column]
     hair = (regions.hair * (1 - np.maximum(regions.face, regions.skin)))[row, column]
     return hair_over_ears(points, ear, shown, hair)
 
@@ -153,7 +156,7 @@ def _sight(side: _Side, portrait: Portrait, front: np.ndarray, regions: Regions)
     bare, hair, throat, locks = _sample(maps, pixels).T
     hair *= (1 - bare) * (1 - _in_face(side.points, portrait) * (1 - locks))
     aslant = np.maximum(hair, throat)
-    hidden = _HIDDEN_CM + hair * (_HAIR_CM - _HIDDEN_CM)
+    hidden = HIDDEN_CM + hair * (_HAIR_CM - HIDDEN_CM)
     trust = _visibility(side.normals[:, 2], pixels, portrait, front, aslant, hidden)
     trust *= aslant + (1 - aslant) * _ramp(side.distance, *_CONTOUR_CM)
     # Beside the face, shade and what hangs before the skin are none of its colors.

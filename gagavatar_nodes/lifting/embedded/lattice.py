@@ -214,7 +214,7 @@ def openings(portrait: Portrait) -> np.ndarray:
 
 def _bind(points: np.ndarray, nodes: np.ndarray, portrait: Portrait, depth: FrontDepth) -> Binding:
     column, row = whole_pixels(nodes, portrait.size)
-    return bind_to_face(points, nodes, depth.face[row, column], portrait)
+    return bind_to_face(points, nodes, depth.face[row, column], portrait.landmarks[:, :2], portrait)
 
 
 def _thin(count: int) -> np.ndarray:

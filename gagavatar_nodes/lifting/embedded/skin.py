@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
 from ...easing import smoothstep
-from ...face.topology import CHIN, EYE_RINGS, INNER_LIPS, LEFT_EYE_RING, LOWER_LIP, RIGHT_EYE_RING
+from ...face.topology import CHIN, EYE_RINGS, INNER_LIPS, LEFT_EYE_RING, LOWER_LIP, RIGHT_EYE_RING, UNDER_NOSE
+from ...heads.canonical import canonical_face
 from ...types import Portrait
 from .binding import Binding, bind_to_face, head_weight, neck_follow
 from .carving import carve
-from .complexion import skin_colors
+from .complexion import HIDDEN_CM, skin_colors
 from .depth import FrontDepth
 from .ears import on_ears
 from .hair import EARS, SIDE_CM, outer_triangles
@@ -21,6 +23,7 @@ from .neck import Neck
 from .pixels import whole_pixels
 from .regions import Regions
 from .stage import Stage
+from .steep import STEEP
 
 _BELOW_CHIN_CM = (2.5, 1.2)  # where it ends, and fades out before: there the neck goes on
 _SINK_CM = 0.35  # the fitted head and the landmark mesh differ by about half of this
@@ -32,6 +35,8 @@ _EVENING, _PUSH = 15, 0.2  # rounds, and how far each goes
 _PUSHED_BY, _PUSH_REACH = 7, 1.2  # neighbors, and distances between them
 _EAR_DENSITY, _BACK_DENSITY, _BEHIND_CM = 2.5, 0.4, 4.0
 _BEHIND_FACE_CM = 2.0  # is the back of the head
+_LINE_CM = 0.12  # from the line of the mouth to lips
+_FRONT_SIZE, _FRONT_SCALE = 256, 8.0  # pixels, and of a centimeter, of views from the front
 _REACH = 1.5  # standard deviations that are seen of a splat
 
 
@@ -50,10 +55,11 @@ def skin_layer(
     points = _even_out(points, normals, spacing)
     normals = _smooth_sides(points, normals)
 
-    kept, socket = _openings(points, portrait)
+    kept, socket = _openings(points, portrait, (normals @ stage.rotation.T)[:, 2])
+    kept &= ~_lines_cheeks(points, normals, head, portrait)
     points, normals, spacing = points[kept], normals[kept], spacing[kept]
     pixels = stage.project(stage.from_canonical(points))
-    binding = _bind(points, pixels[:, :2], portrait, depth)
+    binding = _bind(points, pixels, portrait, depth)
     colors = skin_colors(points, normals, portrait, stage, depth, head, regions)
     under = _stay_inside(points, neck.slim_nape(points, portrait) - _SINK_CM * normals, head, portrait)
     under[:, 2] -= _SOCKET_CM * socket[kept]
@@ -112,10 +118,11 @@ def _smooth_sides(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
     return normals
 
 
-def _openings(points: np.ndarray, portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
+def _openings(points: np.ndarray, portrait: Portrait, facing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which skin is kept [N], and how far it is the floor of the eyes' sockets [N] 0..1.
 
-    What lies inside the mouth, or so near to it that it would hang across it, goes away.
+    What lies inside the mouth, or so near to it that it would hang across it, goes away; but lips that the portrait saw
+    from their side, by the cosine `facing` [N] to the camera, have no others before them that reach up to their line.
     """
     marks = portrait.canonical
     mouth = marks[list(INNER_LIPS)]
@@ -129,18 +136,42 @@ def _openings(points: np.ndarray, portrait: Portrait) -> tuple[np.ndarray, np.nd
         reach = (np.abs(points - middle)[:, :2] / half).max(1)
         reach[points[:, 2] < middle[2] - 3] = 1
         if rim is mouth:
-            gone |= reach < 1
+            gone |= (reach < 1) & ((facing > STEEP[1]) | (_from_line(points, rim) < _LINE_CM))
         else:
             socket = np.maximum(socket, np.clip((1 - reach) / _SOCKET_RIM, 0, 1))
     return ~gone, socket
 
 
+def _from_line(points: np.ndarray, ring: np.ndarray) -> np.ndarray:
+    """[N] centimeters from points [N, 3] to a ring of corners [K, 3], in a view from the front."""
+    corners = np.round(_from_front(ring)[:, :2]).astype(np.int32)
+    line = cv2.fillPoly(np.ones((_FRONT_SIZE,) * 2, np.uint8), [corners], 0)
+    column, row = whole_pixels(_from_front(points)[:, :2], _FRONT_SIZE)
+    distance: np.ndarray = cv2.distanceTransform(line, cv2.DIST_L2, 5)[row, column] / _FRONT_SCALE
+    return distance
+
+
+def _lines_cheeks(points: np.ndarray, normals: np.ndarray, head: np.ndarray, portrait: Portrait) -> np.ndarray:
+    """[N] bool: the inner side of cheeks and lips, which comes out through their outer side where that moves less."""
+    marks = portrait.canonical
+    way = marks[list(INNER_LIPS)].mean(0) - points
+    inward = ((way * normals).sum(1) > 0) & (np.linalg.norm(way[:, :2], axis=1) < _FOLDS_CM)
+    depth = _seen_from_front(points, head) - points[:, 2]
+    inner: np.ndarray = inward & (depth > _FOLD_CM) & (points[:, 1] < marks[UNDER_NOSE, 1]) & (points[:, 2] > -3)
+    return inner
+
+
+def _seen_from_front(points: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """[N] canonical z of what of the head [V, 3] is seen from the front where points [N, 3] are."""
+    _, _, front = rasterize_mesh(_from_front(head), skin_triangles(), _FRONT_SIZE, _FRONT_SIZE)
+    column, row = whole_pixels(_from_front(points)[:, :2], _FRONT_SIZE)
+    z: np.ndarray = front[row, column]
+    return z
+
+
 def _stay_inside(points: np.ndarray, sunk: np.ndarray, head: np.ndarray, portrait: Portrait) -> np.ndarray:
     """Return `sunk` [N, 3], but the inner side of lids and lips does not come out through their outer side."""
-    size, scale = 256, 8.0  # pixels, and of a centimeter, in a view from the front
-    frontal, middle = np.array([scale, -scale, 1.0]), np.array([size / 2, size / 2, 0])
-    _, _, front = rasterize_mesh(head * frontal + middle, skin_triangles(), size, size)
-    before, after = (front[tuple(whole_pixels((p * frontal + middle)[:, :2], size)[::-1])] for p in (points, sunk))
+    before, after = (_seen_from_front(p, head) for p in (points, sunk))
     rims = portrait.canonical[[*INNER_LIPS, *LEFT_EYE_RING, *RIGHT_EYE_RING]]
     near, _ = cKDTree(rims).query(points)
     inner = (points[:, 2] < before - _FOLD_CM) & (near < _FOLDS_CM)
@@ -150,6 +181,27 @@ def _stay_inside(points: np.ndarray, sunk: np.ndarray, head: np.ndarray, portrai
 
 
 def _bind(points: np.ndarray, pixels: np.ndarray, portrait: Portrait, depth: FrontDepth) -> Binding:
-    column, row = whole_pixels(pixels, portrait.size)
+    """Bind points [N, 3] at `pixels` [N, 3] of the crop, and stage z, to what they lie under there.
+
+    What is hidden lies there under another part of a turned face: it is bound to what it lies under from the front.
+    """
+    (column, row), marks = whole_pixels(pixels[:, :2], portrait.size), _from_front(portrait.canonical)
+    frontal, _, _ = rasterize_mesh(marks[:468], canonical_face().triangles, _FRONT_SIZE, _FRONT_SIZE)
+    places = _from_front(points)[:, :2]
+    across, down = whole_pixels(places, _FRONT_SIZE)
     behind = points[:, 2] < float(portrait.canonical[:468, 2].min()) - _BEHIND_FACE_CM
-    return bind_to_face(points, pixels, np.where(behind, -1, depth.face[row, column]), portrait)
+    hidden = pixels[:, 2] < depth.z[row, column] - HIDDEN_CM
+    ways = (
+        (~hidden, pixels[:, :2], depth.face[row, column], portrait.landmarks),
+        (hidden, places, frontal[down, across], marks),
+    )
+    binding = Binding.free(len(points))
+    for rows, at, face, corners in ways:
+        part = bind_to_face(points[rows], at[rows], np.where(behind, -1, face)[rows], corners[:, :2], portrait)
+        binding.controls[rows], binding.weights[rows] = part.controls, part.weights
+    return binding
+
+
+def _from_front(points: np.ndarray) -> np.ndarray:
+    """Pixels x, y and z in centimeters [N, 3] of canonical points [N, 3] in a view from the front."""
+    return points * [_FRONT_SCALE, -_FRONT_SCALE, 1] + [_FRONT_SIZE / 2, _FRONT_SIZE / 2, 0]

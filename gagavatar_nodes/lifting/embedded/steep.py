@@ -17,7 +17,9 @@ TURN = (0.06, 0.22)
 OUTLINE_CM = (0.5, 1.2)
 """How far inside of an outline colors may be those of a rim of light, up to surely and at most."""
 
-_STEEP = (0.3, 0.6)  # cosines to the camera under which the portrait saw a surface from its side; the less, the sooner
+STEEP = (0.3, 0.6)
+"""Cosines to the camera under which the portrait saw a surface from its side; the less, the sooner it gives way."""
+
 _UNDER_CM, _NEAR_CM, _OPAQUE = 0.4, (0.8, 1.6), 0.9  # how far under them the head's surface must be
 _ASLANT_CM = 3.0  # times 0 for a surface of the same slope to 1/2 for one at a right angle
 _EVEN_CM, _CELLS = 0.35, 3  # standard deviation over which normals are smooth, and cells of it
@@ -44,7 +46,7 @@ def steep_splats(
     slopes = normals / np.maximum(normals[:, 2:], _LEAST_COSINE)
     even, outline = _even(np.column_stack([slopes, layer.colors[: len(normals)]]), rest)
     normals = even[:, :3] / np.linalg.norm(even[:, :3], axis=1, keepdims=True)
-    low, high = _STEEP
+    low, high = STEEP
     rows = np.flatnonzero(normals[:, 2] < np.where(outline > 0, 1, high))
     gap, under = _gap(rows, normals[rows] @ rotation, normals[rows], rest, layer)
     gap = np.where(on_face[rows], 0, np.where(layer.head[rows] > 0.5, gap, np.inf))
