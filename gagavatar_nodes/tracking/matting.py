@@ -1,4 +1,4 @@
-"""The matte of the person in a portrait crop: segmentation, GrabCut, a trimap, closed-form matting, tufts, strands."""
+"""The matte of the person in a portrait crop: segmentation, GrabCut, a trimap, closed-form matting, hair, veils."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .opencv import opencv
 from .outline import head_outline
 from .person import segment_person
 from .strands import strand_alpha, with_tufts
+from .veils import find_veils
 
 METHODS = ("auto", "closed-form", "guided", "pymatting", "none")
 """`auto` is `closed-form`, ours; `guided` is faster and blurrier; `pymatting` needs that package; `none` keeps all."""
@@ -45,7 +46,16 @@ def matte_person(
     if method == "none":
         return np.ones(crop.shape[:2], np.float32)
     mask = _grab_cut(crop, landmarks, inside)
-    trimap = _trimap(mask, landmarks)
+    veils = find_veils(crop, mask, landmarks, inside) if method in ("auto", "closed-form") else None
+    if veils is None:
+        return _solid_alpha(crop, _trimap(mask, landmarks), method)
+    # Before the veil is the person, behind it the ground: it is the ground of the person's matte.
+    solid = _solid_alpha(crop, _trimap(veils.without(mask), landmarks), method)
+    return solid + (1 - solid) * veils.alpha
+
+
+def _solid_alpha(crop: np.ndarray, trimap: np.ndarray, method: str) -> np.ndarray:
+    """Alpha [S, S] float32 of a person in `crop` [S, S, 3] without veils, by a trimap [S, S]."""
     if method == "pymatting":
         return _pymatting_alpha(crop, trimap)
     if method == "guided":
