@@ -393,7 +393,9 @@ def limited(limit: int, *arguments: object) -> subprocess.CompletedProcess[str]:
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "run()"
     )
-    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    unwritten = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # compiled modules would be kept, and cut off
+    return subprocess.run(command, env=unwritten, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")

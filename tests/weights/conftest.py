@@ -45,6 +45,8 @@ class Weights:
 
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
+        if limit is not None:
+            environment |= {"PYTHONDONTWRITEBYTECODE": "1"}  # compiled modules would be kept, and cut off
         return subprocess.Popen(
             [sys.executable, "-c", _RUN, *arguments],
             env=self.environment | environment,
