@@ -21,7 +21,6 @@ from ..face.topology import (
     BROW_EDGES,
     CHIN_ROWS,
     EYE_CORNERS,
-    INNER_CORNERS,
     LID_CREASES,
     LID_FOLDS,
     LOWER_LIDS,
@@ -53,7 +52,6 @@ _MISREAD_NEAR = 1.5  # an opening misread at the reference was, around it, up to
 _UPPER_COMES_CM = (0.3, 1.5)  # openings
 _SIZES = (0.7, 1.15)  # of a mouth against the driver's: a smile makes it wider, not made to open farther
 _WIDE_CM = (2.4, 4.2)  # openings beyond the first are slowed down, none reaches the second
-_ROUND_CM = (0.4, 1.0)  # heights of the upper lip over the mouth's corners between which the opening becomes round
 _SAME_PERSON_CM = 0.15  # between landmarks at the best frame; two persons differ by 0.3 and more
 _SAME_MOMENT_CM, _SAME_MOMENT_DEGREES = (0.06, 0.15), (2.0, 5.0)  # up to the first, differences are the tracker's
 _BESIDE_CM = 4.0  # between both sides of a forehead
@@ -238,25 +236,6 @@ class Retargeter:
         for rows, share in ((UPPER_LIP_ROWS, upper), (LOWER_LIP_ROWS, upper - 1)):
             moved[list(rows), 1] += share * excess * profile[list(rows)] * np.tile(outward, len(rows) // 4)
         moved[list(CHIN_ROWS), 1] -= 0.35 * excess
-        if not self._same:
-            self._round_lips(moved)
-
-    def _round_lips(self, moved: np.ndarray) -> None:
-        """Let the inner lips' offsets [478, 3] become an ellipse as the mouth's corners drop far under the upper lip.
-
-        Differences of another mouth, on closed lips of another curve, would leave a trapezoid.
-        """
-        inner = self.canonical[:, :2] + moved[:, :2]
-        for side, corner in enumerate(INNER_CORNERS):
-            end = inner[corner]
-            share = smoothstep((inner[UPPER_LIP, 1] - end[1] - _ROUND_CM[0]) / (_ROUND_CM[1] - _ROUND_CM[0]))
-            for lip in (UPPER_LIP_ROWS, LOWER_LIP_ROWS):
-                columns = np.array(lip).reshape(-1, 4)  # the middle, then from there to each corner
-                half = columns[1 + 4 * side : 5 + 4 * side]
-                width, height = inner[columns[0, 3]] - end
-                aside, up = np.transpose(inner[half[:, 3]] - end)
-                arch = height * np.sqrt(1 - np.square(np.clip(1 - aside / width, 0, 1)))
-                moved[half, 1] += share * (arch - up)[:, None]
 
     def _lid_openness(self, driver: np.ndarray) -> np.ndarray:
         """Lid openness [2] of the portrait for the driver's, relative to its open eyes.
