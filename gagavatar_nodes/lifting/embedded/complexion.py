@@ -66,8 +66,8 @@ def skin_colors(
     depth: FrontDepth,
     head: np.ndarray,
     regions: Regions,
-) -> np.ndarray:
-    """Return colors [N, 3] of points of the head [N, 3] with normals [N, 3].
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return colors [N, 3] of points of the head [N, 3] with normals [N, 3], and [N] 0..1 how far they are unseen hair.
 
     What the portrait does not show has the light of the shown skin near it, and the detail of the mirrored side of the
     face, which is nearly symmetric.
@@ -99,7 +99,7 @@ def skin_colors(
     made = np.maximum(copied, _SATURATED * (1 - seen.trust))
     colors = as_saturated(colors * (1 + folds)[:, None], seen, hair, made)
     plain = (1 - seen.trust) * (1 - _COPIED * copied) * (1 - hair)
-    return Grain.of(portrait, stage, regions).over(colors, points, normals, plain)
+    return Grain.of(portrait, stage, regions).over(colors, points, normals, plain), (1 - seen.trust) * hair
 
 
 def _hair_over_ears(

@@ -44,19 +44,21 @@ def grow_hair(head: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDe
     outline = np.flatnonzero((np.abs(facing) < _EDGE_ON) & (scalp > 0.1))
     if not len(outline):
         return head
-    thickness, seen = _outside(points[outline], normals[outline], portrait, stage, depth)
+    thickness, seen, told = _outside(points[outline], normals[outline], portrait, stage, depth)
     if seen.any() and not seen.all():  # what the picture cuts off is at least as thick as what it shows of it
         beside = _near_mean(points[outline[~seen]], points[outline[seen]], thickness[seen])
         thickness[~seen] = np.maximum(thickness[~seen], beside)
-    known, sources = [thickness], [points[outline]]
+    told = told if told.any() else ~told
+    spread = _near_mean(points, points[outline[told]], thickness[told])
     front = np.flatnonzero((facing >= _EDGE_ON) & (scalp > 0.1))
     if len(front):
         staged = stage.from_canonical(points[front])
         column, row = whole_pixels(stage.project(staged)[:, :2], portrait.size)
-        known.append(np.clip((depth.z[row, column] - staged[:, 2]) * facing[front], 0, _THICKEST_CM))
-        sources.append(points[front])
+        before = np.clip((depth.z[row, column] - staged[:, 2]) * facing[front], 0, _THICKEST_CM)
+        shown = _near_mean(points, points[[*outline, *front]], np.concatenate([thickness, before]))
+        # The front's shell is thicker than hair on the back, of which the outline alone tells.
+        spread += smoothstep((facing / _EDGE_ON + 1) / 2) * (shown - spread)
     grown = head.copy()
-    spread = _near_mean(points, np.concatenate(sources), np.concatenate(known))
     # What the portrait hides lies inside of the matte as well.
     _, room = _inside(points, normals, stage, depth)
     spread = np.minimum(spread, _STEP_CM * room.sum(0))
@@ -110,10 +112,10 @@ def scalp_weight(points: np.ndarray, portrait: Portrait) -> np.ndarray:
 
 def _outside(
     points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: Stage, depth: FrontDepth
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """[N] centimeters from points on the head's outline [N, 3] along their normals to the edge of the matte.
 
-    And [N] whether the picture shows that edge, and does not cut it off.
+    And [N] whether the picture shows that edge, and does not cut it off, and [N] whether no ear covers it.
 
     An ear that stands off is no hair, unless hair reaches farther than it.
     """
@@ -122,7 +124,8 @@ def _outside(
     bare = np.cumprod(depth.bare[row, column].reshape(inside.shape), axis=0)
     hair, ear = _STEP_CM * (inside & ~cut).sum(0), _STEP_CM * bare.sum(0)
     low, high = _OVER_EARS_CM
-    return np.where(ear < _EAR_CM, hair, hair * np.clip((hair - ear - low) / (high - low), 0, 1)), ~cut.any(0)
+    over = np.clip((hair - ear - low) / (high - low), 0, 1)
+    return np.where(ear < _EAR_CM, hair, hair * over), ~cut.any(0), (ear < _EAR_CM) | (over > 0)
 
 
 def _inside(points: np.ndarray, normals: np.ndarray, stage: Stage, depth: FrontDepth) -> tuple[np.ndarray, np.ndarray]:

@@ -63,13 +63,22 @@ def discs(
     normals: np.ndarray | None = None,
     head: np.ndarray | None = None,
     flatness: float = 0.2,
+    along: np.ndarray | None = None,
 ) -> Layer:
-    """Return a layer of discs of radius `sigma` centimeters facing along `normals` [N, 3]; balls without normals."""
+    """Return a layer of discs of radius `sigma` centimeters facing along `normals` [N, 3]; balls without normals.
+
+    Where they lie on strands, the length of `along` [N, 3] is how much longer than wide the discs are that way.
+    """
     count = len(points)
-    variance = np.broadcast_to(np.square(sigma), (count,))
-    matrix = variance[:, None, None] * np.eye(3)
+    variance = np.broadcast_to(np.square(sigma), (count,))[:, None, None]
+    across = variance
+    matrix = variance * np.eye(3)
+    if along is not None:  # of the same area
+        longer = np.linalg.norm(along, axis=1)[:, None, None]
+        across = variance / longer
+        matrix = across * np.eye(3) + (variance - across / longer) / longer * along[:, :, None] * along[:, None, :]
     if normals is not None:
-        matrix = matrix - (1 - flatness**2) * variance[:, None, None] * normals[:, :, None] * normals[:, None, :]
+        matrix = matrix - (across - flatness**2 * variance) * normals[:, :, None] * normals[:, None, :]
     return Layer(
         points=points.astype(np.float32),
         binding=binding,

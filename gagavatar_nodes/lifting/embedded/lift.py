@@ -25,7 +25,7 @@ from .regions import Regions
 from .skin import skin_layer
 from .stage import Stage
 
-SKIN_SPLATS = 32_000
+SKIN_SPLATS = 33_000
 
 
 def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:

@@ -25,7 +25,7 @@ _AROUND, _ROWS = 64, 40  # nodes
 _REACH_CM = (-6.0, 9.0)  # of the tube, from the chin's height
 _RING_CM = 1.5  # over the chin a neck is narrowest
 _FLARE, _TAPER = 1.2, 0.015  # widest ring over the narrowest; how much narrower a centimeter into the skull
-_SLIM_CM = 1.5  # of height, over which the head's nape is drawn in
+_SLIM_CM = 4.0  # of height, over which the head's nape is drawn in
 _THICKNESS_CM = 0.03
 _FACING, _NEAR_CM = 0.3, 1.5  # the portrait shows what faces it by that cosine, and is no deeper under the front
 _REACH_SIDE_CM = 0.4  # of its splats
@@ -67,7 +67,7 @@ class Neck:
         x, z, wide, deep = self.ring
         from_middle = points[:, [0, 2]] - [x, z]
         reach = np.linalg.norm(from_middle / [wide, deep], axis=1)
-        under = smoothstep((portrait.canonical[CHIN, 1] + _RING_CM - points[:, 1]) / _SLIM_CM)
+        under = smoothstep((portrait.canonical[CHIN, 1] + _RING_CM - points[:, 1]) / _SLIM_CM + 0.5)
         much = under * smoothstep(1 - 2 * from_middle[:, 1] / deep)
         from_middle *= (1 + much * (np.minimum(1, 1 / np.maximum(reach, 1e-6)) - 1))[:, None]
         return np.column_stack([x + from_middle[:, 0], points[:, 1], z + from_middle[:, 1]])

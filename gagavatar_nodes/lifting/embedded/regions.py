@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...face.topology import BROWS, CHIN, EYE_RINGS, FACE_OVAL, FOREHEAD, INNER_LIPS, LEFT_EYE_RING, RIGHT_EYE_RING
+from ...easing import smoothstep
+from ...face.topology import BROWS, CHIN, EYE_RINGS, FOREHEAD, INNER_LIPS, LEFT_EYE_RING, RIGHT_EYE_RING
 from ...types import Portrait
-from .hair_texture import hair_around
 from .pixels import polygon
 from .throat import throat_of
 
@@ -22,6 +22,9 @@ _NO_SKIN = 0.4  # likeness to the face's skin
 _LASHES, _THIN, _SOFT = 5 / 512, 4 / 512, 2 / 512  # of the crop's edge: around eyes and brows; half of a frame's width
 _BARE = (0.35, 0.7)  # share of skin beside the face from which on it may be hair, and it is a bald head's
 _FINE = 6.0  # pixels of a blur's standard deviation: with more there is nothing that fewer pixels do not hold
+_LIGHT = (10, 40)  # percentiles of the face's lightness: as dark as few of it, and as light as most
+_COLORED = (0.1, 0.3)  # share of hair unlike skin from which on it tells the color of the rest, and surely
+_USUAL = 1.5  # median departures of the hair's hue from its middle
 _SHADE = 0.85  # of the head's back, over that of the hair around the face
 
 
@@ -44,7 +47,7 @@ class Regions:
     under: np.ndarray
     """[3] RGB 0..1 of the jaw's underside."""
     behind: np.ndarray
-    """[S, S, 3] float32 RGB 0..1 of the head's back: the hair around the face continued over it, a little darker."""
+    """[S, S, 3] float32 RGB 0..1 of the head's back: as light as the hair near it, a little darker."""
 
     @staticmethod
     def of(portrait: Portrait, face: np.ndarray) -> Regions:
@@ -52,7 +55,8 @@ class Regions:
         opaque = portrait.alpha > _OPAQUE
         lab = _lab(portrait)
         shown = lab[face & opaque & ~_features(portrait)]
-        skin = _likeness(lab, shown) * opaque
+        alike = _likeness(lab, shown)
+        skin = alike * opaque
         locks = _locks(portrait, face, (skin < _NO_SKIN) & opaque)
         around = 2 * round(_AROUND * portrait.size / 2) + 1
         beside = opaque & (cv2.dilate(face.astype(np.uint8), np.ones((around, around))) == 0)
@@ -71,7 +75,7 @@ class Regions:
         lower = face & (skin > 0.5) & (rows > portrait.landmarks[list(INNER_LIPS), 1].mean())
         jaw = np.median(color[lower if lower.any() else face], axis=0)
         head = (opaque * above).astype(np.float32)
-        behind = _SHADE * hair_around(color, hair > 0.5, _spread(color, hair), portrait.landmarks[list(FACE_OVAL)])
+        behind = _SHADE * _spread(color, _surely_hair(hair, alike * _as_light(lab, shown), lab))
         throat, under = throat_of(color, opaque & ~face, jaw, portrait)
         return Regions(skin.astype(np.float32), face.astype(np.float32), head, locks, jaw, throat, under, behind)
 
@@ -106,6 +110,25 @@ def _spread(color: np.ndarray, hair: np.ndarray) -> np.ndarray:
         known = np.clip(weight / 0.05, 0, 1)
         filled += known * (_blur(spread, share * len(color)) / np.maximum(weight, 1e-3) - filled)
     return filled
+
+
+def _as_light(lab: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """[S, S] 0..1 how far colors [S, S, 3] are as light as the face, `shown` [N, 3], mostly is: skin, no brown hair."""
+    low, high = np.percentile(shown[:, 0], _LIGHT) if len(shown) else (0, 1)
+    return smoothstep((lab[..., 0] - low) / max(high - low, 1))
+
+
+def _surely_hair(hair: np.ndarray, skin: np.ndarray, lab: np.ndarray) -> np.ndarray:
+    """[S, S] the `hair` [S, S] that has no color of `skin` [S, S], if there is enough, and no ear's or jewel's hue."""
+    other = hair * (1 - skin)
+    low, high = _COLORED
+    sure = smoothstep((other.sum() / max(hair.sum(), 1e-3) - low) / (high - low))
+    hair = hair + sure * (other - hair)
+    shown = lab[hair > 0.5][:, 1:]
+    if len(shown) < _FEW:
+        return hair
+    off = np.linalg.norm(lab[..., 1:] - np.median(shown, axis=0), axis=-1)
+    return hair * (off < _USUAL * np.median(off[hair > 0.5]) + _CHROMA_NOISE)
 
 
 def _blur(image: np.ndarray, sigma: float) -> np.ndarray:

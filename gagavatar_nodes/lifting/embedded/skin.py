@@ -16,6 +16,7 @@ from .complexion import HIDDEN_CM, skin_colors
 from .depth import FrontDepth
 from .ears import on_ears
 from .hair import EARS, SIDE_CM, outer_triangles
+from .hair_strands import Strands
 from .head_fit import skin_triangles
 from .layer import Layer, discs
 from .mesh import rasterize_mesh, sample_surface, triangle_areas, vertex_normals
@@ -33,7 +34,7 @@ _SMOOTHED_OVER, _SMOOTHED = 12, 4  # neighbors and rounds, of normals
 _SIGMA = 0.8  # of a splat, in distances between neighbors
 _EVENING, _PUSH = 15, 0.2  # rounds, and how far each goes
 _PUSHED_BY, _PUSH_REACH = 7, 1.2  # neighbors, and distances between them
-_EAR_DENSITY, _BACK_DENSITY, _BEHIND_CM = 2.5, 0.4, 4.0
+_EAR_DENSITY, _BACK_DENSITY, _BEHIND_CM = 2.5, 0.6, 4.0
 _BEHIND_FACE_CM = 2.0  # is the back of the head
 _LINE_CM = 0.12  # from the line of the mouth to lips
 _FRONT_SIZE, _FRONT_SCALE = 256, 8.0  # pixels, and of a centimeter, of views from the front
@@ -60,8 +61,10 @@ def skin_layer(
     points, normals, spacing = points[kept], normals[kept], spacing[kept]
     pixels = stage.project(stage.from_canonical(points))
     binding = _bind(points, pixels, portrait, depth)
-    colors = skin_colors(points, normals, portrait, stage, depth, head, regions)
-    under = _stay_inside(points, neck.slim_nape(points, portrait) - _SINK_CM * normals, head, portrait)
+    colors, hair = skin_colors(points, normals, portrait, stage, depth, head, regions)
+    strands = Strands.over(points, normals, hair, portrait, stage, regions)
+    sunk = neck.slim_nape(points, portrait) + (strands.rise - _SINK_CM)[:, None] * normals
+    under = _stay_inside(points, sunk, head, portrait)
     under[:, 2] -= _SOCKET_CM * socket[kept]
     placed, shown = carve(under, portrait, stage, depth, _REACH * _SIGMA * spacing)
     end, fade = _BELOW_CHIN_CM
@@ -69,10 +72,11 @@ def skin_layer(
     return discs(
         placed,
         binding,
-        colors,
+        strands.shade(colors),
         0.99 * shown,
         sigma=_SIGMA * spacing,
         normals=normals,
+        along=strands.stretch,
         head=head_weight(points, portrait, stage) * neck_follow(points, portrait, neck.collar_height(points)),
     )
 

@@ -55,7 +55,7 @@ def completed(portrait):
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
         cheek = (points[:, 0] > 5) & (points[:, 2] > -4) & (np.abs(points[:, 1] + 2) < 3)
         assert cheek.sum() > 50
-        gray = np.log(skin_colors(points, normals, shown, stage, depth, head, regions) + BLACK).mean(1)[cheek]
+        gray = np.log(skin_colors(points, normals, shown, stage, depth, head, regions)[0] + BLACK).mean(1)[cheek]
         nearest = cKDTree(points[cheek]).query(points[cheek], k=2)[1][:, 1]
         return float(np.median(np.abs(gray - gray[nearest])))
 

@@ -56,7 +56,7 @@ def test_completed_skin_has_no_cloths_color(portrait):
     triangles = outer_triangles(head)
     used = np.unique(triangles)
     points, normals = head[used], vertex_normals(head, triangles)[used]
-    colors = skin_colors(points, normals, painted, stage, depth, head, regions)
+    colors, _ = skin_colors(points, normals, painted, stage, depth, head, regions)
     skin = points[:, 1] > painted.canonical[CHIN, 1] - 0.5
     hue = colors[skin] - colors[skin].mean(1, keepdims=True)
     assert (hue[:, 0] > 0).mean() > 0.98

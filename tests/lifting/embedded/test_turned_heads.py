@@ -116,7 +116,7 @@ def test_a_rim_of_light_along_the_outline_is_no_skin(portrait):
     triangles = outer_triangles(head)
     used = np.unique(triangles)
     points, normals = head[used], vertex_normals(head, triangles)[used]
-    colors = skin_colors(points, normals, painted, stage, depth, head, regions)
+    colors, _ = skin_colors(points, normals, painted, stage, depth, head, regions)
     cheek = (points[:, 0] > 3) & (points[:, 2] > 0) & (np.abs(points[:, 1]) < 4)
     assert cheek.sum() > 20
     assert np.abs(colors[cheek] - skin / 255).max() < 0.05
@@ -139,7 +139,7 @@ def test_hair_is_seen_as_deep_as_it_may_be_thick(portrait, deep, light):
     normals = vertex_normals(head, triangles)[used]
     above = (normals @ stage.rotation[2] > 0.5) & (head[used, 1] > shown.canonical[FOREHEAD, 1] + 1.5)
     points = head[used][above] - deep * stage.rotation[2]
-    colors = skin_colors(points, normals[above], shown, stage, depth, head, regions)
+    colors, _ = skin_colors(points, normals[above], shown, stage, depth, head, regions)
     assert len(points) > 20
     assert np.median(colors / (dyed / 255), axis=0) == pytest.approx(light, abs=0.05)
 
