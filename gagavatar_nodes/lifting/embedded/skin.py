@@ -57,14 +57,15 @@ def skin_layer(
     normals = _smooth_sides(points, normals)
 
     kept, socket = _openings(points, portrait, (normals @ stage.rotation.T)[:, 2])
-    kept &= ~_lines_cheeks(points, normals, head, portrait)
+    _, _, front = rasterize_mesh(_from_front(head), skin_triangles(), _FRONT_SIZE, _FRONT_SIZE)
+    kept &= ~_lines_cheeks(points, normals, front, portrait)
     points, normals, spacing = points[kept], normals[kept], spacing[kept]
     pixels = stage.project(stage.from_canonical(points))
     binding = _bind(points, pixels, portrait, depth)
     colors, hair = skin_colors(points, normals, portrait, stage, depth, head, regions)
     strands = Strands.over(points, normals, hair, portrait, stage, regions)
     sunk = neck.slim_nape(points, portrait) + (strands.rise - _SINK_CM)[:, None] * normals
-    under = _stay_inside(points, sunk, head, portrait)
+    under = _stay_inside(points, sunk, front, portrait)
     under[:, 2] -= _SOCKET_CM * socket[kept]
     placed, shown = carve(under, portrait, stage, depth, _REACH * _SIGMA * spacing)
     end, fade = _BELOW_CHIN_CM
@@ -155,27 +156,26 @@ def _from_line(points: np.ndarray, ring: np.ndarray) -> np.ndarray:
     return distance
 
 
-def _lines_cheeks(points: np.ndarray, normals: np.ndarray, head: np.ndarray, portrait: Portrait) -> np.ndarray:
+def _lines_cheeks(points: np.ndarray, normals: np.ndarray, front: np.ndarray, portrait: Portrait) -> np.ndarray:
     """[N] bool: the inner side of cheeks and lips, which comes out through their outer side where that moves less."""
     marks = portrait.canonical
     way = marks[list(INNER_LIPS)].mean(0) - points
     inward = ((way * normals).sum(1) > 0) & (np.linalg.norm(way[:, :2], axis=1) < _FOLDS_CM)
-    depth = _seen_from_front(points, head) - points[:, 2]
+    depth = _seen_from_front(points, front) - points[:, 2]
     inner: np.ndarray = inward & (depth > _FOLD_CM) & (points[:, 1] < marks[UNDER_NOSE, 1]) & (points[:, 2] > -3)
     return inner
 
 
-def _seen_from_front(points: np.ndarray, head: np.ndarray) -> np.ndarray:
-    """[N] canonical z of what of the head [V, 3] is seen from the front where points [N, 3] are."""
-    _, _, front = rasterize_mesh(_from_front(head), skin_triangles(), _FRONT_SIZE, _FRONT_SIZE)
+def _seen_from_front(points: np.ndarray, front: np.ndarray) -> np.ndarray:
+    """[N] canonical z of what a view of the head from the `front`, [S, S] such z, shows where points [N, 3] are."""
     column, row = whole_pixels(_from_front(points)[:, :2], _FRONT_SIZE)
     z: np.ndarray = front[row, column]
     return z
 
 
-def _stay_inside(points: np.ndarray, sunk: np.ndarray, head: np.ndarray, portrait: Portrait) -> np.ndarray:
+def _stay_inside(points: np.ndarray, sunk: np.ndarray, front: np.ndarray, portrait: Portrait) -> np.ndarray:
     """Return `sunk` [N, 3], but the inner side of lids and lips does not come out through their outer side."""
-    before, after = (_seen_from_front(p, head) for p in (points, sunk))
+    before, after = (_seen_from_front(p, front) for p in (points, sunk))
     rims = portrait.canonical[[*INNER_LIPS, *LEFT_EYE_RING, *RIGHT_EYE_RING]]
     near, _ = cKDTree(rims).query(points)
     inner = (points[:, 2] < before - _FOLD_CM) & (near < _FOLDS_CM)
