@@ -17,8 +17,8 @@ from synthetic import DRIVER
 pytest.importorskip("gradio")
 gradio_client = pytest.importorskip("gradio_client")
 
-CLIENTS = 10
-SPARE = 0.75e9
+CLIENTS = 20
+SPARE = 1.5e9
 """Bytes of memory that so many visitors may take: a lifted avatar of each is kept, 20 MB."""
 
 

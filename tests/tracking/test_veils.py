@@ -3,22 +3,15 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes import assets
-from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.media.images import read_image
 from gagavatar_nodes.rendering import rasterize
 from gagavatar_nodes.tracking.matting import matte_person
-from gagavatar_nodes.tracking.portrait import track_portrait
 from gagavatar_nodes.tracking.veils import find_veils
 
 WHITE, BLACK = (242, 237, 230), (20, 18, 15)
 PORTRAITS = [
     "example_portrait.jpg", "portrait_admiral.jpg", "portrait_franklin.jpg", "portrait_pocahontas.jpg"
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def portrait():
-    return track_portrait(read_image(assets.path("example_portrait.jpg")).rgb)
 
 
 def _wall(grain):
@@ -58,10 +51,10 @@ def test_a_veil_is_about_as_transparent_as_it_was_drawn(portrait, color, grain):
     assert solved[cv2.dilate(veil, np.ones((25, 25))) < 0.02].max() < 0.1
 
 
-def test_through_a_veil_of_an_avatar_a_new_background_shines(portrait):
+def test_through_a_veil_of_an_avatar_a_new_background_shines(portrait, track, lift):
     picture, _ = _veiled(portrait, WHITE, 0.35, 0)
-    veiled = track_portrait(picture)
-    avatar = lift_portrait(veiled, 200)
+    veiled = track(picture)
+    avatar = lift(veiled, 200)
     _, alpha = rasterize(avatar.rest(), avatar.camera(), 512, 512)
     half = (veiled.alpha > 0.15) & (veiled.alpha < 0.6)
     assert half.sum() > 5000
@@ -69,8 +62,8 @@ def test_through_a_veil_of_an_avatar_a_new_background_shines(portrait):
 
 
 @pytest.mark.parametrize("name", PORTRAITS)
-def test_where_there_is_no_veil_none_is_found(name):
-    portrait = track_portrait(read_image(assets.path(name)).rgb)
+def test_where_there_is_no_veil_none_is_found(track, name):
+    portrait = track(read_image(assets.path(name)).rgb)
     rows, columns = (
         portrait.crop_to_picture[[1, 0], 2, None] + np.arange(512) * portrait.crop_to_picture[0, 0]
     ).round()

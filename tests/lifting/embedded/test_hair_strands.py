@@ -16,7 +16,6 @@ from gagavatar_nodes.lifting.embedded.lift import parse_portrait
 from gagavatar_nodes.lifting.embedded.mesh import sample_surface, vertex_normals
 from gagavatar_nodes.lifting.embedded.stage import Stage
 from gagavatar_nodes.media.images import read_image
-from gagavatar_nodes.tracking.portrait import track_portrait
 
 SKIN, HAIR = np.array([225, 170, 140]), np.array([90, 65, 45])  # RGB
 
@@ -72,8 +71,8 @@ def test_strands_have_the_contrast_of_the_seen_ones(backs):
     assert (light.std() < 0.15) if strength < 0.1 else (light.std() > 0.2)
 
 
-def test_behind_a_bald_crown_is_the_color_of_the_hair_beside_it():
-    bald = track_portrait(read_image(assets.path("portrait_franklin.jpg")).rgb)
+def test_behind_a_bald_crown_is_the_color_of_the_hair_beside_it(track):
+    bald = track(read_image(assets.path("portrait_franklin.jpg")).rgb)
     regions, _ = parse_portrait(bald, Stage.of(bald), fit_head(bald.canonical))
     column, row = bald.landmarks[FOREHEAD, :2].astype(int)
     crown = row - bald.size // 40, column
