@@ -12,7 +12,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import json
 from collections.abc import Callable, Iterator
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +20,8 @@ import numpy as np
 import pytest
 
 from gagavatar_nodes import assets
-from once import Once, name_of
+from lifted import lifting, tracking
+from once import Once
 from synthetic import DRIVER
 
 _PORTRAIT = assets.path("example_portrait.jpg")
@@ -101,26 +101,13 @@ def gagavatar(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
 @pytest.fixture(scope="session")
 def track(once) -> Callable[..., Any]:
     """`track_portrait`, which tracks a picture once in this run of the tests."""
-    from gagavatar_nodes.tracking.portrait import track_portrait
-
-    def track(image, alpha=None, *arguments, **options):
-        make = partial(track_portrait, image, alpha, *arguments, **options)
-        if alpha is not None:
-            return make()  # which may have something to say
-        return once(f"portrait-{name_of(image, arguments, sorted(options.items()))}", make)
-
-    return track
+    return tracking(once)
 
 
 @pytest.fixture(scope="session")
 def lift(once) -> Callable[..., Any]:
     """`lift_portrait`, which lifts a portrait once in this run of the tests."""
-    from gagavatar_nodes.lifting.embedded.lift import DENSITY, lift_portrait
-
-    def lift(portrait, density=DENSITY):
-        return once(f"avatar-{name_of(portrait, density)}", partial(lift_portrait, portrait, density))
-
-    return lift
+    return lifting(once)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from functools import partial
 
 import pytest
 
@@ -9,7 +10,21 @@ from gagavatar_nodes.app.limits import Limits
 from gagavatar_nodes.app.sessions import Sessions
 from gagavatar_nodes.assets import path as asset
 from gagavatar_nodes.media.video_reader import VideoReader
+from lifted import run_jobs
 from synthetic import DRIVER
+
+_UNWATCHED = "addEventListener('play', ({target}) => { if (!target.srcObject) target.pause(); }, true)"
+"""Films do not play, but what a webcam sees does: each takes half a processor for as long as it goes round."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lifted_once_by_pages(once, run_folder, track, lift):
+    """What this run has tracked and lifted is not tracked and lifted again by pages and the processes of their jobs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gagavatar_nodes.tracking.portrait.track_portrait", track)
+        patch.setattr("gagavatar_nodes.lifting.embedded.lift_portrait", lift)
+        patch.setattr("gagavatar_nodes.app.jobs.main", partial(run_jobs, run_folder / "once"))
+        yield
 
 
 @pytest.fixture
@@ -101,26 +116,54 @@ def browser(camera, microphone):
     fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
     devices = [f"--use-file-for-fake-video-capture={camera}", f"--use-file-for-fake-audio-capture={microphone}"]
     with playwright.sync_playwright() as play:
-        args = ["--no-sandbox", *fake, *devices]
+        still = "--blink-settings=imageAnimationPolicy=2"  # moving thumbnails take their time too
+        args = ["--no-sandbox", still, *fake, *devices]
         chromium = play.chromium.launch(executable_path=found, args=args)
         yield chromium
         chromium.close()
 
 
-@pytest.fixture
-def visit(browser, address):
-    contexts = []
+@pytest.fixture(scope="module")
+def opened(browser):
+    """Pages that a module's visitors have one after the other: to load again takes a third of the first time."""
+    return []
 
-    def new(width=1024, height=900, address=address):
-        size = {"width": width, "height": height}
-        context = browser.new_context(viewport=size, permissions=["camera", "microphone"])
-        contexts.append(context)
+
+@pytest.fixture
+def visit(browser, address, opened):
+    """Function (width, height, address, watched) -> a new visitor's page; only if `watched` do its films play."""
+    own, pages = [], iter(opened[:])
+
+    def start(watched):
+        context = browser.new_context(permissions=["camera", "microphone"])
+        own.append(context) if watched else None
         page = context.new_page()
         page.set_default_timeout(300_000)  # a busy machine takes its time
+        if not watched:
+            page.add_init_script(_UNWATCHED)
+            opened.append(page)
+        return page
+
+    def new(width=1024, height=900, address=address, watched=False):
+        page = (None if watched else next(pages, None)) or start(watched)
+        page.set_viewport_size({"width": width, "height": height})
         page.goto(address)
         page.wait_for_selector("#animate")
         return page
 
     yield new
-    for context in contexts:
+    for context in own:
         context.close()
+    opened[:] = [page for page in opened if not page.is_closed()]
+    for page in opened:
+        _leave(page)
+
+
+def _leave(page):
+    """Leave nothing of a visitor in the browser."""
+    page.unroute_all()
+    page.emulate_media(reduced_motion="null")
+    if page.url != "about:blank":
+        of = {"origin": page.evaluate("location.origin"), "storageTypes": "cookies,local_storage,indexeddb"}
+        page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", of)
+        page.goto("about:blank")

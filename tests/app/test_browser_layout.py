@@ -49,7 +49,7 @@ def shown(page, selector):
 
 
 def test_a_result_plays_on_arrival(visit):
-    page = visit()
+    page = visit(watched=True)
     page.wait_for_function("() => document.querySelector('#result video')?.currentTime > 0.3")
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from gagavatar_nodes.app.limits import Limits
 from gagavatar_nodes.media.images import write_image
 from gagavatar_nodes.tracking.portrait import track_portrait
+from page_settings import resize
 
 pytest.importorskip("gradio")
 pytest.importorskip("playwright.sync_api")
@@ -27,21 +28,12 @@ def says(page, words):
     page.wait_for_function("words => document.querySelector('#status').innerText.includes(words)", arg=words)
 
 
-def long_job(page):
-    """Press Animate for something that takes its time."""
-    page.get_by_role("button", name="Settings").click()
-    page.locator("#size input").fill("Custom")
-    page.keyboard.press("Enter")
-    for name, value in (("Width", "1024"), ("Height", "1024"), ("Seconds", "12")):
-        page.get_by_label(f"number input for {name}").fill(value)
-        page.keyboard.press("Enter")
-    page.click("#animate")
-
-
 def test_buttons_and_status_tell_how_a_job_stands(visit, tmp_path):
     first, second, third = visit(), visit(), visit()
     assert state(first) == ("Ready: press Animate.", AT_REST)
-    long_job(first)
+    resize(first, 1024, 12)
+    resize(second, 128)
+    first.click("#animate")
     says(first, "Render")
     assert state(first)[1] == AT_WORK
     assert not first.is_visible("#result"), "the preview stands in its place"

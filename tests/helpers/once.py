@@ -26,7 +26,9 @@ class Once:
         path = self._folder / f"{name}.pickle"
         with FileLock(path.with_suffix(".lock")):
             if not path.exists():
-                path.write_bytes(pickle.dumps(make(), pickle.HIGHEST_PROTOCOL))
+                half = path.with_suffix(".half")  # who writes may be ended
+                half.write_bytes(pickle.dumps(make(), pickle.HIGHEST_PROTOCOL))
+                half.replace(path)
         return pickle.loads(path.read_bytes())
 
 
