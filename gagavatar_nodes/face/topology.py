@@ -41,6 +41,8 @@ OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 UPPER_LIP, LOWER_LIP = 13, 14
 """Middle of the inner lips."""
+NOSE = (168, 48, 98, 327, 278)
+"""Its bridge between the eyes, and its wings."""
 UNDER_NOSE = 2
 MOUTH_CORNERS = (61, 291)
 CHIN = 152

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from scipy.ndimage import distance_transform_edt, map_coordinates
 
 from ...easing import smoothstep
-from ...face.topology import CHIN, FACE_OVAL, INNER_LIPS
+from ...face.topology import (
+    BROWS,
+    CHIN,
+    FACE_OVAL,
+    INNER_LIPS,
+    LEFT_EYE_RING,
+    NOSE,
+    OUTER_LIPS,
+    RIGHT_EYE_RING,
+)
 from ...types import Portrait
 from .completion import BLACK, Sight, Surface, mirrored
 from .depth import FrontDepth
 from .ears import hair_over_ears, on_ears
+from .frontal import distance_to
 from .grain import Grain
 from .hair import scalp_weight
 from .head_fit import skin_triangles
@@ -35,6 +46,7 @@ _SATURATED = 0.5  # of the hue that skin in its light has, where light was only 
 _LIKELY = 0.4  # how far the light of skin counts where none was seen, against what it joins: within two centimeters
 _CONTOUR_CM = (0.2, 0.5)  # from one, within which pixels hold colors of both sides
 _COPIED = 0.5  # of the grain comes with detail of the mirrored side, whose fineness splats hold by half
+_FEATURES_CM = 0.8  # how far features reach beyond their outline
 _GRAY = 0.05  # of a hue's strength, as a logarithm: less is none
 
 
@@ -93,9 +105,11 @@ def skin_colors(
     skin += under[:, None] * (regions.under - skin)
     unknown = 1 - np.maximum(seen.trust, twin.trust)
     guess = skin + hair[:, None] * (behind - skin)
-    colors = surface.colors(seen, twin, hair, guess, np.maximum(np.maximum(hair, under), _LIKELY) * unknown)
+    # Of plain skin the other side has nothing of its own but its shadows, which would lie here as blots.
+    detail = replace(twin, trust=twin.trust * np.maximum(np.maximum(hair, ear), _near_features(points, portrait)))
+    colors = surface.colors(seen, detail, hair, guess, np.maximum(np.maximum(hair, under), _LIKELY) * unknown)
     folds = unknown * (1 - hair) * (light - 1)
-    copied = mirrored(seen, twin)
+    copied = mirrored(seen, detail)
     made = np.maximum(copied, _SATURATED * (1 - seen.trust))
     colors = as_saturated(colors * (1 + folds)[:, None], seen, hair, made)
     plain = (1 - seen.trust) * (1 - _COPIED * copied) * (1 - hair)
@@ -173,6 +187,15 @@ def _in_face(points: np.ndarray, portrait: Portrait) -> np.ndarray:
     at = (points[:, :2] - low) * scale
     before = np.clip(points[:, 2] - oval[:, 2].min() + 1, 0, 1)
     return map_coordinates(inside, at[:, ::-1].T, order=1, mode="constant") * before
+
+
+def _near_features(points: np.ndarray, portrait: Portrait) -> np.ndarray:
+    """[N] 0..1 whether points [N, 3] are at the eyes and brows, or at the nose and the mouth."""
+    marks, distance = portrait.canonical, np.full(len(points), np.inf)
+    for feature in (marks[[*BROWS, *LEFT_EYE_RING, *RIGHT_EYE_RING]], marks[[*NOSE, *OUTER_LIPS]]):
+        hull = cv2.convexHull(feature[:, :2].astype(np.float32), returnPoints=False)[:, 0]
+        distance = np.minimum(distance, distance_to(points, feature[hull]))
+    return (1 - smoothstep(distance / _FEATURES_CM)) * (points[:, 2] > marks[list(FACE_OVAL), 2].min())
 
 
 def _without_rims(sight: Sight, likely: np.ndarray, distance: np.ndarray) -> Sight:

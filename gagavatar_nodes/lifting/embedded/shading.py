@@ -13,7 +13,7 @@ _NORMAL = np.diag([0.0, 1.0, 1.0, 1.0])  # keeps the light even where normals te
 _FEW = 100  # points
 _GRAIN = 0.08  # least spread of the colors of skin
 _UNLIKE = (1.5, 3.0)  # spreads from which on, and at which surely, a color is none of skin
-_RANGE = (10, 60)  # percentiles of the seen colors: nothing is lighter or darker, and sides face no light
+_RANGE = (10, 85)  # percentiles of the seen colors: nothing is lighter or darker
 _ASIDE = 0.4  # cosine to the camera: what faces farther aside was not seen, and is no darker
 
 

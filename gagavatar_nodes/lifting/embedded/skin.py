@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -15,6 +14,7 @@ from .carving import carve
 from .complexion import HIDDEN_CM, skin_colors
 from .depth import FrontDepth
 from .ears import on_ears
+from .frontal import FRONT_SIZE, distance_to, from_front
 from .hair import EARS, SIDE_CM, outer_triangles
 from .hair_strands import Strands
 from .head_fit import skin_triangles
@@ -37,7 +37,6 @@ _PUSHED_BY, _PUSH_REACH = 7, 1.2  # neighbors, and distances between them
 _EAR_DENSITY, _BACK_DENSITY, _BEHIND_CM = 2.5, 0.6, 4.0
 _BEHIND_FACE_CM = 2.0  # is the back of the head
 _LINE_CM = 0.12  # from the line of the mouth to lips
-_FRONT_SIZE, _FRONT_SCALE = 256, 8.0  # pixels, and of a centimeter, of views from the front
 _REACH = 1.5  # standard deviations that are seen of a splat
 
 
@@ -57,7 +56,7 @@ def skin_layer(
     normals = _smooth_sides(points, normals)
 
     kept, socket = _openings(points, portrait, (normals @ stage.rotation.T)[:, 2])
-    _, _, front = rasterize_mesh(_from_front(head), skin_triangles(), _FRONT_SIZE, _FRONT_SIZE)
+    _, _, front = rasterize_mesh(from_front(head), skin_triangles(), FRONT_SIZE, FRONT_SIZE)
     kept &= ~_lines_cheeks(points, normals, front, portrait)
     points, normals, spacing = points[kept], normals[kept], spacing[kept]
     pixels = stage.project(stage.from_canonical(points))
@@ -141,19 +140,10 @@ def _openings(points: np.ndarray, portrait: Portrait, facing: np.ndarray) -> tup
         reach = (np.abs(points - middle)[:, :2] / half).max(1)
         reach[points[:, 2] < middle[2] - 3] = 1
         if rim is mouth:
-            gone |= (reach < 1) & ((facing > STEEP[1]) | (_from_line(points, rim) < _LINE_CM))
+            gone |= (reach < 1) & ((facing > STEEP[1]) | (distance_to(points, rim) < _LINE_CM))
         else:
             socket = np.maximum(socket, np.clip((1 - reach) / _SOCKET_RIM, 0, 1))
     return ~gone, socket
-
-
-def _from_line(points: np.ndarray, ring: np.ndarray) -> np.ndarray:
-    """[N] centimeters from points [N, 3] to a ring of corners [K, 3], in a view from the front."""
-    corners = np.round(_from_front(ring)[:, :2]).astype(np.int32)
-    line = cv2.fillPoly(np.ones((_FRONT_SIZE,) * 2, np.uint8), [corners], 0)
-    column, row = whole_pixels(_from_front(points)[:, :2], _FRONT_SIZE)
-    distance: np.ndarray = cv2.distanceTransform(line, cv2.DIST_L2, 5)[row, column] / _FRONT_SCALE
-    return distance
 
 
 def _lines_cheeks(points: np.ndarray, normals: np.ndarray, front: np.ndarray, portrait: Portrait) -> np.ndarray:
@@ -168,7 +158,7 @@ def _lines_cheeks(points: np.ndarray, normals: np.ndarray, front: np.ndarray, po
 
 def _seen_from_front(points: np.ndarray, front: np.ndarray) -> np.ndarray:
     """[N] canonical z of what a view of the head from the `front`, [S, S] such z, shows where points [N, 3] are."""
-    column, row = whole_pixels(_from_front(points)[:, :2], _FRONT_SIZE)
+    column, row = whole_pixels(from_front(points)[:, :2], FRONT_SIZE)
     z: np.ndarray = front[row, column]
     return z
 
@@ -189,10 +179,10 @@ def _bind(points: np.ndarray, pixels: np.ndarray, portrait: Portrait, depth: Fro
 
     What is hidden lies there under another part of a turned face: it is bound to what it lies under from the front.
     """
-    (column, row), marks = whole_pixels(pixels[:, :2], portrait.size), _from_front(portrait.canonical)
-    frontal, _, _ = rasterize_mesh(marks[:468], canonical_face().triangles, _FRONT_SIZE, _FRONT_SIZE)
-    places = _from_front(points)[:, :2]
-    across, down = whole_pixels(places, _FRONT_SIZE)
+    (column, row), marks = whole_pixels(pixels[:, :2], portrait.size), from_front(portrait.canonical)
+    frontal, _, _ = rasterize_mesh(marks[:468], canonical_face().triangles, FRONT_SIZE, FRONT_SIZE)
+    places = from_front(points)[:, :2]
+    across, down = whole_pixels(places, FRONT_SIZE)
     behind = points[:, 2] < float(portrait.canonical[:468, 2].min()) - _BEHIND_FACE_CM
     hidden = pixels[:, 2] < depth.z[row, column] - HIDDEN_CM
     ways = (
@@ -204,8 +194,3 @@ def _bind(points: np.ndarray, pixels: np.ndarray, portrait: Portrait, depth: Fro
         part = bind_to_face(points[rows], at[rows], np.where(behind, -1, face)[rows], corners[:, :2], portrait)
         binding.controls[rows], binding.weights[rows] = part.controls, part.weights
     return binding
-
-
-def _from_front(points: np.ndarray) -> np.ndarray:
-    """Pixels x, y and z in centimeters [N, 3] of canonical points [N, 3] in a view from the front."""
-    return points * [_FRONT_SCALE, -_FRONT_SCALE, 1] + [_FRONT_SIZE / 2, _FRONT_SIZE / 2, 0]

@@ -35,6 +35,14 @@ def test_skin_that_was_not_seen_has_the_light_of_what_faces_its_way(normals):
     assert left > 1.15 * right
 
 
+def test_a_side_toward_the_light_is_as_light_as_what_is_seen_of_it(normals):
+    colors, level = fitted(normals, lit(normals)).colors(normals), np.abs(normals[:, 1]) < 0.3
+    side = level & (normals[:, 0] < -0.8) & (np.abs(normals[:, 2]) < 0.5)
+    edge = level & (normals[:, 0] < -0.6) & (normals[:, 2] > 0.5)
+    assert min(side.sum(), edge.sum()) > 20
+    assert colors[side].mean() > 0.95 * lit(normals)[edge].mean()
+
+
 def test_brows_and_strands_are_no_skin(normals):
     strands = np.arange(COUNT) % 6 == 0
     strewn = fitted(normals, np.where(strands[:, None], 0.02, lit(normals)))

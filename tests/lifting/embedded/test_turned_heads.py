@@ -12,7 +12,7 @@ from gagavatar_nodes import assets
 from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.face.pose import NECK_PIVOT
-from gagavatar_nodes.face.topology import CHIN, FOREHEAD
+from gagavatar_nodes.face.topology import BROWS, CHIN, FOREHEAD
 from gagavatar_nodes.lifting.embedded.binding import head_weight
 from gagavatar_nodes.lifting.embedded.complexion import skin_colors
 from gagavatar_nodes.lifting.embedded.hair import outer_triangles
@@ -120,6 +120,27 @@ def test_a_rim_of_light_along_the_outline_is_no_skin(portrait):
     cheek = (points[:, 0] > 3) & (points[:, 2] > 0) & (np.abs(points[:, 1]) < 4)
     assert cheek.sum() > 20
     assert np.abs(colors[cheek] - skin / 255).max() < 0.05
+
+
+def test_the_hidden_cheek_has_no_shadows_of_the_other_one(portrait):
+    """All of one color but for the brow and a blot on the cheek, and seen but for the other half of the face."""
+    stage, skin, marks = Stage.of(portrait), np.array([190, 140, 120], np.uint8), portrait.landmarks[:, :2]
+    crop = np.broadcast_to(skin, portrait.crop.shape).copy()
+    cv2.circle(crop, np.round(marks[50]).astype(int).tolist(), round(0.8 * stage.scale), (60, 40, 30), -1)
+    cv2.fillPoly(crop, [cv2.convexHull(np.round(marks[list(BROWS[:10])]).astype(np.int32))], (60, 40, 30))
+    seen = np.arange(portrait.size) < marks[FOREHEAD, 0]
+    painted = replace(portrait, crop=crop, alpha=np.where(seen, np.ones_like(portrait.alpha), 0))
+    head = fit_head(painted.canonical)
+    regions, depth = parse_portrait(painted, stage, head)
+    triangles = outer_triangles(head)
+    points, normals = (values[np.unique(triangles)] for values in (head, vertex_normals(head, triangles)))
+    colors, _ = skin_colors(points, normals, painted, stage, depth, head, regions)
+    cheek, brow = (
+        np.linalg.norm(points - painted.canonical[list(rows)].mean(0), axis=1) < 0.7 for rows in ((280,), BROWS[10:])
+    )
+    assert min(cheek.sum(), brow.sum()) > 3
+    assert np.abs(colors[cheek] - skin / 255).max() < 0.1
+    assert colors[brow].min() < 0.6 * skin.min() / 255
 
 
 @pytest.mark.parametrize(("deep", "light"), [(2.0, 1.0), (4.5, 0.85)])
