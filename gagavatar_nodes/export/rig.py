@@ -92,7 +92,8 @@ class Rig:
     """[S] and the cosines to the camera beyond which they give way."""
     fade: np.ndarray
     """[M, 2] of the last M Gaussians, the mouth's inside: opening in centimeters at which each starts to change, and
-    over which it fades in (out where negative; 0: it is always there). A start under 0: also outside the lips."""
+    over which it fades in (out where negative; 0: it is always there). A start under 0: the same from minus it, and not
+    only between the lips."""
     landmarks: np.ndarray
     """[478, 3] the portrait's canonical landmarks, the rest positions of the first controls."""
     jaw: np.ndarray
@@ -295,9 +296,8 @@ def _mouth_visibility(points: np.ndarray, fade: np.ndarray, landmarks: np.ndarra
     inside = np.clip((y - lower) / LIP_EDGE_CM + 1, 0, 1) * np.clip((upper - y) / LIP_EDGE_CM + 1, 0, 1)
     inside = inside * ((x > landmarks[LOWER_CURVE[0], 0]) & (x < landmarks[LOWER_CURVE[-1], 0]))
     start, width = fade.T
-    change = np.clip((opening - start) / np.maximum(np.abs(width), 1e-3), 0, 1)
-    seen = inside * np.where(width > 0, change, np.where(width < 0, 1 - change, 1))
-    return np.where(start < 0, 1, seen)
+    change = np.clip((opening - np.abs(start)) / np.maximum(np.abs(width), 1e-3), 0, 1)
+    return np.where(start < 0, 1, inside) * np.where(width > 0, change, np.where(width < 0, 1 - change, 1))
 
 
 def _curve(points: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -225,13 +225,13 @@ float rigCurve(vec2 curve[11], float x) {
 }
 
 float rigMouthShown(vec3 point, vec2 fade) {
-  if (fade.x < 0.0) return 1.0;
   float opening = max(rigMouth.z, 0.0);
-  float change = clamp((opening - fade.x) / max(abs(fade.y), 1e-3), 0.0, 1.0);
+  float change = clamp((opening - abs(fade.x)) / max(abs(fade.y), 1e-3), 0.0, 1.0);
+  float shown = fade.y > 0.0 ? change : fade.y < 0.0 ? 1.0 - change : 1.0;
+  if (fade.x < 0.0) return shown;
   if (point.x <= rigMouth.x || point.x >= rigMouth.y) return 0.0;
-  float shown = clamp((point.y - rigCurve(rigLower, point.x)) / 0.06 + 1.0, 0.0, 1.0)
+  return shown * clamp((point.y - rigCurve(rigLower, point.x)) / 0.06 + 1.0, 0.0, 1.0)
     * clamp((rigCurve(rigUpper, point.x) - point.y) / 0.06 + 1.0, 0.0, 1.0);
-  return shown * (fade.y > 0.0 ? change : fade.y < 0.0 ? 1.0 - change : 1.0);
 }
 
 void rigSplat(int i, out CovSplat splat) {

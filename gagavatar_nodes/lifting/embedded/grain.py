@@ -16,7 +16,7 @@ from scipy.ndimage import map_coordinates
 from ...face.topology import BROWS, EYE_RINGS, FACE_OVAL, OUTER_LIPS
 from ...types import Portrait
 from .completion import BLACK
-from .pixels import polygon
+from .pixels import mean_near, polygon
 from .regions import Regions
 from .stage import Stage
 
@@ -52,7 +52,7 @@ class Grain:
         if shown.sum() < _FEW:
             return Grain(np.zeros((1, 1)), np.zeros(1), np.zeros(1), np.ones(3), stage.scale)
         values = np.log(portrait.crop / np.float32(255) + BLACK)
-        even = _mean_near(values, shown, _COARSEST_CM * stage.scale)
+        even = mean_near(values, shown, _COARSEST_CM * stage.scale)
         values = _blur(values, _FINEST_CM * stage.scale) - even
         gray, tone = values.mean(2), even.mean(2)
         skin = shown > 0
@@ -105,11 +105,6 @@ def _plain_skin(portrait: Portrait, stage: Stage, regions: Regions) -> np.ndarra
     reach = round(_FEATURE_CM * stage.scale)
     near = cv2.dilate(features, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2))
     return ((regions.skin * (1 - regions.locks) > 0.5) & (near < 0.5)).astype(np.float32)
-
-
-def _mean_near(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
-    """[S, S, C] mean of values [S, S, C] of `weight` [S, S] within a Gaussian of `sigma` pixels."""
-    return _blur(values * weight[..., None], sigma) / np.maximum(_blur(weight, sigma), 1e-4)[..., None]
 
 
 def _blur(image: np.ndarray, sigma: float) -> np.ndarray:

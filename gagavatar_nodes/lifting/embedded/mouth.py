@@ -11,6 +11,8 @@ from ...easing import smoothstep
 from ...face.topology import EYE_RINGS, INNER_LIPS, IRISES, LOWER_LIP, OUTER_LIPS, UPPER_LIP
 from ...types import Portrait
 from .binding import Binding, Handle
+from .corner_lines import corner_lines
+from .depth import FrontDepth
 from .layer import Layer, discs
 from .lip_edges import cheek_color
 from .lips import LOWER_CURVE, LOWER_MIDDLE, UPPER_CURVE, UPPER_MIDDLE, between_lips, curve
@@ -58,11 +60,11 @@ class Mouth:
     """[N] bool: the portrait shows its color."""
     fade: np.ndarray
     """[N, 2] opening in centimeters at which a splat starts to change, and over which it fades in (out where negative;
-    0: it is always there). A start under 0: also where lips part that should not."""
+    0: it is always there). A start under 0: the same from minus it, and not only between the lips."""
 
 
-def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
-    """Cavity, teeth, tongue and the lips' inner side of a portrait, placed behind its lips."""
+def mouth_interior(portrait: Portrait, stage: Stage, depth: FrontDepth) -> Mouth:
+    """Cavity, teeth, tongue and the lips' inner side of a portrait, and what covers the line of closed lips."""
     marks = portrait.canonical.astype(float)
     light = _light(portrait)
     lip = _lip_color(portrait)
@@ -97,6 +99,7 @@ def mouth_interior(portrait: Portrait, stage: Stage) -> Mouth:
         (_tongue(lower_edge, size, light), (opening + 0.2, 0.5)),
         (_inner_lips(portrait, lip), (opening, 0.25)),
         (_parted_line(portrait), (opening + 0.1, 0.4)),
+        (corner_lines(portrait, stage, depth), (-(opening + 0.4), 0.8)),
         (_shadow(marks, light), (opening, 0.35)),
         (_tunnel(marks, light), (opening + 1.8, -0.8)),
     ]
@@ -133,9 +136,9 @@ def mouth_visibility(mouth_points: np.ndarray, fade: np.ndarray, landmarks: np.n
     inside = np.clip((y - lower) / 0.06 + 1, 0, 1) * np.clip((upper - y) / 0.06 + 1, 0, 1)
     corners = (x > landmarks[78, 0]) & (x < landmarks[308, 0])
     start, width = fade.T
-    change = np.clip((opening - start) / np.maximum(np.abs(width), 1e-3), 0, 1)
-    seen = inside * corners * np.where(width > 0, change, np.where(width < 0, 1 - change, 1))
-    return np.where(start < 0, 1, seen)
+    change = np.clip((opening - np.abs(start)) / np.maximum(np.abs(width), 1e-3), 0, 1)
+    within = np.where(start < 0, 1, inside * corners)
+    return within * np.where(width > 0, change, np.where(width < 0, 1 - change, 1))
 
 
 def _behind(marks: np.ndarray, lip: tuple[int, ...]) -> np.ndarray:

@@ -17,3 +17,10 @@ def polygon(points: np.ndarray, size: int, supersampling: int = 4) -> np.ndarray
     corners = np.round((points + 0.5) * supersampling - 0.5).astype(np.int32)
     cv2.fillPoly(mask, [corners], 255)
     return cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def mean_near(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
+    """[S, S, C] mean of values [S, S, C] of `weight` [S, S] within a Gaussian of `sigma` pixels."""
+    total = cv2.GaussianBlur(values * weight[..., None], (0, 0), sigma).reshape(values.shape)
+    mean: np.ndarray = total / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-4)[..., None]
+    return mean

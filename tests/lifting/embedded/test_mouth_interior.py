@@ -14,6 +14,8 @@ from gagavatar_nodes.face.pose import NECK_PIVOT
 from gagavatar_nodes.face.topology import INNER_LIPS, OUTER_LIPS, UPPER_LIP
 from gagavatar_nodes.lifting.embedded import lift_portrait
 from gagavatar_nodes.lifting.embedded.binding import Handle
+from gagavatar_nodes.lifting.embedded.head_fit import fit_head
+from gagavatar_nodes.lifting.embedded.lift import parse_portrait
 from gagavatar_nodes.lifting.embedded.lip_edges import refine_lips
 from gagavatar_nodes.lifting.embedded.lips import LOWER_CURVE, UPPER_CURVE
 from gagavatar_nodes.lifting.embedded.mouth import mouth_interior
@@ -46,13 +48,16 @@ class Face:
 
     def between(self, index: int, ring: tuple[int, ...] = INNER_LIPS) -> np.ndarray:
         """[SIZE, SIZE] bool inside of the lips."""
+        return polygon(self.pixels(index)[list(ring)], SIZE) > 0.9
+
+    def pixels(self, index: int) -> np.ndarray:
+        """[478, 2] where the landmarks are drawn."""
         source, stage = self.performance.retargeter, self.avatar.stage
         placement = source.placement(index)
         turn = placement.scale * placement.rotation
         pivot = stage.from_canonical(NECK_PIVOT[None])[0] + placement.shift
         points = (self.avatar.canonical + source.displacements(index) - NECK_PIVOT) @ turn.T + pivot
-        pixels = (stage.project(points)[list(ring), :2] + 0.5) * SIZE / stage.size - 0.5
-        return polygon(pixels, SIZE) > 0.9
+        return (stage.project(points)[:, :2] + 0.5) * SIZE / stage.size - 0.5
 
     def share(self, index: int, *handles: Handle) -> np.ndarray:
         """[SIZE, SIZE] share of each pixel that comes from what handles move."""
@@ -152,15 +157,33 @@ def test_the_throat_is_darker_than_the_lips_soft_and_not_black(face):
     assert color[0] > 1.3 * color[2]
 
 
-def test_the_dark_line_of_closed_lips_is_gone_where_they_part(closed_portrait):
-    """It is their shade: around an open mouth lips go on as they are beside it."""
-    crop = closed_portrait.crop.copy()
-    line = closed_portrait.landmarks[list(UPPER_CURVE), :2].round().astype(np.int32)
+@pytest.fixture(scope="module")
+def lined(closed_portrait):
+    """The same painting with even skin and a dark line between its lips, which goes on over both cheeks."""
+    line = closed_portrait.landmarks[[61, *UPPER_CURVE[::-1], 291], :2]
+    beyond = 0.015 * closed_portrait.size * np.array([[-1, 0], [1, 0]])
+    line = np.concatenate([line[:1] + beyond[:1], line, line[-1:] + beyond[1:]]).round().astype(np.int32)
+    crop = cv2.GaussianBlur(closed_portrait.crop, (0, 0), 3)
     cv2.polylines(crop, [line], False, (20, 10, 10), 1)
-    drawn = Face(lift_portrait(replace(closed_portrait, crop=crop)), JAWS[2:3])
-    opened = drawn.between(0).astype(np.uint8)
-    edge = drawn.between(0, OUTER_LIPS) & (cv2.dilate(opened, np.ones((3, 3))) > opened)
-    assert np.percentile(drawn.drawings[0][0].mean(-1)[edge], 10) > 0.09
+    return Face(lift_portrait(replace(closed_portrait, crop=crop)), JAWS[:4])
+
+
+def test_the_dark_line_of_closed_lips_is_gone_where_they_part(lined):
+    """It is their shade: around an open mouth lips go on as they are beside it."""
+    opened = lined.between(2).astype(np.uint8)
+    edge = lined.between(2, OUTER_LIPS) & (cv2.dilate(opened, np.ones((3, 3))) > opened)
+    assert np.percentile(lined.drawings[2][0].mean(-1)[edge], 10) > 0.09
+
+
+def test_the_line_of_closed_lips_does_not_stay_on_the_cheeks_of_a_wide_mouth(lined):
+    for corner, beyond in ((61, -4), (291, 4)):
+        darker = []
+        for index in (0, 3):
+            x, y = lined.pixels(index)[corner].round().astype(int)
+            light = lined.drawings[index][0][y - 10 : y + 11, x + beyond - 1 : x + beyond + 2].mean((1, 2))
+            darker.append(np.median(light) - light.min())
+        print(darker)
+        assert darker[1] < 0.5 * darker[0]
 
 
 def test_no_holes_within_the_lips_at_any_opening(face):
@@ -231,7 +254,9 @@ def test_own_teeth_go_on_under_the_upper_lip(portrait):
 
 
 def test_what_closed_lips_hide_takes_on_none_of_their_colors(closed, closed_portrait):
-    drawn = mouth_interior(closed_portrait, Stage.of(closed_portrait)).layer.colors
+    stage = Stage.of(closed_portrait)
+    _, depth = parse_portrait(closed_portrait, stage, fit_head(closed_portrait.canonical))
+    drawn = mouth_interior(closed_portrait, stage, depth).layer.colors
     np.testing.assert_allclose(closed.avatar.layer.colors[closed.avatar.inside], drawn, atol=1e-4)
 
 
