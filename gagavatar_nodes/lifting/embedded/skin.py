@@ -55,7 +55,7 @@ def skin_layer(
     points = _even_out(points, normals, spacing)
     normals = _smooth_sides(points, normals)
 
-    kept, socket = _openings(points, portrait, (normals @ stage.rotation.T)[:, 2])
+    kept, socket = _openings(points, normals, portrait, stage)
     _, _, front = rasterize_mesh(from_front(head), skin_triangles(), FRONT_SIZE, FRONT_SIZE)
     kept &= ~_lines_cheeks(points, normals, front, portrait)
     points, normals, spacing = points[kept], normals[kept], spacing[kept]
@@ -122,12 +122,16 @@ def _smooth_sides(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
     return normals
 
 
-def _openings(points: np.ndarray, portrait: Portrait, facing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _openings(
+    points: np.ndarray, normals: np.ndarray, portrait: Portrait, stage: Stage
+) -> tuple[np.ndarray, np.ndarray]:
     """Which skin is kept [N], and how far it is the floor of the eyes' sockets [N] 0..1.
 
-    What lies inside the mouth, or so near to it that it would hang across it, goes away; but lips that the portrait saw
-    from their side, by the cosine `facing` [N] to the camera, have no others before them that reach up to their line.
+    What lies inside the mouth, or so near to it that it would hang across it, goes away; but lips that face the front,
+    by their `normals` [N, 3], and that the portrait saw from their side, have no others before them that reach up to
+    their line.
     """
+    from_side = (normals[:, 2] > STEEP[1]) & (normals @ stage.rotation[2] <= STEEP[1])
     marks = portrait.canonical
     mouth = marks[list(INNER_LIPS)]
     center = mouth.mean(0)
@@ -140,7 +144,7 @@ def _openings(points: np.ndarray, portrait: Portrait, facing: np.ndarray) -> tup
         reach = (np.abs(points - middle)[:, :2] / half).max(1)
         reach[points[:, 2] < middle[2] - 3] = 1
         if rim is mouth:
-            gone |= (reach < 1) & ((facing > STEEP[1]) | (distance_to(points, rim) < _LINE_CM))
+            gone |= (reach < 1) & (~from_side | (distance_to(points, rim) < _LINE_CM))
         else:
             socket = np.maximum(socket, np.clip((1 - reach) / _SOCKET_RIM, 0, 1))
     return ~gone, socket

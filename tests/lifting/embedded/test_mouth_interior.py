@@ -62,7 +62,10 @@ class Face:
     def share(self, index: int, *handles: Handle) -> np.ndarray:
         """[SIZE, SIZE] share of each pixel that comes from what handles move."""
         binding = self.avatar.layer.binding
-        marks = (np.isin(binding.controls, handles) & (binding.weights > 0)).any(1)
+        return self.share_of((np.isin(binding.controls, handles) & (binding.weights > 0)).any(1), index)
+
+    def share_of(self, marks: np.ndarray, index: int) -> np.ndarray:
+        """[SIZE, SIZE] share of each pixel that comes from splats by their `marks` [N] bool."""
         gaussians = replace(
             self.performance.gaussians(index), features=np.repeat(marks[:, None], 3, 1).astype(np.float32)
         )
@@ -199,6 +202,13 @@ def test_a_turned_head_shows_no_skin_through_the_far_corner_of_its_mouth(closed)
     covered = rasterize(alone, closed.performance.camera(6), SIZE, SIZE)[1]
     inside = cv2.erode(closed.between(6).astype(np.uint8), np.ones((3, 3))) > 0
     assert (covered[inside] < 0.8).mean() < 0.01
+
+
+def test_no_skin_hangs_in_a_wide_mouth(closed):
+    """The inner sides of lips face down or up: no portrait sees them from their side alone."""
+    outside = np.arange(len(closed.avatar)) < closed.avatar.inside.start
+    inside = cv2.erode(closed.between(3).astype(np.uint8), np.ones((3, 3))) > 0
+    assert (closed.share_of(outside, 3)[inside] > 0.3).mean() < 0.007
 
 
 def test_a_mouth_drawn_into_a_picture_of_one_hue_has_that_hue(portrait):
