@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,52 @@ def chromium():
         pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
     with browser() as one:
         yield one
+
+
+class Editor:
+    """The server's page, which is loaded anew only for the other way of drawing nodes and after a failure."""
+
+    def __init__(self, server, chromium):
+        self._server, self._chromium = server, chromium
+        self._page, self._is_vue = None, False
+
+    @contextmanager
+    def __call__(self, graph, size=(1800, 1100), is_vue=False):
+        """A page with the graph in it, which has nothing to complain of in the end."""
+        try:
+            self._show(graph, size, is_vue)
+            yield self._page
+            assert self._page.errors == []
+            self._page.leave()
+        except BaseException:
+            self.close()
+            raise
+
+    def _show(self, graph, size, is_vue):
+        from server import Page
+
+        if self._page is not None and is_vue == self._is_vue:
+            self._page.open(graph, size)
+            return
+        self.close()
+        self._server.set({"Comfy.VueNodes.Enabled": is_vue})
+        self._page, self._is_vue = Page(self._chromium, self._server, graph, size), is_vue
+
+    def close(self):
+        """Close the page, if there is one."""
+        if self._page is not None:
+            self._page.close()
+        self._page = None
+
+
+@pytest.fixture(scope="session")
+def editor(server, chromium):
+    one = Editor(server, chromium)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["classic", "nodes2"])
+def is_vue(request):
+    """Both ways of drawing nodes."""
+    return request.param

@@ -28,21 +28,15 @@ GRAPHS = {
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_a_downloaded_workflow_opens_and_runs(server, chromium, tmp_path, name):
-    from server import Page
-
+def test_a_downloaded_workflow_opens_and_runs(server, editor, tmp_path, name):
     shutil.copyfile(asset("example_portrait.jpg"), server.base / "input" / "me.jpg")
     shutil.copyfile(DRIVER, server.base / "input" / "drive.mp4")
     graph = GRAPHS[name]
     document = tmp_path / "gagavatar_workflow.json"
     document.write_text(json.dumps(to_ui(graph, note_for(graph))), encoding="utf-8")
-    page = Page(chromium, server, document)
-    try:
+    with editor(document) as page:
         assert page.missing == []
-        assert page.errors == []
         prompt = page.prompt
-    finally:
-        page.close()
     before = set(server.files())
     run = server.run(prompt)
     assert run.problems == []

@@ -27,6 +27,8 @@ _CHROMIUM_ARGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
 ]  # fmt: skip
+_PATIENT_MS = 300_000
+"""How long the page may take for anything, on a busy machine."""
 _SETTINGS = {
     "Comfy.TutorialCompleted": True,
     "Comfy.Minimap.Visible": False,
@@ -104,13 +106,13 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.base, self.url = base, f"http://127.0.0.1:{self.port}"
+        self.base, self.url, self.pack_name = base, f"http://127.0.0.1:{self.port}", pack_name
         for name in ("custom_nodes", "input", "output", "temp", "models", "user/default"):
             (base / name).mkdir(parents=True, exist_ok=True)
         link = base / "custom_nodes" / pack_name
         if not link.exists():  # a test may have put something before it
             link.symlink_to(ROOT, target_is_directory=True)
-        (base / "user/default/comfy.settings.json").write_text(json.dumps(_SETTINGS | dict(settings or {})))
+        self.set(settings or {})
         command = [
             python, "main.py", *device, "--listen", "127.0.0.1", "--port", str(self.port), "--disable-auto-launch",
             "--disable-api-nodes", "--base-directory", str(base), "--database-url", "sqlite:///:memory:",
@@ -122,6 +124,10 @@ class Server:
                 command, cwd=comfy, stdout=sink, stderr=subprocess.STDOUT, env=environment, preexec_fn=_hear_ctrl_c
             )
         self._wait()
+
+    def set(self, settings: Mapping[str, Any]) -> None:
+        """Settings of the page, for those that are loaded from now on."""
+        (self.base / "user/default/comfy.settings.json").write_text(json.dumps(_SETTINGS | dict(settings)))
 
     def get(self, path: str) -> Any:
         """JSON from the server."""
@@ -220,18 +226,30 @@ def browser() -> Iterator[Any]:
 
 
 class Page:
-    """The frontend with one graph."""
+    """The frontend with one graph at a time."""
 
     def __init__(self, chromium: Any, server: Server, graph: Path, size: tuple[int, int] = (1800, 1100)) -> None:
         self.errors: list[str] = []
+        self._words = ("gagavatar", f"/extensions/{server.pack_name.lower()}/")
         self.page = chromium.new_page(viewport={"width": size[0], "height": size[1]})
+        self.page.set_default_timeout(_PATIENT_MS)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", self._on_console)
         self.page.goto(server.url, wait_until="domcontentloaded")
-        self.page.wait_for_function(_READY, timeout=300_000)
+        self.page.wait_for_function(_READY)
+        self.open(graph)
+
+    def open(self, graph: Path, size: tuple[int, int] | None = None) -> None:
+        """Open a graph in a tab of its own, in a window of another size where one is given."""
+        if size is not None:
+            self.page.set_viewport_size({"width": size[0], "height": size[1]})
         self.page.evaluate(_LOAD, [json.loads(graph.read_text()), graph.stem])
         self.page.wait_for_timeout(1000)
         self.page.keyboard.press("Escape")
+
+    def leave(self) -> None:
+        """Take away what plays and what is remembered of the graph; the page itself stays."""
+        self.page.evaluate("app.graph.clear(); sessionStorage.clear()")
 
     @property
     def prompt(self) -> dict[str, Any]:
@@ -254,9 +272,9 @@ class Page:
         self.page.keyboard.type(words)
         self.page.wait_for_timeout(1500)
 
-    def click_run(self, limit: float = 300) -> str:
+    def click_run(self, limit: float = 900) -> str:
         """Press the editor's own button and wait for the end of the run; return the error, if there was one."""
-        self.page.wait_for_selector("[data-testid=queue-button]", state="attached", timeout=300_000)
+        self.page.wait_for_selector("[data-testid=queue-button]", state="attached")
         problem = self.page.evaluate(_RUN, limit)
         self.page.wait_for_timeout(2500)
         return problem
@@ -293,7 +311,8 @@ class Page:
     def _on_console(self, message: Any) -> None:
         # The frontend itself asks its makers' server about every node, which it may not reach here.
         place = (message.location or {}).get("url", "")
-        ours = "gagavatar" in f"{message.text} {place}".lower() and "api.comfy.org" not in message.text
+        said = f"{message.text} {place}".lower()
+        ours = any(word in said for word in self._words) and "api.comfy.org" not in said
         if message.type == "error" and ours:
             self.errors.append(f"{message.text} ({place})")
 
