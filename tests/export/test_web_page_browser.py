@@ -33,6 +33,21 @@ GRAY = (128, 128, 128)
 PATIENCE = 300_000  # milliseconds: drawing by software takes a second a frame on a busy machine
 TITLE = '<b>Ada & "Bob"</b><img src=x onerror=alert(1)>'
 BLINK = {"eyeBlinkLeft": 1, "eyeBlinkRight": 1}
+COUNT_DRAWINGS = """
+window.drawings = 0;
+for (const name of ["drawArrays", "drawArraysInstanced", "drawElements", "drawElementsInstanced"]) {
+    const { prototype } = WebGL2RenderingContext, draw = prototype[name];
+    prototype[name] = function (...values) { window.drawings++; return draw.apply(this, values); };
+}"""
+AT_REST = """async () => {
+    const begun = performance.now();
+    for (let before = -1; before !== drawings; ) {
+        before = drawings;
+        for (let k = 0; k < 20; k++) await new Promise(requestAnimationFrame);
+    }
+    return (performance.now() - begun) / 1000;
+}"""
+"""Waits until nothing is drawn any more; the seconds that it took."""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +73,7 @@ def opened(browser, file):
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.add_init_script(COUNT_DRAWINGS)
     open_page(page, file)
     yield page, asked, complaints
     context.close()
@@ -168,10 +184,18 @@ def test_a_motion_plays_with_its_sound_and_stops(page, avatar):
 
 
 def test_nothing_moves_on_its_own_for_those_who_want_little_motion(page):
-    wait_for_frames(page, 8)  # what the tests before this one moved comes to rest
+    page.evaluate(AT_REST)
     before = seen(page)
     wait_for_frames(page, 4)
     assert np.abs(seen(page) - before).mean() < 2e-4  # splats of one depth may change places
+
+
+def test_what_has_come_to_rest_is_not_drawn_again(page):
+    page.evaluate("avatar.follow(true)")
+    page.mouse.move(SIZE - 4, SIZE * 0.45)
+    wait_for_frames(page, 12)
+    page.evaluate("avatar.follow(false)")
+    assert page.evaluate(AT_REST) < 120
 
 
 def test_idle_life_moves_the_head(page):

@@ -6,6 +6,7 @@ const PAUSE = [2, 6]; // between blinks
 const HEAD_DELAY = 0.35;
 const EYE_DELAY = 0.07;
 const REACH = [22, 14]; // degrees that the head turns for a pointer at the picture's edge
+const THERE = 1e-4; // of the way to that edge: what only comes nearer moves, and is drawn, for minutes
 
 export class Idle {
   constructor(random = Math.random) {
@@ -60,8 +61,8 @@ export class Follower {
   advance(seconds) {
     const goal = this.on ? this.target : [0, 0];
     for (const k of [0, 1]) {
-      this.eyes[k] += (goal[k] - this.eyes[k]) * (1 - Math.exp(-seconds / EYE_DELAY));
-      this.head[k] += (goal[k] - this.head[k]) * (1 - Math.exp(-seconds / HEAD_DELAY));
+      this.eyes[k] = nearer(this.eyes[k], goal[k], seconds / EYE_DELAY);
+      this.head[k] = nearer(this.head[k], goal[k], seconds / HEAD_DELAY);
     }
     // The eyes lead; what the head has turned they need not look.
     return {
@@ -69,4 +70,8 @@ export class Follower {
       turn: [REACH[0] * this.head[0], -REACH[1] * this.head[1], 0],
     };
   }
+}
+
+function nearer(value, goal, delays) {
+  return Math.abs(goal - value) < THERE ? goal : goal + (value - goal) * Math.exp(-delays);
 }
