@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from .ledger import LEASE_SECONDS, Ledger
+from .ledger import LEASE_SECONDS, RUNNING, Ledger
 from .storage import remove
 from .workers import Advanced, Event, Finished, Stopped, Workers
 
@@ -53,11 +53,10 @@ class Runner:
         return bool(self.workers.busy())
 
     def release(self) -> None:
-        """End the workers, and put back what they were doing."""
-        tasks = list(self.workers.busy())
+        """End the workers, and put back what they were doing, or were about to when a signal came."""
         self.workers.close()
-        for task in tasks:
-            self.ledger.release(task)
+        for task in self.ledger.tasks(None, RUNNING):
+            self.ledger.release(task.id)
 
     def _assign(self) -> None:
         for slot in self.workers.idle():

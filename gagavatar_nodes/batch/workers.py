@@ -232,12 +232,12 @@ class Processes:
     def _replace(self, slot: _ProcessSlot) -> None:
         self._end(slot)
         mine, theirs = self._context.Pipe()
-        slot.process = self._context.Process(
+        process = self._context.Process(
             target=_work, args=(theirs, slot.device, self._threads), name=f"worker-{slot.number}", daemon=True
         )
-        slot.process.start()
+        process.start()  # a signal may end this: what has not started cannot be killed, and ends with its pipe
+        slot.process, slot.pipe = process, mine
         theirs.close()
-        slot.pipe = mine
 
     def _end(self, slot: _ProcessSlot) -> None:
         if slot.process is not None:

@@ -115,20 +115,23 @@ def test_a_bad_job_fails_alone(jobs, finished, undisturbed, tmp_path):
     assert (finished / "e.mp4").read_bytes() == undisturbed["a.mp4"]
 
 
-def test_terminated_it_stops_at_once_and_leaves_nothing_half(jobs, tmp_path):
+@pytest.mark.parametrize("moment", ["while it works", "terminated, as a worker starts"])
+def test_terminated_it_stops_at_once_and_leaves_nothing_half(jobs, tmp_path, moment):
     out = tmp_path / "out"
-    command = [sys.executable, str(_SCRIPT), "never", os.devnull, "batch", str(jobs), "-o", str(out), *_COMMON]
+    marker = str(tmp_path / "terminated")
+    command = [sys.executable, str(_SCRIPT), moment, marker, "batch", str(jobs), "-o", str(out), *_COMMON]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     ledger = out / ".gagavatar" / "ledger.sqlite"
-    for _ in range(6000):
-        if ledger.exists() and _running(ledger):
-            break
-        time.sleep(0.05)
-    else:
-        pytest.fail("nothing ran within five minutes")
-    process.terminate()
-    assert process.wait(300) == 143
-    process.stderr.close()
+    if moment == "while it works":
+        for _ in range(6000):
+            if ledger.exists() and _running(ledger):
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("nothing ran within five minutes")
+        process.terminate()
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 143, said.decode()
     with Ledger(ledger) as left:
         left.hold()  # nobody holds it any more
         assert all(task.attempts == 0 for task in left.tasks(None, "waiting"))

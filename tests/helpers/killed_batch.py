@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,16 @@ from gagavatar_nodes.batch.ledger import Ledger
 from gagavatar_nodes.media import files
 
 MOMENT, MARKER = sys.argv[1], Path(sys.argv[2])
+SIGNAL = signal.SIGTERM if MOMENT.startswith("terminated") else signal.SIGKILL
 
 
 def kill_once() -> None:
-    """End this process as the kernel does when memory runs out."""
+    """End this process as the kernel does when memory runs out, or as whoever stops a service."""
     try:
         MARKER.touch(exist_ok=False)
     except FileExistsError:
         return
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), SIGNAL)
 
 
 def _before(owner: Any, name: str, when: Callable[..., bool]) -> None:
@@ -67,6 +69,8 @@ elif MOMENT == "unused dropped, not removed":
     _after(Ledger, "drop_unused", lambda dropped, *_: bool(dropped))
 elif MOMENT == "in the worker, before the rename":
     _before(files.os, "replace", lambda _, target: str(target).endswith(".mp4"))
+elif MOMENT == "terminated, as a worker starts":
+    _before(util, "spawnv_passfds", lambda *_: True)
 
 if __name__ == "__main__":
     from gagavatar_nodes.cli import run
