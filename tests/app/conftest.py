@@ -136,10 +136,11 @@ def visit(browser, address, opened):
 
     def start(watched):
         context = browser.new_context(permissions=["camera", "microphone"])
-        own.append(context) if watched else None
         page = context.new_page()
         page.set_default_timeout(300_000)  # a busy machine takes its time
-        if not watched:
+        if watched:
+            own.append(context)
+        else:
             page.add_init_script(_UNWATCHED)
             opened.append(page)
         return page

@@ -15,8 +15,6 @@ from gagavatar_nodes.media.video_reader import VideoReader
 from gagavatar_nodes.media.video_writer import VideoWriter
 from gagavatar_nodes.nodes import examples
 
-pytestmark = pytest.mark.usefixtures("lifted_once")
-
 GRAPHS = sorted((Path(__file__).parents[2] / "workflows").glob("*.json"))
 DRIVER = "example_driver.mp4"
 NEEDS_WEIGHTS = "10_gagavatar_with_weights"

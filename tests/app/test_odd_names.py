@@ -15,10 +15,7 @@ from gagavatar_nodes.media.video_reader import VideoReader
 from odd_inputs import NAMES
 
 pytest.importorskip("gradio")
-pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="Windows allows few of them"),
-    pytest.mark.usefixtures("lifted_once"),
-]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows allows few of them")
 
 
 @pytest.fixture

@@ -185,7 +185,6 @@ def test_the_line_of_closed_lips_does_not_stay_on_the_cheeks_of_a_wide_mouth(lin
             x, y = lined.pixels(index)[corner].round().astype(int)
             light = lined.drawings[index][0][y - 10 : y + 11, x + beyond - 1 : x + beyond + 2].mean((1, 2))
             darker.append(np.median(light) - light.min())
-        print(darker)
         assert darker[1] < 0.5 * darker[0]
 
 
