@@ -20,6 +20,7 @@ from .lids import lid_layer
 from .lip_edges import refine_lips
 from .mouth import mouth_interior
 from .neck import Neck, neck_layer
+from .nose_edge import refine_nose
 from .opacities import solve_opacities
 from .regions import Regions
 from .skin import skin_layer
@@ -40,7 +41,7 @@ def lift_portrait(portrait: Portrait, density: int = DENSITY) -> EmbeddedAvatar:
     """
     if not DENSITIES[0] <= density <= DENSITIES[1]:
         raise ValueError(f"Got density {density} but a lattice has {DENSITIES[0]} to {DENSITIES[1]} nodes a side.")
-    portrait = refine_lips(portrait)
+    portrait = refine_nose(refine_lips(portrait))
     stage = Stage.of(portrait)
     head = fit_head(portrait.canonical)
     regions, depth = parse_portrait(portrait, stage, head)
