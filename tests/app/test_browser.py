@@ -125,13 +125,9 @@ def test_a_driving_video_carries_its_length_over(visit):
 
 def test_a_film_takes_another_expression_and_its_files_are_there(visit, tmp_path):
     from gagavatar_nodes.app.workflows import read_workflow
-    from gagavatar_nodes.media.video_writer import VideoWriter
+    from media_files import cut_film
 
-    path = tmp_path / "film.mp4"
-    driver = asset("example_driver.mp4")
-    with VideoReader(driver) as video, VideoWriter(path, video.fps, video.size, audio_from=driver) as writer:
-        for frame, _ in zip(video, range(12), strict=False):
-            writer.write(frame)
+    path = cut_film(tmp_path / "film.mp4", asset("example_driver.mp4"), 12)
     page = visit()
     open_tab(page, "Film")
     page.wait_for_selector("#film video")

@@ -1,6 +1,5 @@
 """The example graphs, as files of ComfyUI's editor, in the demo's executor."""
 
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,8 @@ from gagavatar_nodes.app.workflows import read_workflow
 from gagavatar_nodes.assets import path as asset
 from gagavatar_nodes.errors import WeightsError
 from gagavatar_nodes.media.video_reader import VideoReader
-from gagavatar_nodes.media.video_writer import VideoWriter
 from gagavatar_nodes.nodes import examples
+from media_files import cut_film
 
 GRAPHS = sorted((Path(__file__).parents[2] / "workflows").glob("*.json"))
 DRIVER = "example_driver.mp4"
@@ -32,14 +31,7 @@ MADE = {
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """The first 40 frames of the bundled driver, with its sound."""
-    path = tmp_path_factory.mktemp("driver") / "driver.mp4"
-    with (
-        VideoReader(asset(DRIVER)) as video,
-        VideoWriter(path, video.fps, video.size, audio_from=asset(DRIVER)) as film,
-    ):
-        for frame in islice(video, 40):
-            film.write(frame)
-    return path
+    return cut_film(tmp_path_factory.mktemp("driver") / "driver.mp4", asset(DRIVER), 40)
 
 
 @pytest.fixture(autouse=True)

@@ -20,9 +20,12 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
+    from comfy_prompts import write_short_inputs
     from server import Server
 
     base = tmp_path_factory.mktemp("comfy")
+    (base / "input").mkdir()
+    write_short_inputs(base / "input")
     comfy = Server(
         base, Path(os.environ["COMFYUI_DIR"]), "0-some_Other.name", os.environ.get("COMFYUI_PYTHON", sys.executable)
     )

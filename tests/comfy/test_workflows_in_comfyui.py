@@ -1,10 +1,13 @@
-"""Every example graph in the real frontend and the real server."""
+"""Every example graph in the real frontend and the real server, with the beginning of the bundled film and voice.
+
+All of a film is made of a graph in test_app_workflow.py.
+"""
 
 from pathlib import Path
 
 import pytest
 
-from comfy_prompts import check
+from comfy_prompts import check, shorten
 
 ROOT = Path(__file__).parents[2]
 TRACKS = "GAGAvatarExtractDriving"
@@ -16,8 +19,9 @@ NEEDS_WEIGHTS = "10_gagavatar_with_weights"
 @pytest.mark.parametrize("graph", GRAPHS, ids=lambda path: path.stem)
 def test_a_graph_opens_and_runs(server, editor, graph):
     with editor(graph) as page:
-        prompt = page.prompt
         assert page.missing == []
+        shorten(page)
+        prompt = page.prompt
         before = set(server.files())
         run = server.run(prompt)
         if graph.stem == NEEDS_WEIGHTS:

@@ -8,6 +8,21 @@ from pathlib import Path
 import numpy as np
 
 G = "GAGAvatar"
+FILM, VOICE = "short.mp4", "short.wav"
+_SHORTEN = """files => {
+    const examples = app.graph.nodes.filter(node => node.type === 'GAGAvatarExampleInputs');
+    for (const [slot, kind, file] of [[1, 'LoadVideo', files[0]], [2, 'LoadAudio', files[1]]]) {
+        const ids = examples.flatMap(example => example.outputs[slot].links ?? []);
+        if (!ids.length) continue;
+        const links = ids.map(id => ({ ...(app.graph.getLink?.(id) ?? app.graph.links[id]) }));
+        const node = LiteGraph.createNode(kind);
+        node.pos = [-4000, 1500 * slot];
+        app.graph.add(node);
+        node.widgets[0].value = file;
+        for (const { target_id, target_slot } of links)
+            node.connect(0, app.graph.getNodeById(target_id), target_slot);
+    }
+}"""
 
 
 def node(kind, **inputs):
@@ -39,6 +54,23 @@ def to_video(prompt, prefix, **values):
             "reference_frame": 0, "refine": True, "filename_prefix": prefix, "format": "mp4",
             "quality": 18}  # fmt: skip
     return {**prompt, "7": node("RenderAvatarToVideo", avatar=["3", 0], motion=["4", 0], **(look | values))}
+
+
+def write_short_inputs(folder: Path) -> None:
+    """Write the beginning of the bundled film and of the bundled voice into ComfyUI's folder of inputs."""
+    from gagavatar_nodes.assets import path as asset
+    from gagavatar_nodes.nodes.sound import read_sound, write_sound
+    from media_files import cut_film
+
+    cut_film(folder / FILM, asset("example_driver.mp4"), 40)
+    voice = read_sound(asset("example_voice.flac"))
+    assert voice is not None
+    write_sound(voice | {"waveform": voice["waveform"][..., : int(1.6 * voice["sample_rate"])]}, folder / VOICE)
+
+
+def shorten(page) -> None:
+    """Have the graph in the editor take the short film and voice in place of Example Inputs' ten seconds of them."""
+    page.page.evaluate(_SHORTEN, [FILM, VOICE])
 
 
 def published_prompt(**values):

@@ -1,11 +1,14 @@
 """Makes the small media files that the tests read."""
 
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
 import numpy as np
 
+from gagavatar_nodes.media.video_reader import VideoReader
+from gagavatar_nodes.media.video_writer import VideoWriter
 from odd_films import flash_and_beep
 
 
@@ -49,6 +52,14 @@ def encode_video(
         container.mux(video.encode(None))
         if sound is not None:
             _mux_tone(container, sound, seconds_of_sound)
+    return path
+
+
+def cut_film(path: Path, film: Path, count: int) -> Path:
+    """Write the first `count` frames of a film with its sound."""
+    with VideoReader(film) as video, VideoWriter(path, video.fps, video.size, audio_from=film) as writer:
+        for frame in islice(video, count):
+            writer.write(frame)
     return path
 
 
