@@ -28,7 +28,9 @@ FLAGS = (
     "--ignore-gpu-blocklist", "--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )  # fmt: skip
-SIZE = 320
+SIZE = 256
+ABOVE = SIZE / 5
+"""How far down the canvas is free of controls."""
 GRAY = (128, 128, 128)
 PATIENCE = 300_000  # milliseconds: drawing by software takes a second a frame on a busy machine
 TITLE = '<b>Ada & "Bob"</b><img src=x onerror=alert(1)>'
@@ -82,7 +84,7 @@ def opened(browser, file):
 @pytest.fixture
 def page(opened):
     page, _, _ = opened
-    page.mouse.move(SIZE / 2, SIZE / 2)
+    page.mouse.move(SIZE / 2, ABOVE)
     page.evaluate("avatar.idle(false), avatar.follow(false), avatar.reset()")
     return page
 
@@ -223,9 +225,9 @@ def test_the_keyboard_turns_the_view_and_shows_the_sliders(page):
 
 def test_mouse_and_fingers_turn_and_approach(page, browser, file):
     before, still = seen(page), drawn(page)
-    page.mouse.move(SIZE / 2, SIZE / 2)
+    page.mouse.move(SIZE / 2, ABOVE)
     page.mouse.down()
-    page.mouse.move(SIZE / 2 + 60, SIZE / 2, steps=3)
+    page.mouse.move(SIZE / 2 + 60, ABOVE, steps=3)
     page.mouse.up()
     wait_for_frames(page, 3)
     turned = drawn(page)
@@ -246,7 +248,7 @@ def test_mouse_and_fingers_turn_and_approach(page, browser, file):
     open_page(touched, file)
     still = drawn(touched)
     touch = context.new_cdp_session(touched)
-    points = [(160, 160), (190, 160), (220, 160)]
+    points = [(SIZE / 2 + along, ABOVE) for along in (0, 30, 60)]
     for kind, (x, y) in zip(("touchStart", "touchMove", "touchMove"), points, strict=True):
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
