@@ -21,7 +21,7 @@ from ...face.topology import (
 )
 from ...types import Portrait
 from .completion import BLACK, Sight, Surface, mirrored
-from .depth import FrontDepth
+from .depth import FrontDepth, cliffs
 from .ears import hair_over_ears, on_ears
 from .frontal import distance_to
 from .grain import Grain
@@ -45,6 +45,7 @@ _OPAQUE, _CLIFF_CM = 0.9, 0.4  # of the matte, and between the depths of pixels
 _SATURATED = 0.5  # of the hue that skin in its light has, where light was only carried on
 _LIKELY = 0.4  # how far the light of skin counts where none was seen, against what it joins: within two centimeters
 _CONTOUR_CM = (0.2, 0.5)  # from one, within which pixels hold colors of both sides
+_BEFORE = 0.5  # of the way from skin to what is seen aslant as well, along the near side of a contour within the face
 _COPIED = 0.5  # of the grain comes with detail of the mirrored side, whose fineness splats hold by half
 _FEATURES_CM = 0.8  # how far features reach beyond their outline
 _GRAY = 0.05  # of a hue's strength, as a logarithm: less is none
@@ -62,12 +63,14 @@ class _Side:
     """[N, 3] of the crop, and stage z."""
     distance: np.ndarray
     """[N] centimeters from the nearest contour."""
+    before: np.ndarray
+    """[N] 0..1 whether they are on its near side."""
 
     @staticmethod
     def of(points: np.ndarray, normals: np.ndarray, stage: Stage, contours: np.ndarray) -> _Side:
-        """Return where points [N, 3] with canonical normals [N, 3] are, pixels being `contours` [S, S] from any."""
+        """Return where points [N, 3] with canonical normals [N, 3] are, given the maps of `_contours` [S, S, 2]."""
         pixels = stage.project(stage.from_canonical(points))
-        return _Side(points, normals @ stage.rotation.T, pixels, _sample(contours[..., None], pixels)[:, 0])
+        return _Side(points, normals @ stage.rotation.T, pixels, *_sample(contours, pixels).T)
 
 
 def skin_colors(
@@ -87,12 +90,12 @@ def skin_colors(
     mirror = np.array([-1.0, 1.0, 1.0])
     placed, size = stage.project(stage.from_canonical(head)), portrait.size
     _, _, front = rasterize_mesh(placed, skin_triangles(), size, size)
-    contours = _from_contours(depth, portrait, stage)
+    contours = _contours(depth, portrait, stage)
     own, _ = sides = [_Side.of(points * m, normals * m, stage, contours) for m in (1, mirror)]
     seen, twin = (_sight(side, portrait, front, regions) for side in sides)
     shading = Shading.of(own.normals, seen.colors, seen.trust * (1 - seen.hair))
     seen, twin = (
-        _without_rims(sight, shading.likeness(side.normals, sight.colors), side.distance)
+        _without_rims(sight, shading.likeness(side.normals, sight.colors), side)
         for sight, side in zip((seen, twin), sides, strict=True)
     )
     surface = Surface.of(points, normals)
@@ -170,6 +173,7 @@ def _sight(side: _Side, portrait: Portrait, front: np.ndarray, regions: Regions)
     bare, hair, throat, locks = _sample(maps, pixels).T
     hair *= (1 - bare) * (1 - _in_face(side.points, portrait) * (1 - locks))
     aslant = np.maximum(hair, throat)
+    aslant = np.maximum(aslant, _BEFORE * side.before)
     hidden = HIDDEN_CM + hair * (_HAIR_CM - HIDDEN_CM)
     trust = _visibility(side.normals[:, 2], pixels, portrait, front, aslant, hidden)
     trust *= aslant + (1 - aslant) * _ramp(side.distance, *_CONTOUR_CM)
@@ -198,23 +202,32 @@ def _near_features(points: np.ndarray, portrait: Portrait) -> np.ndarray:
     return (1 - smoothstep(distance / _FEATURES_CM)) * (points[:, 2] > marks[list(FACE_OVAL), 2].min())
 
 
-def _without_rims(sight: Sight, likely: np.ndarray, distance: np.ndarray) -> Sight:
-    """Return a sight without what lies along contours, `distance` [N] centimeters away, and is not `likely` [N] skin.
+def _without_rims(sight: Sight, likely: np.ndarray, side: _Side) -> Sight:
+    """Return the sight of a side without what lies along contours and is not `likely` [N] skin.
 
-    As a rim of light, or a lock of hair.
+    As a rim of light, or a lock of hair; but a nose's own side, in its shade, stays.
     """
-    unlike = (1 - likely) * (1 - _ramp(distance, *OUTLINE_CM)) * (1 - sight.hair)
+    unlike = (1 - likely) * (1 - _ramp(side.distance, *OUTLINE_CM)) * (1 - sight.hair) * (1 - side.before)
     return replace(sight, trust=sight.trust * (1 - unlike))
 
 
-def _from_contours(depth: FrontDepth, portrait: Portrait, stage: Stage) -> np.ndarray:
-    """[S, S] float32 centimeters from the edges of what is in front, whose pixels hold colors of both sides.
+def _contours(depth: FrontDepth, portrait: Portrait, stage: Stage) -> np.ndarray:
+    """[S, S, 2] float32 centimeters from contours, whose pixels hold colors of both sides, and 0..1 their near side.
 
-    Edges are the matte's and the depth's, as beside a nose that stands before its cheek.
+    They are the matte's and the depth's, as beside a nose that stands before its cheek; near sides are those of the
+    latter, within the face.
     """
-    step = [np.abs(np.diff(depth.z, axis=axis, append=np.take(depth.z, [-1], axis))) for axis in (0, 1)]
-    edge = (np.maximum(*step) > _CLIFF_CM) | (portrait.alpha < _OPAQUE)
-    return (distance_transform_edt(~edge) / stage.scale).astype(np.float32)
+    near, far = cliffs(depth.z, _CLIFF_CM)
+    edge = portrait.alpha < _OPAQUE
+    edge[tuple(near.T)] = edge[tuple(far.T)] = True
+    distance = distance_transform_edt(~edge) / stage.scale
+    both = (depth.face[tuple(near.T)] >= 0) & (depth.face[tuple(far.T)] >= 0)
+    sides = np.ones((2, *edge.shape), bool)
+    for side, ends in zip(sides, (near, far), strict=True):
+        side[tuple(ends[both].T)] = False
+    own, other = (distance_transform_edt(side) / stage.scale for side in sides)
+    before = (own < other) * (1 - _ramp(own, *OUTLINE_CM))
+    return np.stack([distance, before], 2).astype(np.float32)
 
 
 def _ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -49,6 +49,23 @@ def landmark_mesh(portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
     return face, z
 
 
+def cliffs(z: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of neighboring pixels whose depths `z` [S, S] differ by more than `least`.
+
+    Those of the near pixels [K, 2] and of the far ones [K, 2]. Pixels of infinite depth have no neighbors.
+    """
+    ends = []
+    for axis in (0, 1):
+        with np.errstate(invalid="ignore"):
+            step = np.diff(z, axis=axis)
+        first = np.argwhere(np.isfinite(step) & (np.abs(step) > least))
+        second = first + np.eye(2, dtype=int)[axis]
+        falls = step[tuple(first.T)] < 0
+        ends.append(np.where(falls[:, None, None], np.stack([first, second], 1), np.stack([second, first], 1)))
+    near, far = np.concatenate(ends).transpose(1, 0, 2)
+    return near, far
+
+
 def front_depth(
     portrait: Portrait, stage: Stage, head: np.ndarray, mesh: tuple[np.ndarray, np.ndarray], throat: np.ndarray
 ) -> FrontDepth:

@@ -14,7 +14,7 @@ from ...easing import smoothstep
 from ...heads.canonical import canonical_face
 from ...types import Portrait
 from .completion import BLACK
-from .depth import landmark_mesh
+from .depth import cliffs, landmark_mesh
 
 _TIP, _BRIDGE, _LIP = 1, 6, 164  # landmarks: the tip, the bridge between the eyes, the middle over the upper lip
 _ROOT_CM = 3.8  # from the tip back to where nothing is the nose's
@@ -75,15 +75,7 @@ def _contour(portrait: Portrait, shares: np.ndarray) -> _Contour:
     """Where the landmarks' mesh has the nose, whose landmarks have `shares` [468], before another part of the face."""
     face, z = landmark_mesh(portrait)
     z = np.where(face >= 0, z, np.inf)
-    ends = []
-    for axis in (0, 1):
-        with np.errstate(invalid="ignore"):
-            step = np.diff(z, axis=axis)
-        first = np.argwhere(np.isfinite(step) & (np.abs(step) > _CLIFF_CM))
-        second = first + np.eye(2, dtype=int)[axis]
-        farther = step[tuple(first.T)] < 0
-        ends.append(np.where(farther[:, None, None], np.stack([first, second], 1), np.stack([second, first], 1)))
-    near, far = np.concatenate(ends).transpose(1, 0, 2)
+    near, far = cliffs(z, _CLIFF_CM)
     own = shares[canonical_face().triangles[face[tuple(near.T)]]].mean(1)
     near, far, own = near[own > _OWN], far[own > _OWN], own[own > _OWN]
     smooth = cv2.GaussianBlur(np.where(np.isfinite(z), z, 0).astype(np.float32), (0, 0), 2)

@@ -13,8 +13,10 @@ from gagavatar_nodes.driving.operations import neutral_motion
 from gagavatar_nodes.driving.pose import rotation_of
 from gagavatar_nodes.face.pose import NECK_PIVOT
 from gagavatar_nodes.face.topology import BROWS, CHIN, FOREHEAD
+from gagavatar_nodes.heads.canonical import canonical_face
 from gagavatar_nodes.lifting.embedded.binding import head_weight
 from gagavatar_nodes.lifting.embedded.complexion import skin_colors
+from gagavatar_nodes.lifting.embedded.depth import landmark_mesh
 from gagavatar_nodes.lifting.embedded.hair import outer_triangles
 from gagavatar_nodes.lifting.embedded.head_fit import fit_head
 from gagavatar_nodes.lifting.embedded.lift import parse_portrait
@@ -163,6 +165,27 @@ def test_hair_is_seen_as_deep_as_it_may_be_thick(portrait, deep, light):
     colors, _ = skin_colors(points, normals[above], shown, stage, depth, head, regions)
     assert len(points) > 20
     assert np.median(colors / (dyed / 255), axis=0) == pytest.approx(light, abs=0.05)
+
+
+def test_the_hidden_side_of_a_nose_has_the_shade_that_is_seen_of_it(track):
+    """Franklin's nose in plain skin, dark where it turns away: a pale side would begin beside a dark band."""
+    franklin = track(read_image(assets.path("portrait_franklin.jpg")).rgb)
+    stage, skin, shade = Stage.of(franklin), np.array([200, 150, 120]), np.array([70, 50, 40])
+    marks = franklin.canonical
+    face, _ = landmark_mesh(franklin)
+    middle = marks[:468][canonical_face().triangles[face]].mean(-2)
+    turns = (face >= 0) & (middle[..., 0] > 0.4) & (middle[..., 0] < 2)
+    turns &= (middle[..., 2] > marks[129, 2]) & (np.abs(middle[..., 1] - marks[5, 1]) < 2)
+    painted = replace(franklin, crop=np.where(turns[..., None], shade, skin).astype(np.uint8))
+    head = fit_head(marks)
+    regions, depth = parse_portrait(painted, stage, head)
+    triangles = outer_triangles(head)
+    points, normals = (values[np.unique(triangles)] for values in (head, vertex_normals(head, triangles)))
+    colors, _ = skin_colors(points, normals, painted, stage, depth, head, regions)
+    side = (normals[:, 0] > 0.6) & (np.abs(points[:, 0] - 1) < 0.5) & (np.abs(points[:, 1] - marks[5, 1]) < 1.5)
+    side &= points[:, 2] > marks[129, 2]
+    assert side.sum() > 10
+    assert colors[side].mean() < 0.52  # .43 today; skin has .61, and shade .21
 
 
 def test_what_gives_way_does_so_along_a_smooth_line(avatar):
