@@ -50,9 +50,9 @@ class Poser:
         self._discs = layer.covariances[self._lattice :]
         self._factors, self._limits = self._spans()
         inside = (layer.binding.weights[:, :3].sum(1) > 0.999) & (layer.binding.weights[:, 3] == 0)
-        self._on_face = inside & (layer.binding.controls < LANDMARKS).all(1)
+        on_face = inside & (layer.binding.controls < LANDMARKS).all(1)
         self._steep, self._normals, self._facing = steep_splats(
-            layer, self._rest, self._normals_at_rest(), self._on_face, stage.rotation
+            layer, self._rest, self._normals_at_rest(), on_face[: self._lattice], stage.rotation
         )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_fill_holes, distance_transform_edt
 from scipy.spatial import cKDTree
 
 from ...easing import smoothstep
@@ -25,6 +25,9 @@ _ASLANT_CM = 3.0  # times 0 for a surface of the same slope to 1/2 for one at a 
 _EVEN_CM, _CELLS = 0.35, 3  # standard deviation over which normals are smooth, and cells of it
 _LEAST_COSINE = 0.2  # whose surface is not taken for still larger
 _UNLIKE, _SOONER = (0.06, 0.16), 0.05  # differences of colors, and how much sooner an outline goes: at rest it stays
+_MIRRORED = (0.15, 0.4)  # how much more the mirrored place must face the camera for its colors to be known
+_SLOWLY = 3.0  # times as far a head turns until splats over unknown skin have given way
+_EDGE_CM, _COVERED_CM = (0.4, 0.9), (1.2, 2.0)  # inward of a face's edge, and of the outline of all that covers it
 
 
 def steep_splats(
@@ -40,46 +43,89 @@ def steep_splats(
         rotation: [3, 3] of the head on the stage.
 
     Returns:
-        Rows [S], canonical normals [S, 3], and cosines [S] to the camera beyond which they give way.
+        Rows [S], canonical normals [S, 3], shorter for those that give way slowly, and cosines [S] to the camera, as
+        much less, beyond which they give way.
     """
+    grid = _Grid(rest, len(normals))
     # By area: a narrow contour is a wide side.
     slopes = normals / np.maximum(normals[:, 2:], _LEAST_COSINE)
-    even, outline = _even(np.column_stack([slopes, layer.colors[: len(normals)]]), rest)
+    even = grid.smooth(np.column_stack([slopes, layer.colors[: len(normals)]]))
     normals = even[:, :3] / np.linalg.norm(even[:, :3], axis=1, keepdims=True)
+    outline, covered = 1 - _share(grid.inward, OUTLINE_CM), _share(grid.inward, _COVERED_CM)
     low, high = STEEP
     rows = np.flatnonzero(normals[:, 2] < np.where(outline > 0, 1, high))
-    gap, under = _gap(rows, normals[rows] @ rotation, normals[rows], rest, layer)
-    gap = np.where(on_face[rows], 0, np.where(layer.head[rows] > 0.5, gap, np.inf))
+    canonical, facing = normals[rows] @ rotation, normals[rows, 2]
+    gap, under = _gap(rows, canonical, normals[rows], rest, layer)
     # Those give way later, up to not at all, that face the camera or have little behind: no edge in between.
-    facing = normals[rows, 2]
-    held = np.clip((gap - _NEAR_CM[0]) / (_NEAR_CM[1] - _NEAR_CM[0]), 0, 1)
+    held = np.ones(len(normals))
+    held[rows] = np.where(layer.head[rows] > 0.5, _share(gap, _NEAR_CM), 1)
+    # A face's sides do as what lies beside them: long hair would be left in rags by a cheek that went without it.
+    edge = 1 - _share(grid.inward_of(on_face), _EDGE_CM)
+    beside = grid.smooth(held[:, None], ~on_face)[:, 0]
+    aside = _aside(canonical)
+    held = np.where(on_face[rows], (covered * edge * beside)[rows] * aside, held[rows])
     # An outline gives way sooner, most where it has another color than the skin under it, as a rim of light has.
-    same, other = _UNLIKE
-    unlike = smoothstep((np.abs(even[rows, 3:] - under).max(1) - same) / (other - same))
+    unlike = smoothstep(_share(np.abs(even[rows, 3:] - under).max(1), _UNLIKE))
     later = np.maximum(facing - low, 0) * (1 - outline[rows] * unlike)
     beyond = facing + later + held - _SOONER * outline[rows]
+    # The portrait itself, stretched, is better than a side whose mirrored one it did not see either.
+    unknown = aside * (1 - _share(canonical * [-1, 1, 1] @ rotation[2] - facing, _MIRRORED))
+    slowly = 1 + (_SLOWLY - 1) * unknown * (covered * (1 - edge + edge * beside))[rows]
     ever = beyond < 1 - TURN[0]
-    return rows[ever], (normals[rows[ever]] @ rotation).astype(np.float32), beyond[ever]
+    beyond = np.maximum((beyond + TURN[0]) / slowly - TURN[0], 0)
+    return rows[ever], (canonical / slowly[:, None])[ever].astype(np.float32), beyond[ever]
 
 
-def _even(values: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return values [L, C] as smooth as the face: between a mesh's triangles splats would give way in rags.
+def _aside(normals: np.ndarray) -> np.ndarray:
+    """[K] 0..1 how far canonical normals [K, 3] look to a side, and not up or down as a chin does over its throat."""
+    squares = np.square(normals[:, :2])
+    return smoothstep(2 * squares[:, 0] / np.maximum(squares.sum(1), 1e-9))
 
-    And [L] 0..1 how close they are to the outline of all splats [3, N].
-    """
-    places = rest[:2] * np.float32(_CELLS / _EVEN_CM)
-    column, row = np.round(places - places.min(1, keepdims=True)).astype(int) + 3 * _CELLS
-    shape = row.max() + 3 * _CELLS, column.max() + 3 * _CELLS
-    front = row[: len(values)], column[: len(values)]
-    sums = np.zeros((*shape, values.shape[1] + 1), np.float32)
-    np.add.at(sums, front, np.column_stack([values, np.ones(len(values))]).astype(np.float32))
-    mean = np.stack([cv2.GaussianBlur(channel, (0, 0), _CELLS) for channel in np.moveaxis(sums, -1, 0)], -1)[front]
-    filled = np.zeros(shape, np.uint8)
-    filled[row, column] = 1
-    filled = cv2.morphologyEx(filled, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    near, far = OUTLINE_CM
-    distance = distance_transform_edt(filled)[front] * (_EVEN_CM / _CELLS)
-    return mean[:, :-1] / mean[:, -1:], np.clip((far - distance) / (far - near), 0, 1)
+
+class _Grid:
+    """Splats [3, N] as the portrait saw them, the first L of lattices."""
+
+    inward: np.ndarray
+    """[L] centimeters from the outline of all splats."""
+
+    def __init__(self, rest: np.ndarray, lattice: int) -> None:
+        places = rest[:2] * np.float32(_CELLS / _EVEN_CM)
+        self._cells = np.round(places - places.min(1, keepdims=True)).astype(int) + 3 * _CELLS
+        self._shape = tuple(self._cells.max(1) + 3 * _CELLS)
+        self._lattice = self._cells[0, :lattice], self._cells[1, :lattice]
+        self.inward = self._inward(self._filled(self._cells))
+
+    def smooth(self, values: np.ndarray, of: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Values [L, C] as smooth as the face, those of some splats alone; 0 far from all of them.
+
+        Between a mesh's triangles splats would give way in rags.
+        """
+        sums = np.zeros((*self._shape, values.shape[1] + 1), np.float32)
+        column, row = self._lattice
+        np.add.at(sums, (column[of], row[of]), np.column_stack([values, np.ones(len(values))]).astype(np.float32)[of])
+        near = np.stack([cv2.GaussianBlur(channel, (0, 0), _CELLS) for channel in np.moveaxis(sums, -1, 0)], -1)
+        near = near[self._lattice]
+        mean: np.ndarray = near[:, :-1] / np.maximum(near[:, -1:], 1e-9)
+        return mean
+
+    def inward_of(self, some: np.ndarray) -> np.ndarray:
+        """[L] centimeters from the outline of the lattices' splats `some` [L], whose holes are filled; 0 outside."""
+        return self._inward(binary_fill_holes(self._filled(np.stack(self._lattice)[:, some])))
+
+    def _filled(self, cells: np.ndarray) -> np.ndarray:
+        filled = np.zeros(self._shape, np.uint8)
+        filled[tuple(cells)] = 1
+        return cv2.morphologyEx(filled, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+
+    def _inward(self, area: np.ndarray) -> np.ndarray:
+        inward: np.ndarray = distance_transform_edt(area)[self._lattice] * (_EVEN_CM / _CELLS)
+        return inward
+
+
+def _share(values: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
+    """Values [N] as 0..1 of the way from one end to the other."""
+    share: np.ndarray = np.clip((values - ends[0]) / (ends[1] - ends[0]), 0, 1)
+    return share
 
 
 def _gap(

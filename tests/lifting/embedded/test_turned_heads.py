@@ -191,6 +191,7 @@ def test_the_hidden_side_of_a_nose_has_the_shade_that_is_seen_of_it(track):
 def test_what_gives_way_does_so_along_a_smooth_line(avatar):
     """A mesh of triangles would end in rags."""
     rows, normals, _ = avatar.poser.steep
+    normals = normals / np.linalg.norm(normals, axis=1, keepdims=True)
     place = np.full(len(avatar), -1)
     place[rows] = np.arange(len(rows))
     right = place[avatar.layer.neighbors[rows, 1]]
