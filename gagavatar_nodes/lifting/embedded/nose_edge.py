@@ -17,10 +17,10 @@ from .completion import BLACK
 from .depth import cliffs, landmark_mesh
 
 _TIP, _BRIDGE, _LIP = 1, 6, 164  # landmarks: the tip, the bridge between the eyes, the middle over the upper lip
-_ROOT_CM = 3.8  # from the tip back to where nothing is the nose's
-_WIDE_CM = 2.2
+_ROOT_CM = 6.0  # from the tip back to where nothing goes along
+_WIDE_CM = (1.6, 2.4)  # to both sides
 _OWN = 0.3  # least share of the tip's way of what counts as the nose's contour
-_ASLANT = (0.3, 0.45)  # sine of the angle from which on, and at which surely, the nose is seen before the cheek
+_ASLANT = (0.4, 0.5)  # sine of the angle from which on, and at which surely, the nose is seen before the cheek
 _CLIFF_CM = 0.4  # between the depths of pixels at a contour
 _FEW = 30  # pixels of it
 _BLUR_CM, _BESIDE_CM = 0.05, 0.12  # of the crop, and to both sides of an edge
@@ -65,10 +65,12 @@ def refine_nose(portrait: Portrait) -> Portrait:
 def _shares() -> np.ndarray:
     """[468] 0..1 how far landmarks go with the tip of the nose."""
     points = canonical_face().vertices
-    before = np.clip(1 - (points[_TIP, 2] - points[:, 2]) / _ROOT_CM, 0, 1)
-    nose = (points[:, 1] > points[_LIP, 1]) & (points[:, 1] < points[_BRIDGE, 1]) & (np.abs(points[:, 0]) < _WIDE_CM)
-    shares: np.ndarray = before * nose
-    return shares
+    tip, top = points[_TIP], points[_BRIDGE, 1]
+    low, high = _WIDE_CM
+    back, aside = (tip[2] - points[:, 2]) / _ROOT_CM, (np.abs(points[:, 0]) - low) / (high - low)
+    up = (points[:, 1] - tip[1]) / (top - tip[1])
+    shares = np.prod([1 - np.clip(way, 0, 1) for way in (back, aside, up)], axis=0)
+    return np.where(points[:, 1] > points[_LIP, 1], shares, 0)
 
 
 def _contour(portrait: Portrait, shares: np.ndarray) -> _Contour:
