@@ -110,7 +110,9 @@ def skin_colors(
     guess = skin + hair[:, None] * (behind - skin)
     # Of plain skin the other side has nothing of its own but its shadows, which would lie here as blots.
     detail = replace(twin, trust=twin.trust * np.maximum(np.maximum(hair, ear), _near_features(points, portrait)))
-    colors = surface.colors(seen, detail, hair, guess, np.maximum(np.maximum(hair, under), _LIKELY) * unknown)
+    # Mirrored hair has only its detail from the other side: skin beside it would make it gray.
+    likely = np.maximum(hair * (1 - seen.trust), np.maximum(under, _LIKELY) * unknown)
+    colors = surface.colors(seen, detail, hair, guess, likely)
     folds = unknown * (1 - hair) * (light - 1)
     copied = mirrored(seen, detail)
     made = np.maximum(copied, _SATURATED * (1 - seen.trust))
