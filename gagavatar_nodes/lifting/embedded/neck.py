@@ -28,7 +28,8 @@ _FLARE, _TAPER = 1.2, 0.015  # widest ring over the narrowest; how much narrower
 _SLIM_CM = 4.0  # of height, over which the head's nape is drawn in
 _THICKNESS_CM = 0.03
 _FACING, _NEAR_CM = 0.3, 1.5  # the portrait shows what faces it by that cosine, and is no deeper under the front
-_REACH_SIDE_CM = 0.4  # of its splats
+_REACH_SIDE_CM, _OPACITY = 0.4, 0.98  # of its splats
+_HANGING_CM = (-0.3, 0.9)  # under the chin
 _COLUMN_CM = np.array([5.0, 1.5])  # under the chin
 _SPREAD, _ENOUGH = 4, 6  # nodes
 _THROAT_CM = (-0.5, 2.5)  # under the chin a throat's width is seen
@@ -72,6 +73,21 @@ class Neck:
         from_middle *= (1 + much * (np.minimum(1, 1 / np.maximum(reach, 1e-6)) - 1))[:, None]
         return np.column_stack([x + from_middle[:, 0], points[:, 1], z + from_middle[:, 1]])
 
+    def hangs(self, points: np.ndarray, tube: Layer, portrait: Portrait, stage: Stage) -> np.ndarray:
+        """[N] 0..1 how far points [N, 3] of the head hang under the chin where its `tube`, a `neck_layer`, ends.
+
+        They would stand beside the shown neck as a spur. Of a head that does not face the camera, one side of the neck
+        is hidden, and need not end.
+        """
+        x, z, wide, deep = self.ring
+        angle = np.arctan2((x - points[:, 0]) / wide, (z - points[:, 2]) / deep)
+        there = tube.opacities.reshape(_ROWS, _AROUND).max(0) / _OPACITY
+        around = np.interp(angle, 2 * np.pi * np.arange(_AROUND) / _AROUND, there, period=2 * np.pi)
+        low, high = _HANGING_CM
+        under = (portrait.canonical[CHIN, 1] - points[:, 1] - low) / (high - low)
+        hanging: np.ndarray = _frontal(stage) * (1 - around) * np.clip(under, 0, 1)
+        return hanging
+
 
 def neck_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, neck: Neck, regions: Regions) -> Layer:
     """Return the tube of the neck."""
@@ -84,7 +100,7 @@ def neck_layer(portrait: Portrait, stage: Stage, depth: FrontDepth, neck: Neck, 
         binding=Binding.free(len(points)),
         head=head_weight(points, portrait, stage) * neck_follow(level, portrait, neck.collar_height(points)),
         colors=_colors(points, portrait, stage, depth, regions).astype(np.float32),
-        opacities=(0.98 * shown).astype(np.float32),
+        opacities=(_OPACITY * shown).astype(np.float32),
         covariances=np.tile(np.float32(_THICKNESS_CM**2) * np.array([1, 0, 0, 1, 0, 1], np.float32), (len(points), 1)),
         neighbors=_neighbors(),
     )
@@ -102,8 +118,12 @@ def _width(skin: np.ndarray, portrait: Portrait, stage: Stage, regions: Regions)
     if not len(wide) or wide.max() < _ENOUGH:
         return _LIKELY
     shown = float(np.percentile(wide, 90)) / (2 * half * stage.scale)
-    sure = float(smoothstep((stage.rotation[2, 2] - 0.8) / 0.15))
-    return _LIKELY + sure * (float(np.clip(shown, _SLENDER, 1)) - _LIKELY)
+    return _LIKELY + _frontal(stage) * (float(np.clip(shown, _SLENDER, 1)) - _LIKELY)
+
+
+def _frontal(stage: Stage) -> float:
+    """Return 0..1 how far the head faces the camera, so that both sides of its neck are seen."""
+    return float(smoothstep((stage.rotation[2, 2] - 0.8) / 0.15))
 
 
 def _rims(tube: np.ndarray, portrait: Portrait, stage: Stage, regions: Regions) -> np.ndarray:

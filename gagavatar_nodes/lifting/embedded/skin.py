@@ -41,9 +41,19 @@ _REACH = 1.5  # standard deviations that are seen of a splat
 
 
 def skin_layer(
-    portrait: Portrait, stage: Stage, depth: FrontDepth, head: np.ndarray, neck: Neck, regions: Regions, count: int
+    portrait: Portrait,
+    stage: Stage,
+    depth: FrontDepth,
+    head: np.ndarray,
+    neck: Neck,
+    tube: Layer,
+    regions: Regions,
+    count: int,
 ) -> Layer:
-    """Splats on the head `head` [V, 3] grown to its hair, canonical centimeters; about `count` of them."""
+    """Splats on the head `head` [V, 3] grown to its hair, canonical centimeters; about `count` of them.
+
+    They go on as the neck's `tube`, and end with it.
+    """
     outer = outer_triangles(head)
     triangles = outer[head[outer][..., 1].mean(1) > portrait.canonical[CHIN, 1] - _BELOW_CHIN_CM[0]]
     density = _density(head[triangles].mean(1), portrait, head)
@@ -63,12 +73,14 @@ def skin_layer(
     binding = _bind(points, pixels, portrait, depth)
     colors, hair = skin_colors(points, normals, portrait, stage, depth, head, regions)
     strands = Strands.over(points, normals, hair, portrait, stage, regions)
-    sunk = neck.slim_nape(points, portrait) + (strands.rise - _SINK_CM)[:, None] * normals
+    slim = neck.slim_nape(points, portrait)
+    sunk = slim + (strands.rise - _SINK_CM)[:, None] * normals
     under = _stay_inside(points, sunk, front, portrait)
     under[:, 2] -= _SOCKET_CM * socket[kept]
     placed, shown = carve(under, portrait, stage, depth, _REACH * _SIGMA * spacing)
     end, fade = _BELOW_CHIN_CM
     shown *= np.clip((points[:, 1] - portrait.canonical[CHIN, 1] + end) / fade, 0, 1)
+    shown *= 1 - neck.hangs(slim, tube, portrait, stage)
     return discs(
         placed,
         binding,

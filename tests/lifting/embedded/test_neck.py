@@ -83,3 +83,18 @@ def test_a_collar_stays_with_the_body(portrait):
         inside = cv2.erode((painted.crop == color).all(-1).astype(np.uint8), margin)[:, near] > 0
         assert inside.any()
         assert least < cloth[:, near][inside].min() <= cloth[:, near][inside].max() < most
+
+
+def test_no_skin_hangs_under_the_jaw_beside_a_neck_that_ends_there(portrait, lift):
+    """The matte has a strip under the jaw at one side only: no neck goes on from it."""
+    stage = Stage.of(portrait)
+    marks = portrait.landmarks
+    row, column = np.mgrid[: portrait.size, : portrait.size]
+    gone = (row > marks[CHIN, 1] + 1.3 * stage.scale) & (column < marks[CHIN, 0] - stage.scale)
+    avatar = lift(replace(portrait, alpha=np.where(gone, 0, portrait.alpha).astype(np.float32)), 148)
+    layer = avatar.layer
+    opaque = layer.opacities[layer.lattice :] > 0.5
+    x, y, z = layer.points[layer.lattice :][opaque].T
+    low, side = y < portrait.canonical[CHIN, 1] - 0.8, np.abs(x) > 1.5
+    hang = low & side & (z < -3)
+    assert (hang & (x < 0)).sum() < 0.1 * (hang & (x > 0)).sum()  # as many without the mend
