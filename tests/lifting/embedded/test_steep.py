@@ -49,6 +49,7 @@ def give_way(facing: float, color: np.ndarray) -> tuple[float, float]:
     cosines, _ = half_gone(layer, normals, np.ones(count, bool), TURNED)
     inside = (2.0 - np.abs(layer.points[:count, :2]).max(1)).round(3)
     outline, middle = inside < OUTLINE_CM[0] - STEP_CM, inside > OUTLINE_CM[1] + STEP_CM
+    assert min(np.isfinite(cosines[outline]).sum(), np.isfinite(cosines[middle]).sum()) > 100
     return float(np.median(cosines[outline])), float(np.median(cosines[middle]))
 
 

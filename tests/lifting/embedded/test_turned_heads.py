@@ -168,9 +168,8 @@ def test_hidden_hair_beside_skin_is_not_gray(portrait):
     colors, unseen = skin_colors(points, normals, painted, stage, depth, head, regions)
     hidden = (points[:, 0] > 1) & (unseen > 0.95) & (points[:, 2] > -3)
     assert hidden.sum() > 500
-    assert (
-        np.percentile(colors[hidden].mean(1), 95) < 1.14 * dyed.mean() / 255
-    )  # 1.01 today; 1.34 beside skin that leaked
+    lightest = np.percentile(colors[hidden].mean(1), 95) / (dyed.mean() / 255)
+    assert lightest < 1.14  # 1.01 today; 1.34 beside skin that leaked
 
 
 @pytest.mark.parametrize(("deep", "light"), [(2.0, 1.0), (4.5, 0.85)])
