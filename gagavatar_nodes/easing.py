@@ -1,8 +1,14 @@
-"""Smooth transitions."""
+"""Transitions from 0 to 1."""
 
 from __future__ import annotations
 
 import numpy as np
+
+
+def ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Return 0 up to `low` and 1 from `high` on, with an even slope between them."""
+    share: np.ndarray = np.clip((values - low) / (high - low), 0, 1)
+    return share
 
 
 def smoothstep(t: np.ndarray) -> np.ndarray:

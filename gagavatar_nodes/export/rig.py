@@ -87,9 +87,9 @@ class Rig:
     steep: np.ndarray
     """[S] rows of Gaussians that the portrait saw from their side,"""
     normals: np.ndarray
-    """[S, 3] their normals in canonical space,"""
+    """[S, 3] their normals in canonical space, shorter where they give way slowly,"""
     facing: np.ndarray
-    """[S] and the cosines to the camera beyond which they give way."""
+    """[S] and the cosines to the camera, as much less, beyond which they give way."""
     fade: np.ndarray
     """[M, 2] of the last M Gaussians, the mouth's inside: opening in centimeters at which each starts to change, and
     over which it fades in (out where negative; 0: it is always there). A start under 0: the same from minus it, and not

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import distance_transform_edt, map_coordinates
 
-from ...easing import smoothstep
+from ...easing import ramp, smoothstep
 from ...face.topology import (
     BROWS,
     CHIN,
@@ -178,7 +178,7 @@ def _sight(side: _Side, portrait: Portrait, front: np.ndarray, regions: Regions)
     aslant = np.maximum(aslant, _BEFORE * side.before)
     hidden = HIDDEN_CM + hair * (_HAIR_CM - HIDDEN_CM)
     trust = _visibility(side.normals[:, 2], pixels, portrait, front, aslant, hidden)
-    trust *= aslant + (1 - aslant) * _ramp(side.distance, *_CONTOUR_CM)
+    trust *= aslant + (1 - aslant) * ramp(side.distance, *_CONTOUR_CM)
     # Beside the face, shade and what hangs before the skin are none of its colors.
     trust *= np.maximum(bare, hair)
     return Sight(trust, _sample(portrait.crop / np.float32(255), pixels), hair)
@@ -209,7 +209,7 @@ def _without_rims(sight: Sight, likely: np.ndarray, side: _Side) -> Sight:
 
     As a rim of light, or a lock of hair; but a nose's own side, in its shade, stays.
     """
-    unlike = (1 - likely) * (1 - _ramp(side.distance, *OUTLINE_CM)) * (1 - sight.hair) * (1 - side.before)
+    unlike = (1 - likely) * (1 - ramp(side.distance, *OUTLINE_CM)) * (1 - sight.hair) * (1 - side.before)
     return replace(sight, trust=sight.trust * (1 - unlike))
 
 
@@ -228,12 +228,8 @@ def _contours(depth: FrontDepth, portrait: Portrait, stage: Stage) -> np.ndarray
     for side, ends in zip(sides, (near, far), strict=True):
         side[tuple(ends[both].T)] = False
     own, other = (distance_transform_edt(side) / stage.scale for side in sides)
-    before = (own < other) * (1 - _ramp(own, *OUTLINE_CM))
+    before = (own < other) * (1 - ramp(own, *OUTLINE_CM))
     return np.stack([distance, before], 2).astype(np.float32)
-
-
-def _ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    return np.clip((values - low) / (high - low), 0, 1)
 
 
 def _visibility(

@@ -18,6 +18,7 @@ from .completion import BLACK
 from .complexion import no_grayer
 from .depth import FrontDepth
 from .layer import Layer, discs
+from .pixels import bilinear
 from .stage import Stage
 
 _STEP_CM, _SIGMA_CM = 0.072, 0.064  # between splats along the lid and down a shut one, and their standard deviation
@@ -81,7 +82,7 @@ def _lid(portrait: Portrait, stage: Stage, depth: FrontDepth, side: int, handle:
     follows = (_CREASE_FOLLOWS + (1 - _CREASE_FOLLOWS) * share)[:, None]
     binding.weights[:, :2] = np.stack([follows * (1 - part), follows * part], -1).reshape(-1, 2)
     # Beside the nose of a turned head what stretches lies far before the landmarks' rows.
-    before = cv2.dilate(_sample(depth.z, places) - z.reshape(len(height), -1), np.ones((_NEAR, _NEAR)))
+    before = cv2.dilate(bilinear(depth.z, places) - z.reshape(len(height), -1), np.ones((_NEAR, _NEAR)))
     raised = np.clip(before.ravel(), 0, _MOST_CM)
     binding.weights[:, 2] = 1 + raised / (_BEHIND_CM + _BEFORE_CM)
     under = _under(portrait, edge, lower, _STEP_CM * stage.scale, len(height))
@@ -184,9 +185,4 @@ def _places(edge: np.ndarray, crease: np.ndarray, fold: np.ndarray, height: np.n
 
 def _pixels(portrait: Portrait, places: np.ndarray) -> np.ndarray:
     """[R, U, 3] float32 colors 0..1 of the portrait at pixels [R, U, 2]."""
-    return _sample(portrait.crop, places) / np.float32(255)
-
-
-def _sample(image: np.ndarray, places: np.ndarray) -> np.ndarray:
-    x, y = np.moveaxis(places[..., :2].astype(np.float32), -1, 0)
-    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return bilinear(portrait.crop, places) / np.float32(255)

@@ -15,6 +15,7 @@ from ...heads.canonical import canonical_face
 from ...types import Portrait
 from .completion import BLACK
 from .depth import cliffs, landmark_mesh
+from .pixels import bilinear
 
 _TIP, _BRIDGE, _LIP = 1, 6, 164  # landmarks: the tip, the bridge between the eyes, the middle over the upper lip
 _ROOT_CM = 6.0  # from the tip back to where nothing goes along
@@ -93,17 +94,10 @@ def _shift(portrait: Portrait, contour: _Contour, way: np.ndarray) -> float:
     ways = np.linspace(0, _MOST_CM, _STEPS)
     places = contour.points + ways[:, None, None] * contour.shares[:, None] * way  # [_STEPS, K, 2]
     aside = contour.outward * _BESIDE_CM * scale
-    outer, inner = (_sample(colors, places + side * aside) for side in (1, -1))
+    outer, inner = (bilinear(colors, places + side * aside) for side in (1, -1))
     contrast = np.minimum(np.abs(outer - inner).mean(-1), _STRONG).mean(1)
     best = int(contrast.argmax())
     if best == _STEPS - 1:  # it still grows: an edge of something else
         return 0.0
     low, high = _CLEARER
     return float(ways[best] * smoothstep((contrast[best] / max(contrast[0], 1e-6) - low) / (high - low)))
-
-
-def _sample(image: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Bilinear values [T, K, 3] of an image [S, S, 3] at pixels [T, K, 2]."""
-    x, y = np.moveaxis(pixels.astype(np.float32), -1, 0)
-    values: np.ndarray = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return values

@@ -1,4 +1,4 @@
-"""Pixels of a picture: which one a place lies on, and how far a polygon covers each."""
+"""Pixels of a picture: which one a place lies on, what is between them, and how far a polygon covers each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ import numpy as np
 def whole_pixels(places: np.ndarray, size: int) -> np.ndarray:
     """Columns and rows [2, N] of the pixels of a square picture that are nearest to places [N, 2]."""
     return np.clip(np.round(places), 0, size - 1).astype(int).T
+
+
+def bilinear(image: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Values [R, U, ...] of a picture at places [R, U, 2 or more], those of its edge beyond it."""
+    x, y = np.moveaxis(places[..., :2].astype(np.float32), -1, 0)
+    values: np.ndarray = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return values
 
 
 def polygon(points: np.ndarray, size: int, supersampling: int = 4) -> np.ndarray:

@@ -59,8 +59,8 @@ class Poser:
     def steep(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the splats that the portrait saw from their side.
 
-        Their rows [S], their normals [S, 3] in canonical space, and the cosines [S] to the camera beyond which they
-        give way.
+        Their rows [S], their normals [S, 3] in canonical space, shorter for those that give way slowly, and the
+        cosines [S] to the camera, as much less, beyond which they do.
         """
         return self._steep, self._normals, self._facing
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.ndimage import binary_fill_holes, distance_transform_edt
 from scipy.spatial import cKDTree
 
-from ...easing import smoothstep
+from ...easing import ramp, smoothstep
 from ...rendering.covariance import symmetric_matrices
 from .layer import Layer
 
@@ -51,25 +51,25 @@ def steep_splats(
     slopes = normals / np.maximum(normals[:, 2:], _LEAST_COSINE)
     even = grid.smooth(np.column_stack([slopes, layer.colors[: len(normals)]]))
     normals = even[:, :3] / np.linalg.norm(even[:, :3], axis=1, keepdims=True)
-    outline, covered = 1 - _share(grid.inward, OUTLINE_CM), _share(grid.inward, _COVERED_CM)
+    outline, covered = 1 - ramp(grid.inward, *OUTLINE_CM), ramp(grid.inward, *_COVERED_CM)
     low, high = STEEP
     rows = np.flatnonzero(normals[:, 2] < np.where(outline > 0, 1, high))
     canonical, facing = normals[rows] @ rotation, normals[rows, 2]
     gap, under = _gap(rows, canonical, normals[rows], rest, layer)
     # Those give way later, up to not at all, that face the camera or have little behind: no edge in between.
     held = np.ones(len(normals))
-    held[rows] = np.where(layer.head[rows] > 0.5, _share(gap, _NEAR_CM), 1)
+    held[rows] = np.where(layer.head[rows] > 0.5, ramp(gap, *_NEAR_CM), 1)
     # A face's sides do as what lies beside them: long hair would be left in rags by a cheek that went without it.
-    edge = 1 - _share(grid.inward_of(on_face), _EDGE_CM)
+    edge = 1 - ramp(grid.inward_of(on_face), *_EDGE_CM)
     beside = grid.smooth(held[:, None], ~on_face)[:, 0]
     aside = _aside(canonical)
     held = np.where(on_face[rows], (covered * edge * beside)[rows] * aside, held[rows])
     # An outline gives way sooner, most where it has another color than the skin under it, as a rim of light has.
-    unlike = smoothstep(_share(np.abs(even[rows, 3:] - under).max(1), _UNLIKE))
+    unlike = smoothstep(ramp(np.abs(even[rows, 3:] - under).max(1), *_UNLIKE))
     later = np.maximum(facing - low, 0) * (1 - outline[rows] * unlike)
     beyond = facing + later + held - _SOONER * outline[rows]
     # The portrait itself, stretched, is better than a side whose mirrored one it did not see either.
-    unknown = aside * (1 - _share(canonical * [-1, 1, 1] @ rotation[2] - facing, _MIRRORED))
+    unknown = aside * (1 - ramp(canonical * [-1, 1, 1] @ rotation[2] - facing, *_MIRRORED))
     slowly = 1 + (_SLOWLY - 1) * unknown * (covered * (1 - edge + edge * beside))[rows]
     ever = beyond < 1 - TURN[0]
     beyond = np.maximum((beyond + TURN[0]) / slowly - TURN[0], 0)
@@ -120,12 +120,6 @@ class _Grid:
     def _inward(self, area: np.ndarray) -> np.ndarray:
         inward: np.ndarray = distance_transform_edt(area)[self._lattice] * (_EVEN_CM / _CELLS)
         return inward
-
-
-def _share(values: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
-    """Values [N] as 0..1 of the way from one end to the other."""
-    share: np.ndarray = np.clip((values - ends[0]) / (ends[1] - ends[0]), 0, 1)
-    return share
 
 
 def _gap(
